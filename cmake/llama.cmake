@@ -1,0 +1,114 @@
+# ggml and libllama: a system-wide installation if it is recent enough, else the pinned llama.cpp source.
+#
+# The source comes in the PyPI source distribution of llama-cpp-python, is checked against its sha256, and is built
+# without a patch into ${ROUSE_CACHE}/llama-<version>-<options>, where every build folder finds it.
+set(LLAMA_PYPI_VERSION 0.3.36)
+set(LLAMA_SHA256 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e)
+
+if(DEFINED ENV{ROUSE_CACHE})
+  set(ROUSE_CACHE $ENV{ROUSE_CACHE})
+elseif(DEFINED ENV{XDG_CACHE_HOME})
+  set(ROUSE_CACHE $ENV{XDG_CACHE_HOME}/rouse)
+else()
+  set(ROUSE_CACHE $ENV{HOME}/.cache/rouse)
+endif()
+
+# Whether the llama and ggml that were found have what rouse calls.
+function(rouse_llama_is_recent result)
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_LIBRARIES llama ggml::ggml)
+  set(CMAKE_REQUIRED_QUIET ON)
+  check_cxx_source_compiles("
+    #include <ggml-cpp.h>
+    #include <llama.h>
+    int main() { ggml_prec_set_acc(ggml_set_rows(nullptr, nullptr, nullptr, nullptr), GGML_PREC_F32);
+                 gguf_init_from_buffer(nullptr, 0, {}); return llama_vocab_n_tokens(nullptr); }" ROUSE_LLAMA_RECENT)
+  set(${result} ${ROUSE_LLAMA_RECENT} PARENT_SCOPE)
+endfunction()
+
+if(NOT ROUSE_CUDA AND NOT "${llama_DIR}" MATCHES "^${ROUSE_CACHE}/")
+  find_package(llama CONFIG QUIET)
+  if(llama_FOUND)
+    rouse_llama_is_recent(recent)
+    if(recent)
+      message(STATUS "llama.cpp: the installed one, ${llama_DIR}")
+      return()
+    endif()
+    message(FATAL_ERROR "The llama.cpp installed at ${llama_DIR} is older than rouse needs (ggml 0.25). "
+                        "Remove it, upgrade it, or hide it with -DCMAKE_DISABLE_FIND_PACKAGE_llama=ON.")
+  endif()
+endif()
+
+set(key cpu)
+set(llama_options -DGGML_NATIVE=ON)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14
+   AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  # Older g++ tells its optimiser that _tile_loadconfig reads 8 of the 64 bytes of the tile configuration; the rest is
+  # never written, and the first AMX product faults. Without AMX ggml takes its AVX-512 kernels.
+  set(no_amx "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16")
+  list(APPEND llama_options "-DCMAKE_C_FLAGS=${no_amx}" "-DCMAKE_CXX_FLAGS=${no_amx}")
+endif()
+if(ROUSE_CUDA)
+  set(key cuda-${ROUSE_CUDA_ARCH})
+  list(APPEND llama_options -DGGML_CUDA=ON -DCMAKE_CUDA_ARCHITECTURES=${ROUSE_CUDA_ARCH})
+endif()
+set(LLAMA_PREFIX ${ROUSE_CACHE}/llama-${LLAMA_PYPI_VERSION}-${key})
+
+# Runs a command; on failure shows the end of its log and stops with `hint`.
+function(rouse_step what hint)
+  set(log ${ROUSE_CACHE}/llama-${LLAMA_PYPI_VERSION}-${key}.log)
+  message(STATUS "llama.cpp: ${what}")
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_FILE ${log} ERROR_FILE ${log})
+  if(NOT status EQUAL 0)
+    execute_process(COMMAND tail -n 15 ${log} OUTPUT_VARIABLE end)
+    message(FATAL_ERROR "llama.cpp: ${what} failed.\n${end}\n${hint}\nThe whole log: ${log}")
+  endif()
+endfunction()
+
+if(NOT EXISTS ${LLAMA_PREFIX}/rouse-complete)
+  set(archive ${ROUSE_CACHE}/downloads/llama_cpp_python-${LLAMA_PYPI_VERSION}.tar.gz)
+  set(source ${ROUSE_CACHE}/source-${LLAMA_PYPI_VERSION})
+  file(MAKE_DIRECTORY ${ROUSE_CACHE}/downloads)
+  if(EXISTS ${archive})
+    file(SHA256 ${archive} found)
+    if(NOT found STREQUAL LLAMA_SHA256)
+      file(REMOVE ${archive})  # a download that was cut off
+    endif()
+  endif()
+  if(NOT EXISTS ${archive})
+    find_program(PYTHON3 python3 REQUIRED)
+    rouse_step("downloading its source (77 MB)"
+               "Is this machine offline? Put the file named above into ${ROUSE_CACHE}/downloads and run again."
+               ${PYTHON3} -m pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-python
+               --dest ${ROUSE_CACHE}/downloads llama-cpp-python==${LLAMA_PYPI_VERSION})
+  endif()
+  file(SHA256 ${archive} found)
+  if(NOT found STREQUAL LLAMA_SHA256)
+    file(REMOVE ${archive})
+    message(FATAL_ERROR "llama.cpp: the download has sha256 ${found}, expected ${LLAMA_SHA256}; removed it.")
+  endif()
+  message(STATUS "llama.cpp: unpacking")
+  file(REMOVE_RECURSE ${source})
+  file(ARCHIVE_EXTRACT INPUT ${archive} DESTINATION ${source} PATTERNS "*/vendor/llama.cpp/*")
+
+  set(build ${ROUSE_CACHE}/build-${LLAMA_PYPI_VERSION}-${key})
+  find_program(CCACHE ccache)
+  if(CCACHE)
+    list(APPEND llama_options -DCMAKE_C_COMPILER_LAUNCHER=${CCACHE} -DCMAKE_CXX_COMPILER_LAUNCHER=${CCACHE})
+  endif()
+  rouse_step("configuring" "" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -B ${build}
+             -S ${source}/llama_cpp_python-${LLAMA_PYPI_VERSION}/vendor/llama.cpp -DCMAKE_BUILD_TYPE=Release
+             -DCMAKE_INSTALL_PREFIX=${LLAMA_PREFIX} -DCMAKE_INSTALL_LIBDIR=lib -DBUILD_SHARED_LIBS=OFF
+             -DCMAKE_POSITION_INDEPENDENT_CODE=ON -DLLAMA_BUILD_COMMON=OFF -DLLAMA_BUILD_TESTS=OFF
+             -DLLAMA_BUILD_TOOLS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_SERVER=OFF -DLLAMA_BUILD_APP=OFF
+             -DLLAMA_OPENSSL=OFF ${llama_options})
+  include(ProcessorCount)
+  ProcessorCount(cores)
+  rouse_step("building (about 3 minutes on two cores)" "" ${CMAKE_COMMAND} --build ${build} --parallel ${cores})
+  rouse_step("installing" "" ${CMAKE_COMMAND} --install ${build})
+  file(REMOVE_RECURSE ${build} ${source})
+  file(TOUCH ${LLAMA_PREFIX}/rouse-complete)
+endif()
+message(STATUS "llama.cpp: ${LLAMA_PREFIX}")
+find_package(ggml REQUIRED CONFIG PATHS ${LLAMA_PREFIX} NO_DEFAULT_PATH)
+find_package(llama REQUIRED CONFIG PATHS ${LLAMA_PREFIX} NO_DEFAULT_PATH)

@@ -1,0 +1,34 @@
+/// base/text.h - splitting and parsing text with errors that name what was wrong.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rouse {
+
+std::vector<std::string> split(std::string_view text, char separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+std::string_view trim(std::string_view text);
+
+/// The whole of `text` as a number, or nothing. Locale-independent; no leading or trailing characters;
+/// finite.
+std::optional<int64_t> parse_int(std::string_view text);
+std::optional<double> parse_double(std::string_view text);
+
+/// The shortest decimal that reads back as the same double: 0.6, not 0.59999999999999998.
+std::string number_text(double value);
+
+/// "12.3 MB"; powers of 1000.
+std::string bytes_text(uint64_t n_byte);
+
+/// The leading part of `text` that ends on a whole UTF-8 character; the rest may still grow into one.
+size_t complete_utf8_prefix(std::string_view text);
+
+/// FNV-1a, for names of things; not for security.
+uint64_t hash_text(std::string_view text);
+std::string hex64(uint64_t value);
+
+}  // namespace rouse

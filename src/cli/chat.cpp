@@ -1,0 +1,68 @@
+/// cli/chat.cpp - a conversation in the terminal.
+#include <iostream>
+
+#include "base/error.h"
+#include "cli/command.h"
+
+namespace rouse {
+namespace {
+
+struct ChatOptions {
+  ModelOptions model;
+  MethodOptions method;
+  GenerateOptions generate;
+  std::string system, chat_template;
+};
+
+int chat(const ChatOptions& o) {
+  Session session(o.model, stream_count(o.method));
+  const RouterSpec& router = session.model->spec().router;
+  std::vector<ChatMessage> messages;
+  if (!o.system.empty()) messages.push_back({"system", o.system});
+  session.tokenizer->render_chat({{"user", "x"}},
+                                 o.chat_template);  // refuse a missing template before the first question
+  const bool terminal = isatty(STDIN_FILENO);
+  if (terminal)
+    std::fprintf(stderr, "%s | /clear forgets, /exit or Ctrl-D ends\n",
+                 method_text(o.method, router).c_str());
+  std::string line;
+  while (!interrupted) {
+    if (terminal) std::cout << "> " << std::flush;
+    if (!std::getline(std::cin, line) || line == "/exit") break;
+    if (line == "/clear") {
+      messages.resize(o.system.empty() ? 0 : 1);
+      continue;
+    }
+    if (line.empty()) continue;
+    messages.push_back({"user", line});
+    try {
+      Generation generation(
+          *session.engine, *session.tokenizer, make_method(o.method, router, session.accelerated),
+          session.tokenizer->encode(session.tokenizer->render_chat(messages, o.chat_template), true, true),
+          o.generate, [](const std::string& piece) { std::cout << piece << std::flush; });
+      Generation* one = &generation;
+      run_generations(*session.engine, {&one, 1}, &interrupted);
+      std::cout << "\n";
+      messages.push_back({"assistant", generation.text()});
+    } catch (const Error& e) {
+      messages.pop_back();
+      std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", e.what());
+    }
+  }
+  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
+}
+
+}  // namespace
+
+void add_chat(CLI::App& app) {
+  auto o = std::make_shared<ChatOptions>();
+  CLI::App* sub = app.add_subcommand("chat", "Talk with the model in the terminal");
+  add_model_options(*sub, o->model);
+  add_method_options(*sub, o->method);
+  add_generate_options(*sub, o->generate);
+  sub->add_option("--system", o->system, "system message");
+  sub->add_option("--chat-template", o->chat_template, "use this template instead of the file's");
+  sub->callback([o] { std::exit(chat(*o)); });
+}
+
+}  // namespace rouse

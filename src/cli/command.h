@@ -1,0 +1,92 @@
+/// cli/command.h - what subcommands share: options, opening a model, prompts, interruption, progress.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "decoding/generation.h"
+
+namespace rouse {
+
+using Json = nlohmann::ordered_json;
+
+/// Set by Ctrl-C; long work looks at it between steps.
+extern std::atomic<bool> interrupted;
+
+struct ModelOptions {
+  std::string model;  ///< path; empty: the default model
+  int n_thread = 0, n_ctx = 0, n_batch = 512, n_gpu_layer = 0, n_cpu_moe = 0;
+  std::vector<std::string> overrides;  ///< PATTERN=DEVICE
+  std::string kv_type = "f16", flash = "on";
+};
+void add_model_options(CLI::App& app, ModelOptions& o);
+
+struct PromptOptions {
+  std::string prompt, file, tokens, chat_template, system;
+  bool raw = false;
+};
+void add_prompt_options(CLI::App& app, PromptOptions& o);
+
+void add_method_options(CLI::App& app, MethodOptions& o);
+void add_generate_options(CLI::App& app, GenerateOptions& o);
+
+/// The file of `-m`, or the default model beside the binary's source tree. Throws Error (exit 3) saying how
+/// to get one.
+std::string model_path(const ModelOptions& o);
+
+/// A model with its tokenizer, ready to run. Sequences share options.n_ctx cells each of n_stream streams.
+struct Session {
+  Session(const ModelOptions& o, int n_stream);
+  std::shared_ptr<const Devices> devices;
+  std::shared_ptr<const Model> model;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<Engine> engine;
+  bool accelerated = false;
+  double load_seconds = 0;
+};
+/// Loads only the weights, with a progress bar for slow loads.
+std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices);
+
+/// The prompt as tokens, by --tokens, --raw or the chat template. Throws Error (exit 2) when there is none.
+std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt);
+/// The text of -p, of -f, or of standard input when it is no terminal.
+std::string prompt_text(const PromptOptions& o);
+
+/// How many streams a method keeps, to size the KV cache before the model is there.
+int stream_count(const MethodOptions& o);
+
+/// One bar on a terminal for work over two seconds; silent otherwise.
+class ProgressBar {
+ public:
+  explicit ProgressBar(std::string label);
+  ~ProgressBar();
+  void update(double done);
+
+ private:
+  std::string label_;
+  double begin_, last_ = 0;
+  bool enabled_, shown_ = false;
+};
+
+double now_seconds();
+/// A terminal that wants colour: NO_COLOR is unset and standard output is a terminal.
+bool use_color();
+
+Json cost_json(const Cost& cost);
+Json timings_json(const Generation& g);
+/// What `run --json` prints.
+Json generation_json(const Generation& g, const MethodOptions& method, const RouterSpec& router);
+
+void add_run(CLI::App& app);
+void add_chat(CLI::App& app);
+void add_compare(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_trace(CLI::App& app);
+void add_synth(CLI::App& app);
+void add_bench(CLI::App& app);
+
+}  // namespace rouse

@@ -1,0 +1,218 @@
+/// cli/compare.cpp - one prompt under several methods and routings, side by side: what they say and what it
+/// cost.
+#include <algorithm>
+#include <iostream>
+#include <set>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace rouse {
+namespace {
+
+struct CompareOptions {
+  ModelOptions model;
+  PromptOptions prompt;
+  GenerateOptions generate;
+  std::vector<std::string> with;
+  bool json = false, strip = false;
+};
+
+/// "scmoe weak=rank:3 beta=0.8", "topk:4", "greedy routing=rank:2": a method or a policy, then its options.
+MethodOptions parse_variant(const std::string& text) {
+  MethodOptions m;
+  std::istringstream words(text);
+  std::string word;
+  words >> word;
+  const bool is_method =
+      std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return word == e.name; });
+  (is_method ? m.name : m.routing) = word;
+  while (words >> word) {
+    const size_t equals = word.find('=');
+    require_usage(equals != std::string::npos, "--with \"", text, "\": \"", word, "\" is not name=value");
+    const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
+    const auto number = [&] {
+      const auto parsed = parse_double(value);
+      require_usage(parsed.has_value(), "--with \"", text, "\": ", value, " is not a number");
+      return static_cast<float>(*parsed);
+    };
+    if (key == "routing")
+      m.routing = value;
+    else if (key == "weak")
+      m.weak = value;
+    else if (key == "exec")
+      m.execution = value;
+    else if (key == "alpha")
+      m.alpha = number();
+    else if (key == "beta")
+      m.beta = number();
+    else if (key == "strong-temp")
+      m.strong_temp = number();
+    else if (key == "weak-temp")
+      m.weak_temp = number();
+    else
+      throw Error(cat("--with \"", text, "\": unknown option ", key), Exit::usage);
+  }
+  return m;
+}
+
+/// The standard rule, SCMoE, and routings on either side of it.
+std::vector<std::string> default_variants(const RouterSpec& router) {
+  if (!router.moe()) return {"greedy"};
+  const int k = router.n_expert_used;
+  return {"greedy",        "scmoe",    cat("topk:", std::min(2 * k, router.n_selectable())),
+          cat("rank:", k), "random:1", "dynamic:0.6"};
+}
+
+/// How often each expert ran in each block while generating: [n_moe_layer][n_expert], of one stream.
+std::vector<std::vector<int>> expert_use(const Generation& g, int stream, const RouterSpec& router) {
+  std::vector<std::vector<int>> use(router.layers.size(),
+                                    std::vector<int>(static_cast<size_t>(router.n_expert)));
+  for (const RoutedPosition& p : g.routed())
+    if (p.stream == stream && p.position >= static_cast<int64_t>(g.prompt().size()) - 1)
+      for (size_t l = 0; l < p.layers.size(); ++l)
+        for (const int e : p.layers[l].experts) ++use[l][static_cast<size_t>(e)];
+  return use;
+}
+
+/// Share of the experts that the weak stream used and the strong one, at the same position and block, did
+/// not; -1: none.
+double unchosen_share(const Generation& g) {
+  std::map<int64_t, const RoutedPosition*> strong;
+  for (const RoutedPosition& p : g.routed())
+    if (p.stream == 0) strong[p.position] = &p;
+  int64_t n = 0, unchosen = 0;
+  for (const RoutedPosition& p : g.routed()) {
+    if (p.stream != 1 || !strong.count(p.position)) continue;
+    for (size_t l = 0; l < p.layers.size(); ++l) {
+      const auto& chosen = strong[p.position]->layers[l].experts;
+      for (const int e : p.layers[l].experts)
+        ++n, unchosen += std::count(chosen.begin(), chosen.end(), e) == 0;
+    }
+  }
+  return n ? static_cast<double>(unchosen) / static_cast<double>(n) : -1;
+}
+
+/// One character an expert, darker with use; "." was never used.
+std::string strip_text(const std::vector<int>& use) {
+  static const char* kShades[] = {".", "░", "▒", "▓", "█"};
+  const int most = std::max(1, *std::max_element(use.begin(), use.end()));
+  std::string out;
+  for (const int n : use) out += kShades[n == 0 ? 0 : 1 + std::min(3, 4 * n / (most + 1))];
+  return out;
+}
+
+/// Where `text` first differs from `base`: equal length when it does not.
+size_t first_difference(const std::string& base, const std::string& text) {
+  const size_t n = std::min(base.size(), text.size());
+  size_t i = 0;
+  while (i < n && base[i] == text[i]) ++i;
+  while (i > 0 && i < text.size() && (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80)
+    --i;  // to a character's start
+  return i;
+}
+
+void print_variant(const Json& row, const std::string& base_text, bool first, bool strip) {
+  const bool color = use_color();
+  const char *bold = color ? "\033[1m" : "", *mark = color ? "\033[33m" : "", *dim = color ? "\033[2m" : "",
+             *off = color ? "\033[0m" : "";
+  const std::string text = row["text"];
+  const size_t at = first ? text.size() : first_difference(base_text, text);
+  std::printf("%s%s%s\n", bold, row["variant"].get<std::string>().c_str(), off);
+  const bool same = !first && at == text.size() && text.size() == base_text.size();
+  std::string shown = text.substr(0, at);
+  if (!same && !first) shown += std::string(mark) + (color ? "" : ">>") + text.substr(at) + off;
+  std::string indented;
+  for (const char c : shown) indented += c == '\n' ? std::string("\n  ") : std::string(1, c);
+  std::printf("  %s%s\n", std::string(trim(indented)).c_str(),
+              same ? cat(dim, "  (the same)", off).c_str() : "");
+  std::printf("  %sprefill %.0f tok/s   step %.1f tok/s   %.2fx greedy   %.1f expert evaluations a token",
+              dim, row["timings"]["prefill_tok_s"].get<double>(), row["timings"]["step_tok_s"].get<double>(),
+              row["step_ratio_to_greedy"].get<double>(),
+              row["cost"].value("expert_evaluations_per_token", 0.0));
+  if (row.contains("unchosen_share"))
+    std::printf("   %.0f%% of weak experts unchosen by strong", 100 * row["unchosen_share"].get<double>());
+  std::printf("%s\n", off);
+  if (strip)
+    for (const auto& line : row["strip"])
+      std::printf("  %sblk %2d %s%s\n", dim, line["layer"].get<int>(),
+                  strip_text(line["used"].get<std::vector<int>>()).c_str(), off);
+  std::printf("\n");
+}
+
+int compare(const CompareOptions& o) {
+  const std::string text = prompt_text(o.prompt);
+  Session session(o.model, 2);
+  const RouterSpec& router = session.model->spec().router;
+  const std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
+  std::vector<std::string> variants = o.with.empty() ? default_variants(router) : o.with;
+  if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the ratios refer to
+  std::vector<MethodOptions> methods;
+  for (const std::string& v : variants) {
+    methods.push_back(parse_variant(v));
+    make_method(methods.back(), router, session.accelerated);  // refuse a bad one before the first answer
+  }
+  session.engine->taps.routing = router.moe();
+  const auto generate = [&](const MethodOptions& m, int n_predict) {
+    GenerateOptions options = o.generate;
+    options.n_predict = n_predict;
+    auto g = std::make_unique<Generation>(*session.engine, *session.tokenizer,
+                                          make_method(m, router, session.accelerated), prompt, options);
+    Generation* one = g.get();
+    run_generations(*session.engine, {&one, 1}, &interrupted);
+    return g;
+  };
+  if (!o.json) {
+    std::printf("%s, %s\n", session.model->spec().name.c_str(), session.devices->text().c_str());
+    std::printf("prompt: %zu tokens, at most %d to answer\n\n", prompt.size(), o.generate.n_predict);
+  }
+  generate(methods[0], 2);  // graphs and caches warm, so that the first variant is not the slowest
+  Json rows = Json::array();
+  double greedy_s = 0;
+  const bool strip = o.strip || (router.moe() && router.layers.size() <= 8 && router.n_expert <= 128);
+  for (size_t i = 0; i < variants.size() && !interrupted; ++i) {
+    generate(methods[i], 2);
+    const auto g = generate(methods[i], o.generate.n_predict);
+    Json row = generation_json(*g, methods[i], router);
+    row["variant"] = methods[i].name == "greedy" ? cat("greedy, ", g->method().streams()[0].text())
+                                                 : row["method"].get<std::string>();
+    const double step_s = g->step().seconds / static_cast<double>(std::max<int64_t>(1, g->step().tokens));
+    if (i == 0) greedy_s = step_s;
+    row["step_ratio_to_greedy"] = greedy_s > 0 ? step_s / greedy_s : 0.0;
+    if (const double share = unchosen_share(*g); share >= 0) row["unchosen_share"] = share;
+    row["strip"] = Json::array();
+    const auto use = expert_use(*g, 0, router);
+    for (size_t l = 0; l < use.size(); ++l)
+      row["strip"].push_back({{"layer", router.layers[l]}, {"used", use[l]}});
+    if (!o.json) print_variant(row, rows.empty() ? "" : rows[0]["text"].get<std::string>(), i == 0, strip);
+    rows.push_back(std::move(row));
+  }
+  if (o.json)
+    std::cout << Json{{"model", session.model->spec().name}, {"rows", rows}}.dump(
+                     -1, ' ', false, Json::error_handler_t::replace)
+              << '\n';
+  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app) {
+  auto o = std::make_shared<CompareOptions>();
+  o->generate.n_predict = 128;
+  CLI::App* sub =
+      app.add_subcommand("compare", "One prompt under several methods and routings, side by side");
+  add_model_options(*sub, o->model);
+  add_prompt_options(*sub, o->prompt);
+  add_generate_options(*sub, o->generate);
+  sub->add_option(
+      "--with", o->with,
+      "\"METHOD|POLICY [name=value...]\", such as \"scmoe weak=rank:3 beta=0.8\" or topk:4; repeatable");
+  sub->add_flag("--strip", o->strip, "show the used experts of every block (default for small models)");
+  sub->add_flag("--json", o->json, "print JSON");
+  sub->footer("Routing policies:\n" + policy_help());
+  sub->callback([o] { std::exit(compare(*o)); });
+}
+
+}  // namespace rouse

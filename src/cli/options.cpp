@@ -1,0 +1,127 @@
+#include <fstream>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace rouse {
+
+void add_model_options(CLI::App& app, ModelOptions& o) {
+  app.add_option("-m,--model", o.model, "model file (GGUF); the default model if left out");
+  app.add_option("-t,--threads", o.n_thread, "threads (0: one a core)")->check(CLI::Range(0, 1024));
+  app.add_option("-c,--ctx-size", o.n_ctx, "context, tokens a stream (0: the model's, at most 4096)")
+      ->check(CLI::Range(0, 1 << 24));
+  app.add_option("-b,--batch-size", o.n_batch, "rows of a prompt that run together")
+      ->check(CLI::Range(1, 8192));
+  app.add_option("--n-gpu-layers", o.n_gpu_layer,
+                 "(-ngl) the last N blocks on the GPU; more than there are: the head too")
+      ->check(CLI::Range(0, 10000));
+  app.add_option("--n-cpu-moe", o.n_cpu_moe, "(-ncmoe) expert weights of the first N blocks stay on the CPU")
+      ->check(CLI::Range(0, 10000));
+  app.add_option("--override-tensor", o.overrides,
+                 "(-ot) REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable");
+  app.add_option("--kv-type", o.kv_type, "type of the KV cache")->check(CLI::IsMember({"f16", "f32"}));
+  app.add_option("--flash-attn", o.flash, "(-fa) flash attention where the backend has it")
+      ->check(CLI::IsMember({"on", "off"}));
+}
+
+void add_prompt_options(CLI::App& app, PromptOptions& o) {
+  app.add_option("-p,--prompt", o.prompt, "the prompt");
+  app.add_option("-f,--file", o.file, "read the prompt from a file");
+  app.add_option("--tokens", o.tokens, "the prompt as token ids: ID,ID,...");
+  app.add_flag("--raw", o.raw, "take the prompt as it is, without the chat template");
+  app.add_option("--system", o.system, "system message for the chat template");
+  app.add_option("--chat-template", o.chat_template,
+                 "use this template instead of the file's (qa, chatml, llama3, ...)");
+}
+
+void add_method_options(CLI::App& app, MethodOptions& o) {
+  app.add_option("--routing", o.routing, "routing policy (see below); of SCMoE's strong stream")
+      ->capture_default_str();
+  app.add_option("--method", o.name, "decoding method (see below)")->capture_default_str();
+  app.add_option("--weak", o.weak, "scmoe: weak routing (default rank:k of a top-k model)");
+  app.add_option("--alpha", o.alpha,
+                 "scmoe: a token is plausible from alpha times the best one's probability")
+      ->capture_default_str();
+  app.add_option("--beta", o.beta, "scmoe: strength of the contrast")->capture_default_str();
+  app.add_option("--strong-temp", o.strong_temp, "scmoe: divides the strong logits")->capture_default_str();
+  app.add_option("--weak-temp", o.weak_temp, "scmoe: divides the weak logits")->capture_default_str();
+  app.add_option("--exec", o.execution, "scmoe: plain, fused, lazy or auto; the same tokens at another speed")
+      ->capture_default_str();
+  std::string footer = "Routing policies:\n" + policy_help() + "Methods:\n";
+  for (const MethodEntry& entry : method_registry()) {
+    std::string name = entry.name;
+    name.resize(10, ' ');
+    footer += "  " + name + entry.help + "\n";
+  }
+  app.footer(footer);
+}
+
+void add_generate_options(CLI::App& app, GenerateOptions& o) {
+  auto& s = o.sampling;
+  app.add_option("-n,--predict", o.n_predict, "tokens to generate at most")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
+  app.add_option("--stop", o.stop, "text that ends the answer and is not printed; repeatable");
+  app.add_flag("--ignore-eos", o.ignore_eos, "forbid the end token");
+  app.add_option("-s,--seed", s.seed, "seed of the sampling")->capture_default_str();
+  app.add_option("--temp", s.temperature, "temperature; 0 is greedy")->capture_default_str();
+  app.add_option("--top-k", s.top_k, "sample among the K best (0: all)")->capture_default_str();
+  app.add_option("--top-p", s.top_p, "sample among the best that hold P of the probability")
+      ->capture_default_str();
+  app.add_option("--min-p", s.min_p, "sample among tokens of at least P times the best one's probability")
+      ->capture_default_str();
+  app.add_option("--repeat-penalty", s.repeat_penalty, "penalty on recent tokens (1: none)")
+      ->capture_default_str();
+  app.add_option("--presence-penalty", s.presence_penalty, "subtracted from recent tokens")
+      ->capture_default_str();
+  app.add_option("--frequency-penalty", s.frequency_penalty, "subtracted for each occurrence")
+      ->capture_default_str();
+  app.add_option("--repeat-last-n", s.repeat_last_n, "how many tokens are recent (-1: all)")
+      ->capture_default_str();
+}
+
+int stream_count(const MethodOptions& o) {
+  return o.name == "scmoe" ? 2 : 1;
+}
+
+std::string prompt_text(const PromptOptions& o) {
+  require_usage(o.prompt.empty() + o.file.empty() + o.tokens.empty() >= 2,
+                "give one of -p, -f and --tokens, not several");
+  if (!o.prompt.empty()) return o.prompt;
+  if (!o.tokens.empty()) return "";
+  std::ostringstream text;
+  if (!o.file.empty()) {
+    std::ifstream in(o.file, std::ios::binary);
+    require_usage(in.good(), o.file, ": cannot open the prompt file");
+    text << in.rdbuf();
+  } else {
+    require_usage(!isatty(STDIN_FILENO),
+                  "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
+    text << std::cin.rdbuf();
+  }
+  return text.str();
+}
+
+std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer,
+                               const std::string& prompt) {
+  if (!o.tokens.empty()) {
+    std::vector<int> ids;
+    for (const std::string& part : split(o.tokens, ',')) {
+      const auto id = parse_int(trim(part));
+      require_usage(id && *id >= 0 && *id < tokenizer.n_vocab(), "--tokens: \"", part,
+                    "\" is no token id in 0..", tokenizer.n_vocab() - 1);
+      ids.push_back(static_cast<int>(*id));
+    }
+    return ids;
+  }
+  require_usage(!prompt.empty(), "the prompt is empty");
+  if (o.raw) return tokenizer.encode(prompt, true, true);
+  std::vector<ChatMessage> messages;
+  if (!o.system.empty()) messages.push_back({"system", o.system});
+  messages.push_back({"user", prompt});
+  return tokenizer.encode(tokenizer.render_chat(messages, o.chat_template), true, true);
+}
+
+}  // namespace rouse

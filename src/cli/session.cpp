@@ -1,0 +1,130 @@
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace rouse {
+
+namespace fs = std::filesystem;
+
+double now_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+bool use_color() {
+  return isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+}
+
+ProgressBar::ProgressBar(std::string label)
+    : label_(std::move(label)), begin_(now_seconds()), enabled_(isatty(STDERR_FILENO)) {}
+
+void ProgressBar::update(double done) {
+  const double now = now_seconds();
+  if (!enabled_ || now - begin_ < 2 || (now - last_ < 0.2 && done < 1)) return;
+  last_ = now;
+  shown_ = true;
+  constexpr int kWidth = 30;
+  const int filled = static_cast<int>(done * kWidth);
+  const double left = done > 0 ? (now - begin_) * (1 - done) / done : 0;
+  std::fprintf(stderr, "\r%s [%s%s] %3.0f%%  %.0f s left \033[K", label_.c_str(),
+               std::string(static_cast<size_t>(filled), '#').c_str(),
+               std::string(static_cast<size_t>(kWidth - filled), '.').c_str(), done * 100, left);
+}
+
+ProgressBar::~ProgressBar() {
+  if (shown_) std::fprintf(stderr, "\r\033[K");
+}
+
+std::string model_path(const ModelOptions& o) {
+  if (!o.model.empty()) return o.model;
+  std::error_code ignored;
+  const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
+  std::vector<fs::path> tried{"models/rouse-lab.gguf"};
+  if (!binary.empty()) {
+    tried.push_back(binary.parent_path().parent_path() / "models/rouse-lab.gguf");
+    tried.push_back(binary.parent_path().parent_path() / "share/rouse/rouse-lab.gguf");
+  }
+  for (const fs::path& path : tried)
+    if (fs::exists(path, ignored)) return path.string();
+  throw Error("no model: give -m FILE (a GGUF), or run where models/rouse-lab.gguf is", Exit::bad_model);
+}
+
+static Placement placement_of(const ModelOptions& o) {
+  Placement p;
+  p.n_gpu_layer = o.n_gpu_layer;
+  p.n_cpu_moe = o.n_cpu_moe;
+  for (const std::string& text : o.overrides) {
+    const size_t equals = text.rfind('=');
+    require_usage(equals != std::string::npos && equals > 0, "-ot: \"", text,
+                  "\" is not REGEX=CPU or REGEX=GPU");
+    const std::string device = text.substr(equals + 1);
+    require_usage(device == "CPU" || device == "GPU", "-ot: unknown device \"", device,
+                  "\", expected CPU or GPU");
+    p.overrides.emplace_back(text.substr(0, equals), device);
+  }
+  return p;
+}
+
+std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices) {
+  ProgressBar bar("loading");
+  return std::make_shared<Model>(model_path(o), std::move(devices), placement_of(o),
+                                 [&](double done) { bar.update(done); });
+}
+
+Session::Session(const ModelOptions& o, int n_stream) {
+  const double begin = now_seconds();
+  devices = std::make_shared<Devices>(o.n_thread);
+  model = load_model(o, devices);
+  tokenizer = std::make_unique<Tokenizer>(model->file());
+  const int n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
+  EngineOptions options;
+  options.n_ctx = n_ctx * n_stream;
+  options.n_batch = o.n_batch;
+  options.kv_type = o.kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  options.flash_attention = o.flash == "on";
+  engine = std::make_unique<Engine>(model, options);
+  accelerated = devices->gpu() && o.n_gpu_layer > 0;
+  load_seconds = now_seconds() - begin;
+}
+
+Json cost_json(const Cost& c) {
+  return {{"rows", c.rows},
+          {"steps", c.steps},
+          {"expert_evaluations", c.expert_evaluations},
+          {"weight_bytes", c.weight_bytes},
+          {"head_rows", c.head_rows}};
+}
+
+static double per_second(int64_t n, double seconds) {
+  return seconds > 0 ? static_cast<double>(n) / seconds : 0;
+}
+
+Json timings_json(const Generation& g) {
+  return {{"prefill_s", g.prefill().seconds},
+          {"prefill_tok_s", per_second(g.prefill().tokens, g.prefill().seconds)},
+          {"step_s", g.step().seconds},
+          {"step_tok_s", per_second(g.step().tokens, g.step().seconds)}};
+}
+
+Json generation_json(const Generation& g, const MethodOptions& method, const RouterSpec& router) {
+  Json cost{{"prefill", cost_json(g.prefill().cost)}, {"step", cost_json(g.step().cost)}};
+  if (g.step().tokens > 0)
+    cost["expert_evaluations_per_token"] =
+        static_cast<double>(g.step().cost.expert_evaluations) / static_cast<double>(g.step().tokens);
+  const RoutingPolicy& policy = g.method().streams()[0];
+  return {{"text", g.text()},
+          {"tokens", g.tokens()},
+          {"prompt_tokens", g.prompt()},
+          {"stop", stop_reason_text(g.stop_reason())},
+          {"timings", timings_json(g)},
+          {"cost", cost},
+          {"policy", policy.text()},
+          {"policy_hash", hex64(policy.hash())},
+          {"method", method_text(method, router)}};
+}
+
+}  // namespace rouse

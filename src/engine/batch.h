@@ -1,0 +1,85 @@
+/// engine/batch.h - what a step runs, and what it gives back.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/kv_cells.h"
+#include "routing/policy.h"
+
+namespace rouse {
+
+/// What is wanted of a row. Hidden is the row after the final norm; logits bring it too.
+enum class Output { none, hidden, logits };
+
+/// One token appended to a sequence.
+struct Row {
+  SeqId seq;
+  int token;
+  Output output = Output::none;
+};
+
+/// Rows that share a routing policy. All groups of a batch run in one graph.
+struct RowGroup {
+  const RoutingPolicy* policy;
+  std::vector<Row> rows;
+};
+using Batch = std::vector<RowGroup>;
+
+/// Additional things to read out of every step.
+struct Taps {
+  bool routing = false;            ///< experts and gates of every row at every MoE layer
+  std::vector<int> hidden_layers;  ///< rows as they leave these blocks
+};
+
+/// Experts of one row at one MoE layer.
+struct RoutedRow {
+  std::vector<int> experts;   ///< best first
+  std::vector<float> gates;   ///< the router's gates of those, before any mask
+  std::vector<float> logits;  ///< the router's logits [n_expert]
+};
+
+/// Rows count in the order of the batch, group after group.
+struct StepResult {
+  int n_vocab = 0, n_embd = 0;
+  std::vector<int> logits_at, hidden_at;         ///< [n_row]: index into the arrays below, or -1
+  std::vector<float> logits_data;                ///< row-major [..][n_vocab]
+  std::vector<float> hidden_data;                ///< row-major [..][n_embd]
+  std::vector<std::vector<RoutedRow>> routing;   ///< [n_row][n_moe_layer], when tapped
+  std::vector<std::vector<float>> layer_hidden;  ///< [tapped layer]: row-major [n_row][n_embd], when tapped
+
+  std::span<const float> logits(size_t row) const {
+    return std::span(logits_data)
+        .subspan(static_cast<size_t>(logits_at[row]) * static_cast<size_t>(n_vocab),
+                 static_cast<size_t>(n_vocab));
+  }
+  std::span<const float> hidden(size_t row) const {
+    return std::span(hidden_data)
+        .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
+                 static_cast<size_t>(n_embd));
+  }
+};
+
+/// What was computed so far; measured by counting, never assumed.
+struct Cost {
+  int64_t rows = 0;                ///< rows run
+  int64_t steps = 0;               ///< graphs run
+  int64_t expert_evaluations = 0;  ///< (row, layer, expert) triples; shared experts not counted
+  int64_t weight_bytes =
+      0;                  ///< bytes of weights touched: each expert once a step, however many rows chose it
+  int64_t head_rows = 0;  ///< rows that ran the output head
+
+  Cost operator-(const Cost& o) const {
+    return {rows - o.rows, steps - o.steps, expert_evaluations - o.expert_evaluations,
+            weight_bytes - o.weight_bytes, head_rows - o.head_rows};
+  }
+  Cost& operator+=(const Cost& o) {
+    rows += o.rows, steps += o.steps, expert_evaluations += o.expert_evaluations,
+        weight_bytes += o.weight_bytes;
+    head_rows += o.head_rows;
+    return *this;
+  }
+};
+
+}  // namespace rouse

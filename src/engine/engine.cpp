@@ -1,0 +1,206 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+
+namespace rouse {
+
+/// Graphs of few rows are small and come back often (SCMoE's lazy weak stream has a different length each
+/// time).
+static constexpr size_t kMaxGraphs = 24;
+/// More separate sequences than this attend through one common window.
+static constexpr size_t kMaxSpans = 4;
+
+static bool supports_flash_attention(const Model& model, ggml_type kv_type) {
+  const auto& a = model.spec().attention;
+  const ggml_context_ptr scratch(ggml_init({ggml_tensor_overhead() * 8, nullptr, true}));
+  ggml_context* g = scratch.get();
+  ggml_tensor* q = ggml_new_tensor_3d(g, GGML_TYPE_F32, a.n_embd_head, 1, a.n_head);
+  ggml_tensor* k = ggml_new_tensor_3d(g, kv_type, a.n_embd_head, kKvWindow, a.n_head_kv);
+  ggml_tensor* v = ggml_new_tensor_3d(g, kv_type, a.n_embd_head, kKvWindow, a.n_head_kv);
+  ggml_tensor* mask = ggml_new_tensor_2d(g, GGML_TYPE_F16, kKvWindow, 1);
+  ggml_tensor* op = ggml_flash_attn_ext(g, q, k, v, mask, a.scale, 0.0f, 0.0f);
+  for (int layer = 0; layer < model.spec().n_layer; ++layer)
+    if (!ggml_backend_dev_supports_op(model.device(layer), op)) return false;
+  return true;
+}
+
+Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
+    : model_(std::move(model)),
+      options_(options),
+      cache_(*model_, options.n_ctx, options.kv_type),
+      head_(*model_),
+      flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)) {}
+
+void Engine::check(const Batch& batch) const {
+  int n_row = 0;
+  std::vector<int> added(static_cast<size_t>(kMaxSequence));
+  for (const RowGroup& group : batch)
+    for (const Row& row : group.rows) {
+      require(cache_.cells.is_open(row.seq), "sequence ", row.seq, " is not open");
+      require(row.token >= 0 && row.token < model_->spec().n_vocab, "token ", row.token, " is outside 0..",
+              model_->spec().n_vocab - 1);
+      group.policy->choice().admit(length(row.seq) + added[static_cast<size_t>(row.seq)]++);
+      ++n_row;
+    }
+  require(n_row <= n_free(), "the context is full: ", n_row, " more tokens do not fit into the ", n_free(),
+          " free of ", n_cell(), " cells; raise -c");
+}
+
+const StepResult& Engine::run(const Batch& batch) {
+  check(batch);
+  std::vector<FlatRow> rows;
+  for (const RowGroup& group : batch)
+    for (const Row& row : group.rows) rows.push_back({group.policy, row});
+  const ModelSpec& spec = model_->spec();
+  result_ = {};
+  result_.n_vocab = spec.n_vocab;
+  result_.n_embd = spec.n_embd;
+  result_.logits_at.assign(rows.size(), -1);
+  result_.hidden_at.assign(rows.size(), -1);
+  result_.layer_hidden.resize(taps.hidden_layers.size());
+  if (taps.routing) result_.routing.resize(rows.size());
+  for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(options_.n_batch)) {
+    const size_t n = std::min(static_cast<size_t>(options_.n_batch), rows.size() - first);
+    run_chunk(std::span(rows).subspan(first, n), first);
+  }
+  return result_;
+}
+
+/// One window for each sequence where there are few, else one over all: consecutive rows of a sequence form a
+/// span.
+std::vector<AttentionSpan> Engine::attention_spans(const StepInput& in) const {
+  std::vector<AttentionSpan> spans;
+  for (size_t r = 0; r < in.sequences.size(); ++r) {
+    if (r == 0 || in.sequences[r] != in.sequences[r - 1]) spans.push_back({static_cast<int>(r), 0, 0, 0});
+    spans.back().n_row += 1;
+  }
+  if (spans.size() > kMaxSpans) spans = {{0, static_cast<int>(in.sequences.size()), 0, 0}};
+  for (AttentionSpan& span : spans) {
+    int low = n_cell(), high = 0;
+    for (int r = span.row_begin; r < span.row_begin + span.n_row; ++r) {
+      if (r > span.row_begin &&
+          in.sequences[static_cast<size_t>(r)] == in.sequences[static_cast<size_t>(r - 1)])
+        continue;
+      const auto& cells = cache_.cells.cells(in.sequences[static_cast<size_t>(r)]);
+      const auto [least, most] = std::minmax_element(cells.begin(), cells.end());
+      low = std::min(low, *least);
+      high = std::max(high, *most + 1);
+    }
+    span.kv_begin = low / kKvWindow * kKvWindow;
+    span.n_kv = (high - span.kv_begin + kKvWindow - 1) / kKvWindow * kKvWindow;  // n_cell is a multiple too
+  }
+  return spans;
+}
+
+StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in) {
+  ++tick_;
+  for (auto& graph : graphs_)
+    if (graph->shape() == shape && graph->taps_routing() == taps.routing) {
+      graph->last_used = tick_;
+      return *graph;
+    }
+  if (graphs_.size() >= kMaxGraphs || shape.n_row > 64) {
+    // A long prompt's graph needs much memory: keep at most one of those.
+    std::erase_if(graphs_, [&](const auto& g) { return g->shape().n_row > 64; });
+    if (graphs_.size() >= kMaxGraphs)
+      graphs_.erase(std::min_element(graphs_.begin(), graphs_.end(), [](const auto& a, const auto& b) {
+        return a->last_used < b->last_used;
+      }));
+  }
+  graphs_.push_back(
+      std::make_unique<StepGraph>(*model_, cache_, shape, in.routes, taps.routing, flash_attention_));
+  graphs_.back()->last_used = tick_;
+  return *graphs_.back();
+}
+
+void Engine::run_chunk(std::span<const FlatRow> rows, size_t first) {
+  StepInput in;
+  StepShape shape;
+  shape.n_row = static_cast<int>(rows.size());
+  shape.all_rows_to_end = taps.routing || !taps.hidden_layers.empty();
+  shape.hidden_layers = taps.hidden_layers;
+  for (const FlatRow& r : rows) {
+    in.tokens.push_back(r.row.token);
+    in.positions.push_back(length(r.row.seq));
+    in.cells.push_back(cache_.cells.append(r.row.seq));
+    in.sequences.push_back(r.row.seq);
+    in.routes.push_back({r.policy, in.positions.back()});
+    shape.policy_shapes.push_back(r.policy->shape());
+  }
+  const size_t logits_before = result_.logits_data.size() / static_cast<size_t>(result_.n_vocab);
+  const size_t hidden_before = result_.hidden_data.size() / static_cast<size_t>(result_.n_embd);
+  for (const Output wanted : {Output::logits, Output::hidden})
+    for (size_t r = 0; r < rows.size(); ++r) {
+      if (rows[r].row.output != wanted) continue;
+      result_.hidden_at[first + r] = static_cast<int>(hidden_before + in.outputs.size());
+      if (wanted == Output::logits) {
+        result_.logits_at[first + r] = static_cast<int>(logits_before) + shape.n_logits++;
+      } else {
+        ++shape.n_hidden;
+      }
+      in.outputs.push_back(static_cast<int32_t>(r));
+      shape.output_shapes.push_back(shape.policy_shapes[r]);
+    }
+  shape.spans = attention_spans(in);
+
+  StepGraph& graph = graph_for(shape, in);
+  graph.run(in);
+
+  const auto grow = [](std::vector<float>& v, size_t n) {
+    v.resize(v.size() + n);
+    return std::span(v).last(n);
+  };
+  if (shape.n_logits)
+    graph.read_logits(grow(result_.logits_data,
+                           static_cast<size_t>(shape.n_logits) * static_cast<size_t>(result_.n_vocab)));
+  if (shape.n_output())
+    graph.read_hidden(grow(result_.hidden_data,
+                           static_cast<size_t>(shape.n_output()) * static_cast<size_t>(result_.n_embd)));
+  for (size_t i = 0; i < taps.hidden_layers.size(); ++i)
+    graph.read_layer_hidden(i,
+                            grow(result_.layer_hidden[i], rows.size() * static_cast<size_t>(result_.n_embd)));
+  if (taps.routing) read_routing(graph, first);
+  count(graph);
+}
+
+void Engine::count(const StepGraph& graph) {
+  const WeightBytes& bytes = model_->weight_bytes();
+  cost_.rows += graph.shape().n_row;
+  cost_.steps += 1;
+  cost_.head_rows += graph.shape().n_logits;
+  cost_.weight_bytes += static_cast<int64_t>(bytes.dense + (graph.shape().n_logits ? bytes.head : 0));
+  std::vector<char> touched(static_cast<size_t>(model_->spec().router.n_expert));
+  for (const auto& layer : graph.routing()) {
+    std::fill(touched.begin(), touched.end(), 0);
+    for (const RoutePiece& piece : layer->pieces) {
+      cost_.expert_evaluations += piece.n_pair;
+      for (int p = piece.pair_begin; p < piece.pair_begin + piece.n_pair; ++p)
+        touched[static_cast<size_t>(layer->ids[static_cast<size_t>(p)])] = 1;
+    }
+    cost_.weight_bytes += std::count(touched.begin(), touched.end(), 1) *
+                          static_cast<int64_t>(bytes.expert[static_cast<size_t>(layer->layer)]);
+  }
+}
+
+void Engine::read_routing(const StepGraph& graph, size_t first) {
+  const RouterSpec& router = model_->spec().router;
+  const auto n_expert = static_cast<size_t>(router.n_expert);
+  std::vector<float> gates(n_expert);
+  for (size_t row = 0; row < static_cast<size_t>(graph.shape().n_row); ++row)
+    for (const auto& layer : graph.routing()) {
+      RoutedRow routed;
+      const auto logits = std::span(layer->logits).subspan(row * n_expert, n_expert);
+      router_gates(router, logits, gates);
+      const int begin = layer->pair_begin[row];
+      for (int p = begin; p < begin + layer->n_pair[row]; ++p) {
+        routed.experts.push_back(layer->ids[static_cast<size_t>(p)]);
+        routed.gates.push_back(gates[static_cast<size_t>(routed.experts.back())]);
+      }
+      routed.logits.assign(logits.begin(), logits.end());
+      result_.routing[first + row].push_back(std::move(routed));
+    }
+}
+
+}  // namespace rouse

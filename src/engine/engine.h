@@ -1,0 +1,73 @@
+/// engine/engine.h - runs batches of row groups over the sequences of one model.
+///
+/// The engine never asks which decoding method it serves: it appends rows to sequences, routes each by its
+/// group's policy, and gives back what was asked of them.
+#pragma once
+
+#include <memory>
+
+#include "engine/batch.h"
+#include "engine/head.h"
+#include "engine/kv_cache.h"
+#include "engine/step_graph.h"
+
+namespace rouse {
+
+struct EngineOptions {
+  int n_ctx = 2048;                   ///< KV cells, shared by all sequences
+  int n_batch = 512;                  ///< rows a graph; longer batches run in pieces
+  ggml_type kv_type = GGML_TYPE_F16;  ///< F16 or F32
+  bool flash_attention = true;        ///< where the backend has it
+};
+
+class Engine {
+ public:
+  Engine(std::shared_ptr<const Model> model, const EngineOptions& options);
+
+  const Model& model() const { return *model_; }
+  const EngineOptions& options() const { return options_; }
+
+  SeqId open(int n_reserve = 0) { return cache_.cells.open(n_reserve); }
+  /// Shares the first n_token of `from` without copying.
+  SeqId fork(SeqId from, int n_token) { return cache_.cells.fork(from, n_token); }
+  void trim(SeqId seq, int n_token) { cache_.cells.trim(seq, n_token); }
+  void close(SeqId seq) { cache_.cells.close(seq); }
+  int length(SeqId seq) const { return cache_.cells.length(seq); }
+  int n_cell() const { return cache_.cells.n_cell(); }
+  int n_free() const { return cache_.cells.n_free(); }
+  uint64_t kv_bytes() const { return cache_.n_byte; }
+
+  /// Appends every row of the batch to its sequence and runs it. The result is valid until the next run.
+  /// Throws Error before anything changed if a token, a position or the room in the cache does not fit.
+  const StepResult& run(const Batch& batch);
+
+  /// The output head for rows that ran with Output::hidden.
+  Head& head() { return head_; }
+
+  Taps taps;  ///< what else to read out, from the next run on
+  const Cost& cost() const { return cost_; }
+
+ private:
+  struct FlatRow {
+    const RoutingPolicy* policy;
+    Row row;
+  };
+  void check(const Batch& batch) const;
+  void run_chunk(std::span<const FlatRow> rows, size_t first);
+  std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
+  StepGraph& graph_for(const StepShape& shape, const StepInput& input);
+  void count(const StepGraph& graph);
+  void read_routing(const StepGraph& graph, size_t first);
+
+  std::shared_ptr<const Model> model_;
+  EngineOptions options_;
+  KvCache cache_;
+  Head head_;
+  bool flash_attention_;
+  std::vector<std::unique_ptr<StepGraph>> graphs_;
+  uint64_t tick_ = 0;
+  StepResult result_;
+  Cost cost_;
+};
+
+}  // namespace rouse

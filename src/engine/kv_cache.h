@@ -1,0 +1,28 @@
+/// engine/kv_cache.h - the keys and values of every cell, layer by layer, on the layer's device.
+#pragma once
+
+#include <vector>
+
+#include "engine/kv_cells.h"
+#include "model/weights.h"
+
+namespace rouse {
+
+struct KvCache {
+  /// n_cell is rounded up to whole attention windows. type: F16 or F32. Throws Error when memory runs out.
+  KvCache(const Model& model, int n_cell, ggml_type type);
+
+  KvCells cells;
+  std::vector<ggml_tensor*> k, v;  ///< [n_layer]: [n_embd_kv, n_cell]
+  ggml_type type;
+  uint64_t n_byte = 0;
+
+ private:
+  std::vector<ggml_context_ptr> contexts_;
+  std::vector<ggml_backend_buffer_ptr> buffers_;
+};
+
+/// Attention reads cells in windows of this many, so that graphs can be reused from step to step.
+inline constexpr int kKvWindow = 256;
+
+}  // namespace rouse

@@ -1,0 +1,61 @@
+/// engine/kv_cells.h - which cell of the KV cache holds which position of which sequences.
+///
+/// All sequences live in one array of cells. A cell can belong to several sequences, so a shared prefix is
+/// stored once.
+#pragma once
+
+#include <bitset>
+#include <vector>
+
+namespace rouse {
+
+using SeqId = int;
+inline constexpr int kMaxSequence = 256;
+
+class KvCells {
+ public:
+  explicit KvCells(int n_cell);
+
+  /// A new empty sequence. Cells near each other make attention cheaper, so say how many it may need.
+  SeqId open(int n_reserve = 0);
+  /// A sequence that shares the first n_token of `from`.
+  SeqId fork(SeqId from, int n_token);
+  /// Forgets all but the first n_token.
+  void trim(SeqId seq, int n_token);
+  void close(SeqId seq);
+
+  /// Takes a cell for the next position. The caller checks n_free first.
+  int append(SeqId seq);
+  int length(SeqId seq) const { return static_cast<int>(sequence(seq).cells.size()); }
+  const std::vector<int>& cells(SeqId seq) const { return sequence(seq).cells; }
+  /// Whether a row of `seq` at `position` attends to `cell`.
+  bool sees(int cell, SeqId seq, int position) const {
+    const Cell& c = cells_[static_cast<size_t>(cell)];
+    return c.position <= position && c.owners[static_cast<size_t>(seq)];
+  }
+  int n_cell() const { return static_cast<int>(cells_.size()); }
+  int n_free() const { return n_free_; }
+  bool is_open(SeqId seq) const;
+
+ private:
+  struct Cell {
+    int position = -1;
+    std::bitset<kMaxSequence> owners;
+    SeqId reserved_for = -1;
+  };
+  struct Sequence {
+    bool open = false;
+    std::vector<int> cells;  ///< by position
+  };
+  const Sequence& sequence(SeqId seq) const;
+  Sequence& sequence(SeqId seq);
+  SeqId unused() const;
+  void reserve(SeqId seq, int n_cell);
+  int find_cell(SeqId seq) const;
+
+  std::vector<Cell> cells_;
+  std::vector<Sequence> sequences_;
+  int n_free_;
+};
+
+}  // namespace rouse

@@ -1,0 +1,94 @@
+/// engine/step_graph.h - one compute graph for one shape of step, built once and run many times.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "engine/batch.h"
+#include "engine/kv_cache.h"
+#include "engine/routing_table.h"
+#include "model/weights.h"
+
+namespace rouse {
+
+/// Rows that attend to one window of cells together.
+struct AttentionSpan {
+  int row_begin = 0, n_row = 0, kv_begin = 0, n_kv = 0;
+  bool operator==(const AttentionSpan&) const = default;
+};
+
+/// Everything a graph's structure depends on. Equal shapes reuse one graph.
+struct StepShape {
+  int n_row = 0;
+  int n_logits = 0,
+      n_hidden = 0;  ///< rows with logits come first among the outputs, then those with hidden alone
+  std::vector<AttentionSpan> spans;
+  std::vector<uint64_t> policy_shapes;  ///< [n_row]
+  std::vector<uint64_t> output_shapes;  ///< [n_logits + n_hidden], by output order
+  bool all_rows_to_end = false;  ///< the last block runs every row, not only those with an output (taps)
+  std::vector<int> hidden_layers;
+  bool operator==(const StepShape&) const = default;
+  int n_output() const { return n_logits + n_hidden; }
+};
+
+/// What changes from step to step.
+struct StepInput {
+  std::vector<int32_t> tokens, positions;  ///< [n_row]
+  std::vector<int64_t> cells;              ///< [n_row]: where each row's key and value go
+  std::vector<SeqId> sequences;            ///< [n_row]
+  std::vector<int32_t> outputs;            ///< [n_output]: row of each output
+  std::vector<RouteInput> routes;          ///< [n_row]
+};
+
+class StepGraph {
+ public:
+  StepGraph(const Model& model, KvCache& cache, const StepShape& shape, const std::vector<RouteInput>& routes,
+            bool tap_routing, bool flash_attention);
+  StepGraph(const StepGraph&) = delete;
+  StepGraph& operator=(const StepGraph&) = delete;
+
+  /// Fills every input and runs. Throws Error if the backend fails.
+  void run(const StepInput& input);
+
+  const StepShape& shape() const { return shape_; }
+  bool taps_routing() const { return tap_routing_; }
+  /// Experts of the step just run, one entry a MoE layer.
+  const std::vector<std::unique_ptr<RouteLayer>>& routing() const { return route_layers_; }
+  void read_logits(std::span<float> out) const;  ///< row-major [n_logits][n_vocab]
+  void read_hidden(std::span<float> out) const;  ///< row-major [n_output][n_embd]
+  void read_layer_hidden(size_t index, std::span<float> out) const;
+
+  uint64_t last_used = 0;  ///< for the engine's cache of graphs
+
+ private:
+  void build();
+  ggml_tensor* attention(ggml_tensor* x, int layer);
+  ggml_tensor* attend(ggml_tensor* q, int layer, const AttentionSpan& span, ggml_tensor* mask);
+  ggml_tensor* dense_ffn(ggml_tensor* x, ggml_tensor* gate_up, ggml_tensor* gate, ggml_tensor* up,
+                         ggml_tensor* down);
+  ggml_tensor* moe_ffn(ggml_tensor* x, ggml_tensor* residual, int layer, bool last);
+  ggml_tensor* expert_product(ggml_tensor* x, ggml_tensor* logits, RouteLayer& route, size_t piece,
+                              const LayerWeights& w);
+  ggml_tensor* norm(ggml_tensor* x, ggml_tensor* weight);
+  ggml_tensor* input(ggml_type type, int64_t ne0, int64_t ne1, const char* name);
+  void fill_masks(const StepInput& input);
+
+  const Model& model_;
+  KvCache& cache_;
+  StepShape shape_;
+  bool tap_routing_, flash_attention_;
+  std::vector<RouteInput> routes_, output_routes_;
+  std::vector<std::unique_ptr<RouteLayer>> route_layers_;
+  std::vector<std::unique_ptr<RouteNode>> route_nodes_;
+  ggml_context_ptr context_;
+  ggml_context* g_ = nullptr;
+  ggml_cgraph* graph_ = nullptr;
+  ggml_backend_sched_ptr scheduler_;
+  ggml_tensor *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr, *outputs_ = nullptr;
+  std::vector<ggml_tensor*> masks_;
+  ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
+  std::vector<ggml_tensor*> layer_hidden_;
+  std::vector<ggml_fp16_t> mask_scratch_;
+};
+
+}  // namespace rouse

@@ -1,0 +1,74 @@
+/// gguf/file.h - an open GGUF file: typed keys, the tensor directory, and the bytes themselves by mmap.
+#pragma once
+
+#include <ggml-cpp.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace rouse {
+
+/// A file mapped read-only for as long as the object lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+  std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(base_), size_}; }
+  /// Lets the kernel drop pages that were copied elsewhere, so that they do not count as resident memory.
+  void forget(std::span<const std::byte> part) const;
+
+ private:
+  void* base_ = nullptr;
+  size_t size_ = 0;
+};
+
+class GgufFile {
+ public:
+  /// Checks the whole header first (gguf/check.h). Throws Error, exit 3.
+  explicit GgufFile(const std::string& path);
+
+  const std::string& path() const { return path_; }
+  const MappedFile& map() const { return map_; }
+  size_t n_key() const { return static_cast<size_t>(gguf_get_n_kv(gguf_.get())); }
+  std::string key_name(size_t i) const { return gguf_get_key(gguf_.get(), static_cast<int64_t>(i)); }
+  /// The value as text, arrays shortened; for people to read.
+  std::string key_text(size_t i) const;
+
+  bool has(const std::string& key) const { return gguf_find_key(gguf_.get(), key.c_str()) >= 0; }
+  /// The value of `key`, of any integer width; absent gives nothing. A value of another kind throws, naming
+  /// the key.
+  std::optional<int64_t> integer(const std::string& key) const;
+  std::optional<double> real(const std::string& key) const;
+  std::optional<bool> boolean(const std::string& key) const;
+  std::optional<std::string> text(const std::string& key) const;
+  /// Number of entries of an array key; nothing when absent or no array.
+  std::optional<size_t> array_length(const std::string& key) const;
+  /// Element type of an array key (gguf_type), or nothing.
+  std::optional<int> array_type(const std::string& key) const;
+  std::string array_text(const std::string& key, size_t i) const;
+
+  /// The tensors in file order: views without data, valid as long as the file.
+  const std::vector<const ggml_tensor*>& tensors() const { return tensors_; }
+  const ggml_tensor* tensor(const std::string& name) const;
+  std::span<const std::byte> data(const ggml_tensor* tensor) const;
+
+  /// Identity of the weights: sha256 (hex) of the header and of the first and last 64 KiB of each tensor.
+  std::string fingerprint() const;
+
+ private:
+  int64_t find(const std::string& key) const { return gguf_find_key(gguf_.get(), key.c_str()); }
+
+  std::string path_;
+  MappedFile map_;
+  ggml_context_ptr context_;
+  gguf_context_ptr gguf_;
+  std::vector<const ggml_tensor*> tensors_;
+};
+
+}  // namespace rouse

@@ -1,0 +1,87 @@
+/// model/weights.h - a model's weights on their devices, in the layouts the kernels like best.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gguf/file.h"
+#include "model/spec.h"
+#include "tensor/devices.h"
+
+namespace rouse {
+
+/// Where weights go. Names of tensors match as regular expressions.
+struct Placement {
+  int n_gpu_layer = 0;  ///< the last N blocks on the accelerator; N > n_layer adds the output head
+  int n_cpu_moe = 0;    ///< expert tensors of the first N blocks stay on the CPU
+  std::vector<std::pair<std::string, std::string>>
+      overrides;  ///< (regex, "CPU" or "GPU"), the first match decides
+};
+
+/// One block. Absent weights are null. `[a, b]` is ggml's ne.
+struct LayerWeights {
+  ggml_tensor* attn_norm = nullptr;  ///< [n_embd]
+  ggml_tensor* qkv =
+      nullptr;  ///< [n_embd, n_q + 2 n_kv]: the three projections in one product, when of one type
+  ggml_tensor *q = nullptr, *k = nullptr, *v = nullptr;  ///< apart otherwise
+  ggml_tensor *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *o_bias = nullptr;
+  ggml_tensor* o = nullptr;                         ///< [n_q, n_embd]
+  ggml_tensor* ffn_norm = nullptr;                  ///< [n_embd]
+  ggml_tensor *gate_up = nullptr, *down = nullptr;  ///< dense: [n_embd, 2 n_ff], [n_ff, n_embd]
+  ggml_tensor *gate = nullptr, *up = nullptr;       ///< dense, when of two types
+  ggml_tensor* router = nullptr;                    ///< [n_embd, n_expert]
+  std::vector<float> router_bias;                   ///< selection bias on the host: [n_expert], or empty
+  ggml_tensor *gate_up_exps = nullptr,
+              *down_exps = nullptr;  ///< [n_embd, 2 n_ff_expert, E], [n_ff_expert, n_embd, E]
+  ggml_tensor *gate_exps = nullptr, *up_exps = nullptr;  ///< when of two types
+  ggml_tensor *gate_up_shexp = nullptr, *down_shexp = nullptr, *gate_shexp = nullptr, *up_shexp = nullptr;
+};
+
+/// Bytes of weights a token touches, by part: the bound of decoding speed.
+struct WeightBytes {
+  uint64_t dense = 0;  ///< attention, norms, routers, shared experts, dense feed-forward
+  uint64_t head = 0;
+  std::vector<uint64_t> expert;  ///< one expert of each block; 0 in dense blocks
+};
+
+class Model {
+ public:
+  using Progress = std::function<void(double done)>;
+  /// Throws Error (exit 3) naming the tensor that is missing or has another shape than the metadata says.
+  Model(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
+        const Progress& progress = {});
+
+  const ModelSpec& spec() const { return spec_; }
+  const GgufFile& file() const { return file_; }
+  const Devices& devices() const { return *devices_; }
+  const std::vector<LayerWeights>& layers() const { return layers_; }
+  ggml_tensor* token_embd() const { return token_embd_; }
+  ggml_tensor* output_norm() const { return output_norm_; }
+  ggml_tensor* output() const { return output_; }
+  ggml_tensor* rope_factors() const { return rope_factors_; }  ///< [n_rot / 2] or null (Llama 3)
+  const WeightBytes& weight_bytes() const { return weight_bytes_; }
+  /// The device that holds a block's attention and its KV cells.
+  ggml_backend_dev_t device(int layer) const { return layer_devices_[static_cast<size_t>(layer)]; }
+  /// "CPU 512 MB, CPU_REPACK 1.1 GB": where the weights landed.
+  std::string placement_text() const;
+
+  /// Logits of a few tokens for one row after the final norm, without running the whole head: SCMoE needs the
+  /// weak stream's logits only for the plausible tokens. hidden [n_embd]; out [tokens.size()].
+  void head_columns(std::span<const float> hidden, std::span<const int> tokens, std::span<float> out) const;
+
+ private:
+  friend class WeightLoader;
+  ModelSpec spec_;
+  GgufFile file_;
+  std::shared_ptr<const Devices> devices_;
+  std::vector<ggml_context_ptr> contexts_;
+  std::vector<ggml_backend_buffer_ptr> buffers_;
+  std::vector<LayerWeights> layers_;
+  std::vector<ggml_backend_dev_t> layer_devices_;
+  ggml_tensor *token_embd_ = nullptr, *output_norm_ = nullptr, *output_ = nullptr, *rope_factors_ = nullptr;
+  WeightBytes weight_bytes_;
+};
+
+}  // namespace rouse

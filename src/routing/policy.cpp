@@ -1,0 +1,111 @@
+#include "routing/policy.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace rouse {
+namespace {
+
+std::string choice_names() {
+  std::vector<std::string> names;
+  for (const ChoiceEntry& entry : choice_registry()) names.emplace_back(entry.name);
+  return join(names, ", ");
+}
+
+std::unique_ptr<Choice> parse_choice(const std::string& text) {
+  const size_t colon = text.find(':');
+  const std::string name = text.substr(0, colon);
+  for (const ChoiceEntry& entry : choice_registry()) {
+    if (name != entry.name) continue;
+    require_usage(colon == std::string::npos || colon + 1 < text.size(), "policy ", name,
+                  ": nothing after the colon, expected ", entry.usage);
+    return entry.make(colon == std::string::npos ? "" : text.substr(colon + 1));
+  }
+  throw Error(
+      cat("unknown routing policy \"", text, "\"; known: ", choice_names(), ", each with +mask:L.E,..."),
+      Exit::usage);
+}
+
+/// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2).
+Mask parse_mask(const std::string& text, const RouterSpec& router) {
+  Mask mask;
+  for (const std::string& pair : split(text, ',')) {
+    const size_t dot = pair.find('.');
+    const auto layer = parse_int(std::string_view(pair).substr(0, dot));
+    const auto expert =
+        dot == std::string::npos ? std::nullopt : parse_int(std::string_view(pair).substr(dot + 1));
+    require_usage(layer && expert, "policy mask: \"", pair, "\" is not LAYER.EXPERT");
+    require_usage(std::count(router.layers.begin(), router.layers.end(), *layer) == 1, "policy mask: block ",
+                  *layer, " is no MoE layer of this model");
+    require_usage(*expert >= 0 && *expert < router.n_expert, "policy mask: expert ", *expert,
+                  " is outside 0..", router.n_expert - 1);
+    mask.emplace_back(static_cast<int>(*layer), static_cast<int>(*expert));
+  }
+  std::sort(mask.begin(), mask.end());
+  mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
+  return mask;
+}
+
+/// The fewest experts that any row can choose from at `layer`: the groups that the mask hurt most.
+int least_selectable(const RouterSpec& router, const Mask& mask, int layer) {
+  const int size = router.n_expert / router.n_group;
+  std::vector<int> left(static_cast<size_t>(router.n_group), size);
+  for (const auto& [l, expert] : mask)
+    if (l == layer) --left[static_cast<size_t>(expert / size)];
+  std::sort(left.begin(), left.end());
+  int sum = 0;
+  for (int g = 0; g < router.n_group_used; ++g) sum += left[static_cast<size_t>(g)];
+  return sum;
+}
+
+}  // namespace
+
+RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
+    : router_(std::make_shared<RouterSpec>(router)) {
+  require_usage(text.size() <= 1 << 16, "the routing policy is ", text.size(),
+                " characters long, the limit is 65536");
+  const size_t plus = text.find("+mask:");
+  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, plus));
+  require_usage(router.moe() || text == "topk",
+                "the model is dense: it has no experts to route, so only topk applies, not \"", text, "\"");
+  if (plus != std::string::npos) mask_ = parse_mask(text.substr(plus + 6), router);
+  if (router.moe()) {
+    choice->bind(router, mask_);
+    for (const int layer : router.layers) {
+      const int left = least_selectable(router, mask_, layer);
+      // A ragged choice takes what is there, so one expert is enough for it.
+      const int needed = choice->ragged() ? 1 : std::max(choice->depth(layer), choice->max_count(layer));
+      require_usage(left >= needed, "policy ", text, ": the mask leaves ", left, " experts in block ", layer,
+                    ", needed are ", needed);
+      shape_ =
+          shape_ * 0x100000001b3ull ^ static_cast<uint64_t>(choice->max_count(layer) * 2 + choice->ragged());
+    }
+  }
+  text_ = choice->text();
+  std::vector<std::string> pairs;
+  for (const auto& [layer, expert] : mask_) pairs.push_back(cat(layer, ".", expert));
+  if (!pairs.empty()) text_ += "+mask:" + join(pairs, ",");
+  choice_ = std::move(choice);
+}
+
+uint64_t RoutingPolicy::hash() const {
+  return hash_text(text_);
+}
+
+bool RoutingPolicy::masked(int layer, int expert) const {
+  return std::binary_search(mask_.begin(), mask_.end(), std::pair(layer, expert));
+}
+
+std::string policy_help() {
+  std::string out;
+  for (const ChoiceEntry& entry : choice_registry()) {
+    std::string usage = entry.usage;
+    usage.resize(std::max<size_t>(usage.size(), 20), ' ');
+    out += cat("  ", usage, " ", entry.help, "\n");
+  }
+  return out + "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n";
+}
+
+}  // namespace rouse

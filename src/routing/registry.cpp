@@ -1,0 +1,19 @@
+/// routing/registry.cpp - every way to choose experts, in the order that `--help` lists them.
+#include "routing/choices.h"
+
+namespace rouse {
+
+static constexpr ChoiceEntry kChoices[] = {
+    {"topk", "topk[:K]", "the K experts with the highest score; the model's own rule without K", top_k},
+    {"rank", "rank:J", "only the J-th best expert (SCMoE's weak stream)", rank},
+    {"random", "random:N[,seed=S]",
+     "N experts drawn uniformly, the same for the same seed, layer and position", random_choice},
+    {"dynamic", "dynamic:P[,max=K]", "the shortest prefix of ranks whose gates sum past P", dynamic},
+    {"replay", "replay:TRACE", "the experts recorded by `rouse trace`", replay},
+};
+
+std::span<const ChoiceEntry> choice_registry() {
+  return kChoices;
+}
+
+}  // namespace rouse

@@ -1,0 +1,103 @@
+#include "routing/route.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+namespace rouse {
+
+void router_gates(const RouterSpec& router, std::span<const float> logits, std::span<float> gate) {
+  if (router.gate == Gate::sigmoid) {
+    for (size_t e = 0; e < logits.size(); ++e) gate[e] = 1.0f / (1.0f + std::exp(-logits[e]));
+    return;
+  }
+  const float largest = *std::max_element(logits.begin(), logits.end());
+  float sum = 0;
+  for (size_t e = 0; e < logits.size(); ++e) sum += gate[e] = std::exp(logits[e] - largest);
+  for (float& g : gate) g /= sum;
+}
+
+/// Removes the experts of all but the best groups. A group scores by its best expert (DeepSeek-V2).
+static void limit_groups(const RouterSpec& router, std::vector<float>& score) {
+  const size_t size = static_cast<size_t>(router.n_expert / router.n_group);
+  std::vector<std::pair<float, int>> groups;
+  for (int g = 0; g < router.n_group; ++g) {
+    const auto begin = score.begin() + static_cast<std::ptrdiff_t>(g * size);
+    groups.emplace_back(-*std::max_element(begin, begin + static_cast<std::ptrdiff_t>(size)), g);
+  }
+  std::sort(groups.begin(), groups.end());
+  for (size_t i = static_cast<size_t>(router.n_group_used); i < groups.size(); ++i) {
+    const auto begin = score.begin() + static_cast<std::ptrdiff_t>(groups[i].second * size);
+    std::fill(begin, begin + static_cast<std::ptrdiff_t>(size), -INFINITY);
+  }
+}
+
+/// H of one row; -inf where an expert cannot be chosen.
+static void score_row(const RoutingPolicy& policy, int layer, std::span<const float> model_bias,
+                      RouteScratch& s) {
+  const std::span<const float> bias = policy.choice().bias(layer);
+  s.score = s.gate;
+  if (!model_bias.empty())
+    for (size_t e = 0; e < s.score.size(); ++e) s.score[e] += model_bias[e];
+  if (!bias.empty())
+    for (size_t e = 0; e < s.score.size(); ++e) s.score[e] += bias[e];
+  if (policy.has_mask())
+    for (size_t e = 0; e < s.score.size(); ++e)
+      if (policy.masked(layer, static_cast<int>(e))) s.score[e] = -INFINITY;
+  if (policy.router().n_group > 1) limit_groups(policy.router(), s.score);
+}
+
+/// The model's rule over the chosen experts.
+static void weigh(const RoutingPolicy& policy, std::span<const float> logits, std::span<const int> ids,
+                  std::span<const float> gate, std::span<float> weights) {
+  const RouterSpec& router = policy.router();
+  for (size_t i = 0; i < ids.size(); ++i) weights[i] = gate[static_cast<size_t>(ids[i])];
+  if (policy.choice().unit_weight()) {
+    std::fill_n(weights.begin(), ids.size(), 1.0f);
+    return;
+  }
+  if (router.renormalize) {
+    if (router.gate == Gate::softmax) {
+      float largest = -INFINITY;
+      for (const int id : ids) largest = std::max(largest, logits[static_cast<size_t>(id)]);
+      for (size_t i = 0; i < ids.size(); ++i)
+        weights[i] = std::exp(logits[static_cast<size_t>(ids[i])] - largest);
+    }
+    float sum = 0;
+    for (size_t i = 0; i < ids.size(); ++i) sum += weights[i];
+    for (size_t i = 0; i < ids.size(); ++i) weights[i] /= sum;
+  }
+  for (size_t i = 0; i < ids.size(); ++i) weights[i] *= router.scale;
+}
+
+int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::span<const float> logits,
+              std::span<const float> model_bias, std::span<int> ids, std::span<float> weights,
+              RouteScratch& s) {
+  const Choice& choice = policy.choice();
+  s.gate.assign(logits.begin(), logits.end());
+  if (policy.has_mask())
+    for (size_t e = 0; e < s.gate.size(); ++e)
+      if (policy.masked(layer, static_cast<int>(e))) s.gate[e] = -INFINITY;
+  router_gates(policy.router(), s.gate, s.gate);
+  score_row(policy, layer, model_bias, s);
+
+  s.selectable.clear();
+  for (size_t e = 0; e < s.score.size(); ++e)
+    if (s.score[e] != -INFINITY) s.selectable.push_back(static_cast<int>(e));
+  assert(!s.selectable.empty());  // RoutingPolicy refuses a mask that leaves nobody
+  s.order = s.selectable;
+  const size_t depth = std::min(static_cast<size_t>(choice.depth(layer)), s.order.size());
+  const auto better = [&](int a, int b) {
+    const float ha = s.score[static_cast<size_t>(a)], hb = s.score[static_cast<size_t>(b)];
+    return ha > hb || (ha == hb && a < b);
+  };
+  std::partial_sort(s.order.begin(), s.order.begin() + static_cast<std::ptrdiff_t>(depth), s.order.end(),
+                    better);
+  const RouterRow row{layer, position, s.gate, std::span(s.order).first(depth), s.selectable};
+  const int count = choice.choose(row, ids);
+  assert(count >= 1 && count <= choice.max_count(layer));
+  weigh(policy, logits, ids.first(static_cast<size_t>(count)), s.gate, weights);
+  return count;
+}
+
+}  // namespace rouse

@@ -1,0 +1,31 @@
+/// routing/route.h - from one row's router logits to its experts and their weights.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "routing/policy.h"
+
+namespace rouse {
+
+/// Scratch space of one thread, reused from row to row.
+struct RouteScratch {
+  std::vector<float> gate, score;
+  std::vector<int> selectable, order;
+};
+
+/// One MoE layer's routing of one row.
+///   r = logits; G = gate(r), masked experts removed before the softmax so that their share goes to the
+///   others; H = G + model_bias + policy bias, -inf outside the groups the model allows; ties go to the lower
+///   id; w = the model's own rule over G of the chosen, times its scale.
+/// logits [n_expert]; model_bias [n_expert] or empty; ids and weights [max_count(layer)].
+/// Returns how many experts were chosen, at least 1. Softmax gates renormalise as a softmax over the chosen
+/// logits, unclamped, so that a single expert weighs exactly 1 (libllama clamps the sum at 6e-5).
+int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::span<const float> logits,
+              std::span<const float> model_bias, std::span<int> ids, std::span<float> weights,
+              RouteScratch& scratch);
+
+/// The gates of one row, for traces: gate(r) with nothing masked. gate [n_expert].
+void router_gates(const RouterSpec& router, std::span<const float> logits, std::span<float> gate);
+
+}  // namespace rouse

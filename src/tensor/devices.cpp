@@ -1,0 +1,82 @@
+#include "tensor/devices.h"
+
+#include <sched.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "base/error.h"
+
+namespace rouse {
+
+/// The cores this process may run on, not those of the whole machine.
+static int usable_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+}
+
+/// ggml's chatter about buffers and layouts is no user's business; its errors are.
+static void log_errors(ggml_log_level level, const char* text, void*) {
+  if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+}
+
+Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_cores()) {
+  ggml_log_set(log_errors, nullptr);
+  cpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+  require(cpu_ != nullptr, "ggml has no CPU backend");
+  gpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU);
+  if (gpu_) backends_.emplace_back(ggml_backend_dev_init(gpu_, nullptr));
+  backends_.emplace_back(ggml_backend_dev_init(cpu_, nullptr));
+  for (const auto& backend : backends_) {
+    require(backend != nullptr, "a ggml backend could not be started");
+    raw_.push_back(backend.get());
+  }
+  auto* registry = ggml_backend_dev_backend_reg(cpu_);
+  auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+      ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads"));
+  require(set_threads != nullptr, "ggml's CPU backend takes no thread count");
+  set_threads(raw_.back(), n_thread_);
+}
+
+/// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty
+/// buffer.
+static bool suits(ggml_backend_dev_t device, ggml_backend_buffer_type_t type, const ggml_tensor* weight,
+                  WeightUse use) {
+  const ggml_context_ptr scratch(ggml_init({ggml_tensor_overhead() * 8, nullptr, true}));
+  ggml_context* g = scratch.get();
+  ggml_tensor* w = ggml_new_tensor(g, weight->type, ggml_n_dims(weight), weight->ne);
+  ggml_tensor* op = nullptr;
+  if (use == WeightUse::experts) {
+    ggml_tensor* x = ggml_new_tensor_3d(g, GGML_TYPE_F32, w->ne[0], 1, 512);
+    ggml_tensor* ids = ggml_new_tensor_2d(g, GGML_TYPE_I32, 1, 512);
+    op = ggml_mul_mat_id(g, w, x, ids);
+  } else {
+    op = ggml_mul_mat(g, w, ggml_new_tensor_4d(g, GGML_TYPE_F32, w->ne[0], 512, w->ne[2], w->ne[3]));
+  }
+  const ggml_backend_buffer_ptr empty(ggml_backend_buft_alloc_buffer(type, 0));
+  w->buffer = empty.get();
+  return ggml_backend_dev_supports_op(device, op);
+}
+
+ggml_backend_buffer_type_t Devices::buffer_type(ggml_backend_dev_t device, const ggml_tensor* weight,
+                                                WeightUse use) const {
+  if (use != WeightUse::other) {
+    auto* registry = ggml_backend_dev_backend_reg(device);
+    auto extra = reinterpret_cast<ggml_backend_dev_get_extra_bufts_t>(
+        ggml_backend_reg_get_proc_address(registry, "ggml_backend_dev_get_extra_bufts"));
+    if (extra)
+      for (ggml_backend_buffer_type_t* type = extra(device); type && *type; ++type)
+        if (suits(device, *type, weight, use)) return *type;
+  }
+  return ggml_backend_dev_buffer_type(device);
+}
+
+std::string Devices::text() const {
+  std::string out = cat("CPU: ", ggml_backend_dev_description(cpu_), ", ", n_thread_,
+                        n_thread_ == 1 ? " thread" : " threads");
+  if (gpu_) out += cat("\nGPU: ", ggml_backend_dev_description(gpu_));
+  return out;
+}
+
+}  // namespace rouse

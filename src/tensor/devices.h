@@ -1,0 +1,41 @@
+/// tensor/devices.h - the compute devices of a run, and which buffer type suits a weight on a device.
+#pragma once
+
+#include <ggml-cpp.h>
+
+#include <string>
+#include <vector>
+
+namespace rouse {
+
+/// How a weight is multiplied; decides which packed layouts fit it.
+enum class WeightUse { matrix, experts, other };
+
+/// CPU plus every accelerator ggml was built with.
+class Devices {
+ public:
+  /// n_thread 0: one a core. The first GPU, if any, is the accelerator.
+  explicit Devices(int n_thread);
+
+  ggml_backend_dev_t cpu() const { return cpu_; }
+  /// Null when there is none.
+  ggml_backend_dev_t gpu() const { return gpu_; }
+  int n_thread() const { return n_thread_; }
+  /// In scheduler order: accelerators first, the CPU last.
+  const std::vector<ggml_backend_t>& backends() const { return raw_; }
+
+  /// Where a weight on `device` should live: a packed layout (worth 1.3-1.5x on a CPU) if the kernels take
+  /// it.
+  ggml_backend_buffer_type_t buffer_type(ggml_backend_dev_t device, const ggml_tensor* weight,
+                                         WeightUse use) const;
+  /// "CPU: Intel(R) Xeon(R) Processor, 2 threads" and one line an accelerator.
+  std::string text() const;
+
+ private:
+  ggml_backend_dev_t cpu_ = nullptr, gpu_ = nullptr;
+  int n_thread_ = 1;
+  std::vector<ggml_backend_ptr> backends_;
+  std::vector<ggml_backend_t> raw_;
+};
+
+}  // namespace rouse

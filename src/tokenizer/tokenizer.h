@@ -1,0 +1,53 @@
+/// tokenizer/tokenizer.h - text to token ids and back, by libllama's vocabulary-only load of the model file.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gguf/file.h"
+
+struct llama_model;
+struct llama_vocab;
+
+namespace rouse {
+
+struct ChatMessage {
+  std::string role, content;  ///< "system", "user" or "assistant"
+};
+
+class Tokenizer {
+ public:
+  /// Checks the vocabulary's arrays against each other first. Throws Error (exit 3).
+  explicit Tokenizer(const GgufFile& file);
+  ~Tokenizer();
+  Tokenizer(const Tokenizer&) = delete;
+  Tokenizer& operator=(const Tokenizer&) = delete;
+
+  int n_vocab() const;
+  /// add_special: BOS (and EOS) as the model wants them. parse_special: "<|im_end|>" becomes its one token.
+  std::vector<int> encode(std::string_view text, bool add_special, bool parse_special) const;
+  /// The bytes of one token; may be part of a character. Special tokens give nothing unless asked for.
+  std::string piece(int token, bool special = false) const;
+  std::string decode(const std::vector<int>& tokens, bool special = false) const;
+  bool ends_generation(int token) const;
+  const std::vector<int>& end_tokens() const { return end_tokens_; }
+  int bos() const;  ///< -1 when there is none
+
+  /// The chat template in the file, or empty.
+  const std::string& chat_template() const { return chat_template_; }
+  /// Renders messages for the model to continue. `name`: one of libllama's templates or "qa"; empty: the
+  /// file's own. Throws Error with a hint at --chat-template when the template is not recognised.
+  std::string render_chat(const std::vector<ChatMessage>& messages, const std::string& name = "") const;
+  /// Every name that render_chat takes.
+  static std::vector<std::string> chat_template_names();
+
+ private:
+  std::unique_ptr<llama_model, void (*)(llama_model*)> model_;
+  const llama_vocab* vocab_;
+  std::vector<int> end_tokens_;
+  std::string path_, chat_template_;
+};
+
+}  // namespace rouse

@@ -1,0 +1,52 @@
+#include <cmath>
+
+#include "base/random.h"
+#include "base/statistics.h"
+#include "base/text.h"
+#include "support.h"
+
+namespace rouse {
+
+TEST(Text, ParsesWholeNumbersOnly) {
+  EXPECT_EQ(parse_int("42"), 42);
+  EXPECT_EQ(parse_int("-3"), -3);
+  for (const char* bad : {"", " 1", "1 ", "1.5", "x", "99999999999999999999"})
+    EXPECT_FALSE(parse_int(bad)) << bad;
+  EXPECT_EQ(parse_double("0.6"), 0.6);
+  for (const char* bad : {"", "0.6x", "nan", "inf", "1,5"}) EXPECT_FALSE(parse_double(bad)) << bad;
+  EXPECT_EQ(number_text(0.6), "0.6");
+}
+
+TEST(Text, HoldsBackAnUnfinishedCharacter) {
+  EXPECT_EQ(complete_utf8_prefix("caf\xc3\xa9"), 5u);
+  EXPECT_EQ(complete_utf8_prefix("caf\xc3"), 3u);
+  EXPECT_EQ(complete_utf8_prefix("\xf0\x9f\x98"), 0u);
+  EXPECT_EQ(complete_utf8_prefix("abc"), 3u);
+}
+
+TEST(Random, IsTheSameForTheSameKeyAndUniform) {
+  EXPECT_EQ(Random(1, 2, 3).next(), Random(1, 2, 3).next());
+  EXPECT_NE(Random(1, 2, 3).next(), Random(1, 3, 2).next());
+  Random random(9);
+  std::vector<int> counts(7);
+  for (int i = 0; i < 70000; ++i) ++counts[random.below(7)];
+  for (const int n : counts) EXPECT_NEAR(n, 10000, 400);
+}
+
+TEST(Statistics, LogSoftmaxKeepsMinusInfinityAndSumsToOne) {
+  std::vector<float> v = {1, 2, -INFINITY, 3};
+  log_softmax(v);
+  EXPECT_EQ(v[2], -INFINITY);
+  EXPECT_NEAR(std::exp(v[0]) + std::exp(v[1]) + std::exp(v[3]), 1, 1e-6);
+  EXPECT_EQ(argmax(std::vector<float>{1, 3, 3}), 1u);
+}
+
+TEST(Statistics, RatioIntervalHoldsTheMedian) {
+  const std::vector<double> a = {2, 4, 6, 8.4}, b = {1, 2, 3, 4};
+  const Spread s = ratio_interval(a, b);
+  EXPECT_DOUBLE_EQ(s.median, 2);
+  EXPECT_LE(s.low, 2);
+  EXPECT_GE(s.high, 2);
+}
+
+}  // namespace rouse

@@ -1,0 +1,184 @@
+/// The command line end to end, on tiny models.
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+const std::string kModel = " -m " + golden("mixtral.gguf") + " ";
+
+void refused(const std::string& arguments, int code, const std::string& part) {
+  const CommandResult r = rouse(arguments);
+  EXPECT_EQ(r.code, code) << arguments << "\n" << r.err;
+  EXPECT_NE((r.out + r.err).find(part), std::string::npos) << arguments << "\n" << r.out << r.err;
+}
+
+}  // namespace
+
+TEST(Cli, RunPrintsOneJsonObject) {
+  const CommandResult r = rouse("run" + kModel + "--raw -p 'the of' -n 6 --ignore-eos --json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto j = nlohmann::json::parse(r.out);
+  for (const char* key : {"text", "tokens", "prompt_tokens", "timings", "cost", "policy", "method"})
+    EXPECT_TRUE(j.contains(key)) << key;
+  EXPECT_EQ(j["tokens"].size(), 6u);
+  EXPECT_EQ(j["prompt_tokens"][0], 271) << "BOS";
+  EXPECT_EQ(j["cost"]["expert_evaluations_per_token"], 6.0);
+  std::string ids;
+  for (const int t : j["prompt_tokens"]) ids += (ids.empty() ? "" : ",") + std::to_string(t);
+  const CommandResult again = rouse("run" + kModel + "--tokens " + ids + " -n 6 --ignore-eos --json");
+  EXPECT_EQ(nlohmann::json::parse(again.out)["tokens"], j["tokens"]);
+}
+
+TEST(Cli, ScmoeTakesItsOptionsAndTheEnvironment) {
+  const auto j = nlohmann::json::parse(
+      rouse("run" + kModel +
+            "--raw -p the -n 4 --json --method scmoe --weak rank:3 --alpha 0.2 --beta 0.7 --exec lazy")
+          .out);
+  EXPECT_EQ(j["method"], "scmoe(weak=rank:3,alpha=0.2,beta=0.7,exec=lazy)");
+  setenv("ROUSE_METHOD", "scmoe", 1);
+  const auto env = nlohmann::json::parse(rouse("run" + kModel + "--raw -p the -n 4 --json").out);
+  unsetenv("ROUSE_METHOD");
+  EXPECT_EQ(env["method"], "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
+}
+
+TEST(Cli, RefusesBadInputWithTheRightExitCode) {
+  const std::string run = "run" + kModel + "--raw -p the ";
+  refused(run + "--routing best", 2, "unknown routing policy");
+  refused(run + "--routing rank:0", 2, "expected rank:J");
+  refused(run + "--routing rank:9", 2, "expected 1 to 8");
+  refused(run + "--routing topk:9", 2, "expected 1 to 8");
+  refused(run + "--routing topk+mask:0.0,0.1,0.2,0.3,0.4,0.5,0.6,0.7", 2, "the mask leaves 0 experts");
+  refused(run + "--method scmoe --alpha 0", 2, "--alpha is 0");
+  refused(run + "--method scmoe --alpha 1.1", 2, "--alpha is 1.1");
+  refused(run + "--method magic", 2, "unknown method");
+  refused(run + "--temp -1", 2, "--temp is -1");
+  refused(run + "-ngl 5", 2, "no GPU");
+  refused(run + "-ot '.*=TPU'", 2, "unknown device");
+  refused(run + "--no-such-flag", 2, "--no-such-flag");
+  refused("run -m /nonexistent.gguf -p x", 3, "cannot open");
+  refused("run -m " + golden("llama.json") + " -p x", 3, "begins with other bytes");
+  refused("run" + kModel + "-p x", 2, "has no chat template");
+  refused("run" + kModel, 2, "the prompt is empty");
+  refused("run" + kModel + "--tokens 1,x", 2, "no token id");
+  std::string many = "1";
+  for (int i = 0; i < 300; ++i) many += ",1";
+  refused("run" + kModel + "-c 256 --tokens " + many, 2, "raise -c");
+  refused("", 2, "subcommand");
+  EXPECT_EQ(rouse("--help").code, 0);
+  EXPECT_EQ(rouse("--version").out, "rouse 0.1.0\n");
+}
+
+TEST(Cli, BatchResumesWhereItStopped) {
+  const TempDir dir;
+  std::ofstream(dir / "in.jsonl") << R"({"id":"a","prompt":"the"})"
+                                     "\n"
+                                     R"({"id":"b","prompt":"of","method":"scmoe","n_predict":3})"
+                                     "\n"
+                                  << R"({"id":"c","prompt":"in","routing":"rank:2"})"
+                                     "\n";
+  const std::string command =
+      "run" + kModel + "--raw -n 5 --ignore-eos --batch " + dir / "in.jsonl" + " -o " + dir / "out.jsonl";
+  ASSERT_EQ(rouse(command).code, 0);
+  const auto without_times = [](const std::string& text) {
+    std::istringstream in(text);
+    std::string line, out;
+    while (std::getline(in, line)) {
+      auto j = nlohmann::json::parse(line);
+      j.erase("timings");
+      out += j.dump() + "\n";
+    }
+    return out;
+  };
+  const std::string whole = read_file(dir / "out.jsonl");
+  const std::string cut =
+      whole.substr(0, whole.find('\n') + 30);  // as if it had died while writing the second answer
+  std::ofstream(dir / "out.jsonl") << cut;
+  ASSERT_EQ(rouse(command).code, 0);
+  EXPECT_EQ(without_times(read_file(dir / "out.jsonl")), without_times(whole));
+  std::ofstream(dir / "bad.jsonl") << R"({"id":1,"prompt":"a","colour":2})"
+                                      "\n";
+  refused("run" + kModel + "--batch " + dir / "bad.jsonl" + " -o " + dir / "x", 2,
+          "bad.jsonl:1: unknown key \"colour\"");
+  std::ofstream(dir / "part.jsonl") << R"({"id":1,"prompt":"a"})"
+                                       "\n"
+                                       R"({"id":2,"prompt":"a","routing":"rank:99"})"
+                                       "\n";
+  refused("run" + kModel + "--raw -n 2 --batch " + dir / "part.jsonl" + " -o " + dir / "p", 4,
+          "1 of 2 prompts failed");
+  refused("run" + kModel + "--batch " + dir / "in.jsonl", 2, "needs -o");
+}
+
+TEST(Cli, ATraceReplaysToTheSameText) {
+  const TempDir dir;
+  ASSERT_EQ(rouse("trace" + kModel + "--raw -p 'the of in' -n 8 --routing rank:2 -o " + dir / "t.jsonl").code,
+            0);
+  const auto direct =
+      nlohmann::json::parse(rouse("run" + kModel + "--raw -p 'the of in' -n 8 --routing rank:2 --json").out);
+  const CommandResult replayed =
+      rouse("run" + kModel + "--raw -p 'the of in' -n 8 --json --routing replay:" + dir / "t.jsonl");
+  ASSERT_EQ(replayed.code, 0) << replayed.err;
+  EXPECT_EQ(nlohmann::json::parse(replayed.out)["tokens"], direct["tokens"]);
+  refused("run -m " + golden("deepseek.gguf") + " --raw -p the --routing replay:" + dir / "t.jsonl", 3,
+          "a trace of 3 MoE layers x 8 experts");
+  refused("run" + kModel + "--raw -p 'the of in' -n 40 --ignore-eos --routing replay:" + dir / "t.jsonl", 3,
+          "positions");
+}
+
+TEST(Cli, InspectExplainsAFile) {
+  const auto list = nlohmann::json::parse(rouse("inspect --list --json").out)["architectures"];
+  EXPECT_EQ(list.size(), arch_registry().size());
+  const auto j = nlohmann::json::parse(rouse("inspect --json " + golden("deepseek.gguf")).out);
+  EXPECT_EQ(j["arch"], "deepseek");
+  EXPECT_EQ(j["router"]["n_expert"], 8);
+  EXPECT_EQ(j["router"]["weights"], "raw");
+  EXPECT_EQ(j["router"]["leading_dense_layers"], 1);
+  EXPECT_NE(rouse("inspect " + golden("mixtral.gguf")).out.find("3 layers of 8 experts"), std::string::npos);
+  EXPECT_NE(rouse("inspect --keys " + golden("llama.gguf")).out.find("tokenizer.ggml.tokens"),
+            std::string::npos);
+}
+
+TEST(Cli, CompareSetsMethodsSideBySide) {
+  const auto j = nlohmann::json::parse(
+      rouse("compare" + kModel +
+            "--raw -p the -n 8 --json --with greedy --with 'scmoe weak=rank:4' --with topk:4")
+          .out);
+  ASSERT_EQ(j["rows"].size(), 3u);
+  EXPECT_EQ(j["rows"][0]["step_ratio_to_greedy"], 1.0);
+  EXPECT_TRUE(j["rows"][1].contains("unchosen_share"));
+  EXPECT_EQ(j["rows"][2]["cost"]["expert_evaluations_per_token"], 12.0);
+  EXPECT_NE(rouse("compare" + kModel + "--raw -p the -n 8").out.find("expert evaluations a token"),
+            std::string::npos);
+  refused("compare" + kModel + "--raw -p the --with 'scmoe weak'", 2, "is not name=value");
+}
+
+TEST(Cli, BenchPrintsEveryRow) {
+  const CommandResult r =
+      rouse("bench" + kModel + "--prompt-sizes 8,16 -n 4 -r 2 --weak-needed 0.2 --peer --json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto j = nlohmann::json::parse(r.out);
+  std::vector<std::string> names;
+  for (const auto& row : j["rows"]) {
+    names.push_back(row["name"]);
+    EXPECT_GT(row["step_tok_s"], 0);
+    EXPECT_GT(row["prefill_tok_s"], 0);
+    if (row["name"] != "libllama")
+      EXPECT_TRUE(row.contains("step_ratio_to_peer") && row.contains("prefill_ratio_to_peer"));
+  }
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"greedy", "libllama", "topk:1", "topk:4", "rank:2", "dynamic:0.6",
+                                      "scmoe:plain", "scmoe:fused", "scmoe:lazy", "scmoe:auto"}));
+}
+
+TEST(Cli, SynthIsDeterministicAndRefusesNonsense) {
+  const TempDir dir;
+  const std::string small =
+      "synth --layers 1 --embd 64 --heads 2 --expert-ff 64 --vocab-from " + golden("llama.gguf");
+  ASSERT_EQ(rouse(small + " --seed 4 -o " + dir / "a.gguf").code, 0);
+  ASSERT_EQ(rouse(small + " --seed 4 -o " + dir / "b.gguf").code, 0);
+  EXPECT_EQ(read_file(dir / "a.gguf"), read_file(dir / "b.gguf"));
+  refused("synth --arch rwkv -o " + dir / "x.gguf", 2, "\"rwkv\" is not supported");
+  refused("synth --quant q3_9 -o " + dir / "x.gguf --vocab-from " + golden("llama.gguf"), 2, "is not known");
+  refused("synth --embd 100 --heads 3 -o " + dir / "x.gguf", 2, "even width");
+}
+
+}  // namespace rouse

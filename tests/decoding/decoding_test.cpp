@@ -1,0 +1,223 @@
+#include <cmath>
+
+#include "decoding/contrast.h"
+#include "decoding/generation.h"
+#include "support.h"
+
+namespace rouse {
+
+TEST(Contrast, DropsImplausibleTokensAndContrastsTheRest) {
+  const std::vector<float> strong = {2, 1, -1};  // floor = 2 + log(0.1) = -0.30
+  const std::vector<int> plausible = plausible_tokens(strong, 0.1f);
+  EXPECT_EQ(plausible, (std::vector<int>{0, 1}));
+  std::vector<float> out(3);
+  contrast(strong, plausible, std::vector<float>{1, 2}, 0.5f, out);
+  EXPECT_EQ(out, (std::vector<float>{2.5f, 0.5f, -INFINITY}));
+  EXPECT_EQ(plausible_tokens(strong, 1.0f), std::vector<int>{0});
+}
+
+TEST(Chooser, IsGreedyByDefaultWithTiesToTheLowerToken) {
+  Chooser c({});
+  std::vector<float> scores = {1, 3, 3, 2};
+  EXPECT_EQ(c.pick(scores, {}), 1);
+  std::vector<float> nothing(3, -INFINITY);
+  expect_refusal([&] { c.pick(nothing, {}); }, Exit::failed, "no finite score");
+}
+
+TEST(Chooser, SamplesInProportionAndTheSameForTheSameSeed) {
+  const std::vector<float> scores = {0, std::log(2.f), std::log(5.f), -INFINITY};
+  const auto draw = [&](SamplingOptions o, int n) {
+    Chooser c(o);
+    std::vector<int> counts(4), order;
+    for (int i = 0; i < n; ++i) {
+      std::vector<float> s = scores;
+      order.push_back(c.pick(s, {}));
+      ++counts[static_cast<size_t>(order.back())];
+    }
+    return std::pair(counts, order);
+  };
+  SamplingOptions o;
+  o.temperature = 1;
+  const auto [counts, order] = draw(o, 8000);
+  EXPECT_NEAR(counts[0], 1000, 120);
+  EXPECT_NEAR(counts[2], 5000, 200);
+  EXPECT_EQ(counts[3], 0);
+  EXPECT_EQ(draw(o, 50).second, std::vector<int>(order.begin(), order.begin() + 50));
+  o.top_k = 2;
+  EXPECT_EQ(draw(o, 500).first[0], 0);
+  o.top_k = 0, o.top_p = 0.6f;  // 5/8 alone passes 0.6
+  EXPECT_EQ(draw(o, 500).first[2], 500);
+  o.top_p = 1, o.min_p = 0.3f;  // below 0.3 * 5/8
+  EXPECT_EQ(draw(o, 500).first[0], 0);
+  EXPECT_GT(draw(o, 500).first[1], 0);
+}
+
+TEST(Chooser, PenalisesRecentTokens) {
+  SamplingOptions o;
+  o.repeat_penalty = 2;
+  std::vector<float> s = {3, 2, -1};
+  const std::vector<int> history = {0, 2};
+  EXPECT_EQ(Chooser(o).pick(s, history), 1);
+  EXPECT_EQ(s, (std::vector<float>{1.5f, 2, -2}));
+  o = {};
+  o.frequency_penalty = 1, o.presence_penalty = 0.5f, o.repeat_last_n = 2;
+  s = {3, 2, 0};
+  Chooser(o).pick(s, std::vector<int>{1, 0, 0});  // only the last two count
+  EXPECT_EQ(s, (std::vector<float>{0.5f, 2, 0}));
+}
+
+TEST(Chooser, RefusesNonsense) {
+  const auto refused = [](auto change, const char* part) {
+    SamplingOptions o;
+    change(o);
+    expect_refusal([&] { Chooser c(o); }, Exit::usage, part);
+  };
+  refused([](auto& o) { o.temperature = -1; }, "--temp");
+  refused([](auto& o) { o.top_p = 0; }, "--top-p");
+  refused([](auto& o) { o.min_p = 2; }, "--min-p");
+  refused([](auto& o) { o.repeat_penalty = 0; }, "--repeat-penalty");
+}
+
+TEST(Methods, RefuseWhatCannotBe) {
+  TinyModel m(golden("mixtral.gguf"));
+  const auto refused = [&](auto change, const char* part) {
+    MethodOptions o;
+    o.name = "scmoe";
+    change(o);
+    expect_refusal([&] { make_method(o, m.router(), false); }, Exit::usage, part);
+  };
+  refused([](auto& o) { o.alpha = 0; }, "--alpha is 0");
+  refused([](auto& o) { o.alpha = 1.5f; }, "--alpha is 1.5");
+  refused([](auto& o) { o.beta = -1; }, "--beta is -1");
+  refused([](auto& o) { o.weak = "rank:9"; }, "expected 1 to 8");
+  refused([](auto& o) { o.execution = "quick"; }, "--exec is \"quick\"");
+  refused([](auto& o) { o.weak_temp = 0; }, "--weak-temp");
+  refused([](auto& o) { o.name = "beam"; }, "unknown method \"beam\"; known: greedy, scmoe");
+  MethodOptions scmoe;
+  scmoe.name = "scmoe";
+  expect_refusal([&] { make_method(scmoe, RouterSpec{}, false); }, Exit::usage, "this model is dense");
+  EXPECT_EQ(method_text(scmoe, m.router()), "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
+}
+
+namespace {
+
+/// Generates with one method; the options' defaults and 24 tokens unless changed.
+struct Generated {
+  Generated(TinyModel& m, const Tokenizer& t, const MethodOptions& method, const GenerateOptions& o,
+            std::vector<int> prompt = {271, 4, 9, 66})
+      : generation(m.engine, t, make_method(method, m.router(), false), std::move(prompt), o,
+                   [this](const std::string& s) { printed += s; }) {
+    Generation* one = &generation;
+    run_generations(m.engine, {&one, 1});
+  }
+  std::string printed;
+  Generation generation;
+};
+
+MethodOptions scmoe_method(const char* execution) {
+  MethodOptions o;
+  o.name = "scmoe";
+  o.execution = execution;
+  return o;
+}
+
+}  // namespace
+
+TEST(Generation, ExecutionsOfScmoeGiveTheSameTokensGreedyAndSampled) {
+  for (const char* file : {"mixtral.gguf", "deepseek.gguf"}) {
+    TinyModel m(golden(file));
+    const Tokenizer tokenizer(m.model->file());
+    for (const float temperature : {0.0f, 0.8f}) {
+      GenerateOptions o;
+      o.n_predict = 40;
+      o.ignore_eos = true;
+      o.sampling.temperature = temperature;
+      o.sampling.seed = 3;
+      const Generated plain(m, tokenizer, scmoe_method("plain"), o);
+      EXPECT_EQ(plain.generation.tokens().size(), 40u);
+      for (const char* execution : {"fused", "lazy", "auto"})
+        EXPECT_EQ(Generated(m, tokenizer, scmoe_method(execution), o).generation.tokens(),
+                  plain.generation.tokens())
+            << file << " " << execution;
+    }
+    EXPECT_EQ(m.engine.n_free(), m.engine.n_cell()) << "both streams are freed";
+  }
+}
+
+TEST(Generation, LazyRunsFewerWeakRowsThanFused) {
+  TinyModel m(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 32;
+  o.ignore_eos = true;
+  MethodOptions lazy = scmoe_method("lazy");
+  lazy.alpha = 1;  // one plausible token: the weak stream is never needed
+  const Generated never(m, tokenizer, lazy, o);
+  EXPECT_EQ(never.generation.step().cost.rows, 31);
+  const Generated greedy(m, tokenizer, MethodOptions{}, o);
+  EXPECT_EQ(never.generation.tokens(), greedy.generation.tokens())
+      << "alpha 1 leaves the strong stream's best token";
+}
+
+TEST(Generation, MixedMethodsSideBySideGiveWhatEachGivesAlone) {
+  TinyModel m(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 20;
+  o.ignore_eos = true;
+  MethodOptions rank2, dynamic;
+  rank2.routing = "rank:2";
+  dynamic.routing = "dynamic:0.5";
+  const std::vector<MethodOptions> methods = {
+      MethodOptions{}, scmoe_method("lazy"), rank2, scmoe_method("fused"), dynamic, scmoe_method("plain")};
+  std::vector<std::unique_ptr<Generation>> together;
+  std::vector<Generation*> pointers;
+  for (size_t i = 0; i < methods.size(); ++i) {
+    together.push_back(std::make_unique<Generation>(m.engine, tokenizer,
+                                                    make_method(methods[i], m.router(), false),
+                                                    std::vector<int>{271, static_cast<int>(i), 9}, o));
+    pointers.push_back(together.back().get());
+  }
+  run_generations(m.engine, pointers);
+  for (size_t i = 0; i < methods.size(); ++i)
+    EXPECT_EQ(together[i]->tokens(),
+              Generated(m, tokenizer, methods[i], o, {271, static_cast<int>(i), 9}).generation.tokens())
+        << i;
+}
+
+TEST(Generation, StopsAtAStringWithoutPrintingIt) {
+  TinyModel m(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 30;
+  o.ignore_eos = true;
+  const std::string whole = Generated(m, tokenizer, {}, o).generation.text();
+  const std::string stop = whole.substr(whole.size() / 2, 3);
+  o.stop = {"never this", stop};
+  const Generated run(m, tokenizer, {}, o);
+  EXPECT_EQ(run.generation.stop_reason(), StopReason::stop_string);
+  EXPECT_EQ(run.generation.text(), whole.substr(0, whole.find(stop)));
+  EXPECT_EQ(run.printed, run.generation.text()) << "what was streamed is what stands";
+}
+
+TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {
+  TinyModel m(golden("mixtral.gguf"), 256);
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 1000;
+  o.ignore_eos = true;
+  for (const char* execution : {"plain", "fused", "lazy"}) {
+    const Generated run(m, tokenizer, scmoe_method(execution), o);
+    EXPECT_EQ(run.generation.stop_reason(), StopReason::context);
+    EXPECT_GT(run.generation.tokens().size(), 120u);
+  }
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, std::vector<int>(257, 1)); }, Exit::usage,
+                 "the prompt has 257 tokens, the context has room for 256");
+  expect_refusal([&] { Generated(m, tokenizer, scmoe_method("fused"), o, std::vector<int>(200, 1)); },
+                 Exit::usage, "on each of 2 streams");
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, {}); }, Exit::usage, "the prompt is empty");
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, {5000}); }, Exit::usage,
+                 "prompt token 5000 is outside");
+}
+
+}  // namespace rouse

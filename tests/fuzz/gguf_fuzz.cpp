@@ -1,0 +1,17 @@
+/// What the pre-check accepts, ggml and the spec readers must survive.
+#include <ggml-cpp.h>
+
+#include "base/error.h"
+#include "gguf/check.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  try {
+    rouse::check_gguf({reinterpret_cast<const std::byte*>(data), size}, "fuzz");
+  } catch (const rouse::Error&) {
+    return 0;
+  }
+  ggml_context* context = nullptr;
+  const gguf_context_ptr gguf(gguf_init_from_buffer(data, size, {true, &context}));
+  const ggml_context_ptr owner(context);
+  return 0;
+}

@@ -1,0 +1,107 @@
+#include "routing/policy.h"
+
+#include "routing/trace.h"
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+RouterSpec router() {
+  RouterSpec r;
+  r.n_expert = 8;
+  r.n_expert_used = 2;
+  r.layers = {1, 2, 3};
+  return r;
+}
+
+}  // namespace
+
+TEST(Policy, PrintsItselfBackCanonically) {
+  for (const auto& [text, canonical] :
+       std::vector<std::pair<std::string, std::string>>{{"topk", "topk"},
+                                                        {"topk:4", "topk:4"},
+                                                        {"rank:2", "rank:2"},
+                                                        {"random:1", "random:1,seed=0"},
+                                                        {"random:2,seed=7", "random:2,seed=7"},
+                                                        {"dynamic:0.60", "dynamic:0.6"},
+                                                        {"dynamic:0.6,max=4", "dynamic:0.6,max=4"},
+                                                        {"topk+mask:3.5,1.2,3.5", "topk+mask:1.2,3.5"}}) {
+    const RoutingPolicy policy(text, router());
+    EXPECT_EQ(policy.text(), canonical);
+    EXPECT_EQ(RoutingPolicy(policy.text(), router()).text(), canonical);
+    EXPECT_EQ(RoutingPolicy(policy.text(), router()).hash(), policy.hash());
+  }
+}
+
+TEST(Policy, EveryRegisteredKindHasHelp) {
+  for (const ChoiceEntry& entry : choice_registry()) {
+    EXPECT_NE(std::string(entry.help), "");
+    EXPECT_NE(policy_help().find(entry.usage), std::string::npos);
+  }
+}
+
+TEST(Policy, RefusesWhatCannotBe) {
+  const auto refused = [](const std::string& text, const std::string& part) {
+    expect_refusal([&] { RoutingPolicy(text, router()); }, Exit::usage, part);
+  };
+  refused("best", "unknown routing policy \"best\"");
+  refused("", "unknown routing policy");
+  refused("topk:", "nothing after the colon");
+  refused("topk:0", "expected at least 1");
+  refused("topk:9", "expected 1 to 8");
+  refused("topk:two", "not a whole number");
+  refused("topk:2,x=1", "unknown option x");
+  refused("rank", "expected rank:J");
+  refused("rank:0", "expected rank:J");
+  refused("rank:9", "expected 1 to 8");
+  refused("random:9", "expected 1 to 8");
+  refused("random:1,seed=-1", "negative");
+  refused("dynamic:0", "P in (0, 1]");
+  refused("dynamic:1.5", "P in (0, 1]");
+  refused("dynamic:nan", "not a number");
+  refused("dynamic:0.5,max=0", "at least 1");
+  refused("topk+mask:", "not LAYER.EXPERT");
+  refused("topk+mask:0.1", "block 0 is no MoE layer");
+  refused("topk+mask:1.8", "outside 0..7");
+  refused("topk+mask:1.0,1.1,1.2,1.3,1.4,1.5,1.6", "leaves 1 experts in block 1, needed are 2");
+  refused("dynamic:0.5+mask:1.0,1.1,1.2,1.3,1.4,1.5,1.6,1.7", "leaves 0 experts");
+  expect_refusal([] { RoutingPolicy("replay:/nonexistent", router()); }, Exit::bad_model, "cannot open");
+}
+
+TEST(Policy, ADenseModelHasOnlyItsOwnRule) {
+  EXPECT_EQ(RoutingPolicy("topk", RouterSpec{}).text(), "topk");
+  expect_refusal([] { RoutingPolicy("rank:1", RouterSpec{}); }, Exit::usage, "dense");
+}
+
+TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
+  const TempDir dir;
+  const auto write = [&](const std::string& text) {
+    std::ofstream(dir / "t.jsonl") << text;
+    return "replay:" + dir / "t.jsonl";
+  };
+  const std::string header = R"({"format":"rouse-trace","version":1,"n_expert":8,"layers":[1,2,3]})"
+                             "\n";
+  const std::string good = write(header + R"({"position":0,"token":1,"experts":[[0,1],[2,3],[4,5]]})"
+                                          "\n");
+  const RoutingPolicy policy(good, router());
+  EXPECT_EQ(policy.choice().max_count(2), 2);
+  policy.choice().admit(0);
+  expect_refusal([&] { policy.choice().admit(1); }, Exit::bad_model, "1 positions");
+  expect_refusal([&] { RoutingPolicy(good + "+mask:2.3", router()); }, Exit::usage, "which the mask forbids");
+  RouterSpec other = router();
+  other.n_expert = 16;
+  expect_refusal([&] { RoutingPolicy(good, other); }, Exit::bad_model, "3 MoE layers x 8 experts");
+  for (const auto& [row, part] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})", "outside 0..7"},
+           {R"({"position":0,"experts":[[-1],[2,3],[4,5]]})", "outside 0..7"},
+           {R"({"position":0,"experts":[[1,1],[2,3],[4,5]]})", "one twice"},
+           {R"({"position":0,"experts":[[],[2,3],[4,5]]})", "no experts"},
+           {R"({"position":0,"experts":[[1],[2]]})", "2 layers, expected 3"},
+           {R"({"position":3,"experts":[[1],[2],[3]]})", "position 3, expected 0"},
+           {R"({"position":0)", "parse error"}})
+    expect_refusal([&] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model, part);
+  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model, "no rouse-trace header");
+  expect_refusal([&] { read_trace(write(header).substr(7)); }, Exit::bad_model, "no rows");
+}
+
+}  // namespace rouse

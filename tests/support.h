@@ -1,0 +1,101 @@
+/// tests/support.h - tiny models, and running the command line.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/error.h"
+#include "decoding/generation.h"
+
+namespace rouse {
+
+inline std::string golden(const std::string& file) {
+  return std::string(ROUSE_GOLDEN) + "/" + file;
+}
+
+inline nlohmann::json golden_json(const std::string& file) {
+  std::ifstream in(golden(file));
+  return nlohmann::json::parse(in);
+}
+
+/// A tiny model, one thread (every graph node is a barrier), F32 KV cache.
+struct TinyModel {
+  explicit TinyModel(const std::string& path, int n_ctx = 1024, ggml_type kv = GGML_TYPE_F32,
+                     bool flash = true, int n_batch = 512)
+      : devices(std::make_shared<Devices>(1)),
+        model(std::make_shared<Model>(path, devices)),
+        engine(model, {.n_ctx = n_ctx, .n_batch = n_batch, .kv_type = kv, .flash_attention = flash}) {}
+  const RouterSpec& router() const { return model->spec().router; }
+  /// Logits of the last token under one policy, in a sequence of its own.
+  std::vector<float> logits(const std::vector<int>& tokens, const std::string& routing = "topk") {
+    const RoutingPolicy policy(routing, router());
+    const SeqId seq = engine.open();
+    RowGroup group{&policy, {}};
+    for (const int t : tokens) group.rows.push_back({seq, t, Output::none});
+    group.rows.back().output = Output::logits;
+    const StepResult& r = engine.run({group});
+    const auto last = r.logits(tokens.size() - 1);
+    std::vector<float> out(last.begin(), last.end());
+    engine.close(seq);
+    return out;
+  }
+  std::shared_ptr<const Devices> devices;
+  std::shared_ptr<const Model> model;
+  Engine engine;
+};
+
+inline float max_difference(std::span<const float> a, std::span<const float> b) {
+  EXPECT_EQ(a.size(), b.size());
+  float worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
+/// Expects `call` to throw an Error with this exit code whose text holds `part`.
+template <class Call>
+void expect_refusal(Call call, Exit exit_code, const std::string& part) {
+  try {
+    call();
+    ADD_FAILURE() << "not refused; expected: " << part;
+  } catch (const Error& e) {
+    EXPECT_EQ(e.exit_code(), exit_code) << e.what();
+    EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
+        << "\"" << e.what() << "\" lacks \"" << part << "\"";
+  }
+}
+
+/// A folder that goes away with the test.
+struct TempDir {
+  TempDir() {
+    std::string name = (std::filesystem::temp_directory_path() / "rouse-test-XXXXXX").string();
+    path = mkdtemp(name.data());
+  }
+  ~TempDir() { std::filesystem::remove_all(path); }
+  std::string operator/(const std::string& file) const { return (path / file).string(); }
+  std::filesystem::path path;
+};
+
+struct CommandResult {
+  int code = 0;
+  std::string out, err;
+};
+inline std::string read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+/// Runs `rouse ARGUMENTS` through the shell with one thread and an empty standard input.
+inline CommandResult rouse(const std::string& arguments) {
+  const TempDir dir;
+  const std::string command = "ROUSE_THREADS=1 " ROUSE_BINARY " " + arguments + " >" + dir / "out" + " 2>" +
+                              dir / "err" + " </dev/null";
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(dir / "out"), read_file(dir / "err")};
+}
+
+}  // namespace rouse
