@@ -11,7 +11,7 @@ namespace rouse {
 static std::string shape_text(const int64_t* ne, int n) {
   std::vector<std::string> parts;
   for (int i = 0; i < n; ++i) parts.push_back(cat(ne[i]));
-  return "[" + join(parts, ", ") + "]";
+  return cat("[", join(parts, ", "), "]");
 }
 
 WeightLoader::WeightLoader(const GgufFile& file, const Devices& devices, const Placement& placement)

@@ -18,7 +18,8 @@ from model import Config, Lab
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=3400)
+    parser.add_argument("--stop", type=int, help="end early, at this step of the schedule: the tail is learned last")
     parser.add_argument("--rows", type=int, default=32)
     parser.add_argument("--length", type=int, default=192)
     parser.add_argument("--rate", type=float, default=2.5e-3)
@@ -59,7 +60,8 @@ def main():
         print(f"resumed at step {step}", flush=True)
 
     started, tokens = time.time(), 0
-    while step < args.steps:
+    last = min(args.steps, args.stop or args.steps)
+    while step < last:
         warm = min(1.0, (step + 1) / 100)
         decay = 0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / args.steps))
         for group in optimizer.param_groups:
@@ -84,7 +86,7 @@ def main():
             print(json.dumps({"step": step, "loss": round(loss.item(), 4), "balance": round(balance.item(), 3),
                               "least_used": round(share.min().item(), 2), "most_used": round(share.max().item(), 2),
                               "norm": round(float(norm), 2), "tok_s": round(tokens / seconds), "s": round(seconds)}), flush=True)
-        if step % args.save_every == 0 or step == args.steps:
+        if step % args.save_every == 0 or step == last:
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step,
                         "rng": documents.rng.getstate(), "seen": documents.seen, "config": vars(config)},
                        args.out / "checkpoint.tmp")

@@ -1,0 +1,66 @@
+#include "tokenizer/tokenizer.h"
+
+#include "support.h"
+
+namespace rouse {
+
+TEST(Tokenizer, GivesTheIdsOfTraining) {
+  const GgufFile file(std::string(ROUSE_MODELS) + "/rouse-lab.gguf");
+  const Tokenizer tokenizer(file);
+  std::ifstream in(golden("lab_tokens.jsonl"));
+  int n = 0;
+  for (std::string line; std::getline(in, line); ++n) {
+    const auto j = nlohmann::json::parse(line);
+    EXPECT_EQ(tokenizer.encode(j["text"].get<std::string>(), false, false), j["ids"].get<std::vector<int>>()) << j["text"];
+    EXPECT_EQ(tokenizer.decode(j["ids"].get<std::vector<int>>()), j["text"].get<std::string>());
+  }
+  EXPECT_GT(n, 40);
+}
+
+TEST(Tokenizer, RendersTheChatTemplateOfTheFileOrByName) {
+  const GgufFile lab(std::string(ROUSE_MODELS) + "/rouse-lab.gguf"), tiny(golden("llama.gguf"));
+  const Tokenizer tokenizer(lab), plain(tiny);
+  EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}}), "Question: Why?\nAnswer:");
+  EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}, {"assistant", "So."}, {"user", "How?"}}),
+            "Question: Why?\nAnswer: So.\n\nQuestion: How?\nAnswer:");
+  EXPECT_EQ(plain.render_chat({{"user", "Why?"}}, "chatml"), "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
+  expect_refusal([&] { plain.render_chat({{"user", "x"}}); }, Exit::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
+  expect_refusal([&] { plain.render_chat({{"user", "x"}}, "no-such"); }, Exit::usage, "unknown chat template no-such");
+}
+
+namespace {
+
+/// A file of three tokens whose arrays have the given lengths.
+std::string vocabulary_file(const TempDir& dir, const char* model, size_t n_token, size_t n_type, bool merges) {
+  const gguf_context_ptr g(gguf_init_empty());
+  const char* tokens[] = {"a", "b", "c", "d"};
+  const int32_t types[] = {1, 1, 1, 1};
+  gguf_set_val_str(g.get(), "general.architecture", "llama");
+  gguf_set_val_str(g.get(), "tokenizer.ggml.model", model);
+  gguf_set_arr_str(g.get(), "tokenizer.ggml.tokens", tokens, n_token);
+  gguf_set_arr_data(g.get(), "tokenizer.ggml.token_type", GGUF_TYPE_INT32, types, n_type);
+  if (merges) gguf_set_arr_str(g.get(), "tokenizer.ggml.merges", tokens, 1);
+  const ggml_context_ptr context(ggml_init({1 << 16, nullptr, false}));
+  ggml_tensor* embd = ggml_new_tensor_2d(context.get(), GGML_TYPE_F32, 8, 3);
+  ggml_set_name(embd, "token_embd.weight");
+  gguf_add_tensor(g.get(), embd);
+  const std::string path = dir / "v.gguf";
+  gguf_write_to_file(g.get(), path.c_str(), false);
+  return path;
+}
+
+}  // namespace
+
+TEST(Tokenizer, RefusesAVocabularyThatContradictsItself) {
+  const TempDir dir;
+  const auto refused = [&](const std::string& path, const char* part) {
+    const GgufFile file(path);
+    expect_refusal([&] { Tokenizer t(file); }, Exit::bad_model, part);
+  };
+  refused(vocabulary_file(dir, "gpt2", 3, 2, true), "2 entries in tokenizer.ggml.token_type, expected 3");
+  refused(vocabulary_file(dir, "gpt2", 4, 4, true), "4 tokens in the vocabulary, 3 rows of embeddings");
+  refused(vocabulary_file(dir, "gpt2", 3, 3, false), "tokenizer.ggml.merges is missing");
+  refused(vocabulary_file(dir, "t5", 3, 3, true), "tokenizer \"t5\" is not supported");
+}
+
+}  // namespace rouse
