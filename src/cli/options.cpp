@@ -53,7 +53,7 @@ void add_method_options(CLI::App& app, MethodOptions& o) {
   for (const MethodEntry& entry : method_registry()) {
     std::string name = entry.name;
     name.resize(10, ' ');
-    footer += "  " + name + entry.help + "\n";
+    footer += cat("  ", name, entry.help, "\n");
   }
   app.footer(footer);
 }

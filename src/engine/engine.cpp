@@ -26,12 +26,19 @@ static bool supports_flash_attention(const Model& model, ggml_type kv_type) {
   return true;
 }
 
+static bool all_on_cpu(const Model& model) {
+  for (int layer = 0; layer < model.spec().n_layer; ++layer)
+    if (model.device(layer) != model.devices().cpu()) return false;
+  return true;
+}
+
 Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
     : model_(std::move(model)),
       options_(options),
       cache_(*model_, options.n_ctx, options.kv_type),
       head_(*model_),
-      flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)) {}
+      flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)),
+      cpu_attention_(options.flash_attention && all_on_cpu(*model_)) {}
 
 void Engine::check(const Batch& batch) const {
   int n_row = 0;
@@ -71,12 +78,14 @@ const StepResult& Engine::run(const Batch& batch) {
 /// One window for each sequence where there are few, else one over all: consecutive rows of a sequence form a
 /// span.
 std::vector<AttentionSpan> Engine::attention_spans(const StepInput& in) const {
+  const int n_row = static_cast<int>(in.sequences.size());
+  if (cpu_attention_ && n_row <= kAttentionRows) return {{0, n_row, 0, 0}};
   std::vector<AttentionSpan> spans;
   for (size_t r = 0; r < in.sequences.size(); ++r) {
     if (r == 0 || in.sequences[r] != in.sequences[r - 1]) spans.push_back({static_cast<int>(r), 0, 0, 0});
     spans.back().n_row += 1;
   }
-  if (spans.size() > kMaxSpans) spans = {{0, static_cast<int>(in.sequences.size()), 0, 0}};
+  if (spans.size() > kMaxSpans) spans = {{0, n_row, 0, 0}};
   for (AttentionSpan& span : spans) {
     int low = n_cell(), high = 0;
     for (int r = span.row_begin; r < span.row_begin + span.n_row; ++r) {

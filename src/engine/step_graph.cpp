@@ -47,7 +47,7 @@ void StepGraph::build() {
   positions_ = input(GGML_TYPE_I32, shape_.n_row, 1, "positions");
   cells_ = input(GGML_TYPE_I64, shape_.n_row, 1, "cells");
   for (const AttentionSpan& span : shape_.spans)
-    masks_.push_back(input(GGML_TYPE_F16, span.n_kv, span.n_row, "mask"));
+    masks_.push_back(span.n_kv ? input(GGML_TYPE_F16, span.n_kv, span.n_row, "mask") : nullptr);
   if (shape_.n_output() > 0) outputs_ = input(GGML_TYPE_I32, shape_.n_output(), 1, "outputs");
 
   ggml_tensor* x = ggml_get_rows(g_, model_.token_embd(), tokens_);  // [n_embd, n_row]
@@ -139,9 +139,16 @@ ggml_tensor* StepGraph::attention(ggml_tensor* x, int layer) {
   return out;
 }
 
-/// q [hd, n_head, n_row] against the span's window of cells; returns [n_head * hd, n_row].
+/// q [hd, n_head, n_row] against the span's cells; returns [n_head * hd, n_row].
 ggml_tensor* StepGraph::attend(ggml_tensor* q, int layer, const AttentionSpan& span, ggml_tensor* mask) {
   const auto& a = model_.spec().attention;
+  if (!mask) {
+    attention_nodes_.push_back(
+        std::make_unique<AttentionNode>(AttentionNode{&attention_cells_, span.row_begin, a.scale}));
+    ggml_tensor* sources[] = {q, cache_.k[static_cast<size_t>(layer)], cache_.v[static_cast<size_t>(layer)]};
+    return ggml_custom_4d(g_, GGML_TYPE_F32, a.n_embd_q(), span.n_row, 1, 1, sources, 3, attention_node,
+                          GGML_N_TASKS_MAX, attention_nodes_.back().get());
+  }
   const auto window = [&](ggml_tensor* cache) {  // [hd, n_kv, n_head_kv]
     return ggml_view_3d(g_, cache, a.n_embd_head, span.n_kv, a.n_head_kv, cache->nb[1],
                         ggml_row_size(cache->type, a.n_embd_head),
@@ -245,7 +252,7 @@ void StepGraph::fill_masks(const StepInput& in) {
   const ggml_fp16_t visible = ggml_fp32_to_fp16(0.0f), hidden = ggml_fp32_to_fp16(-INFINITY);
   for (size_t i = 0; i < shape_.spans.size(); ++i) {
     const AttentionSpan& span = shape_.spans[i];
-    if (!masks_[i]->buffer) continue;  // nobody attends: a one-block model that only stores keys and values
+    if (!masks_[i] || !masks_[i]->buffer) continue;  // no mask, or nobody attends (one block, no output)
     mask_scratch_.assign(static_cast<size_t>(span.n_kv) * static_cast<size_t>(span.n_row), hidden);
     for (int r = 0; r < span.n_row; ++r) {
       const auto row = static_cast<size_t>(span.row_begin + r);
@@ -269,6 +276,12 @@ void StepGraph::run(const StepInput& in) {
   set(cells_, in.cells.data());
   if (outputs_) set(outputs_, in.outputs.data());
   fill_masks(in);
+  attention_cells_.rows.clear();
+  if (!shape_.spans.empty() && shape_.spans[0].n_kv == 0)
+    for (size_t row = 0; row < in.sequences.size(); ++row) {
+      const auto& held = cache_.cells.cells(in.sequences[row]);
+      attention_cells_.rows.emplace_back(held.begin(), held.begin() + in.positions[row] + 1);
+    }
   routes_ = in.routes;
   for (size_t i = 0; i < output_routes_.size(); ++i)
     output_routes_[i] = in.routes[static_cast<size_t>(in.outputs[i])];

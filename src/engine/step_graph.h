@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/attention_cpu.h"
 #include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/routing_table.h"
@@ -11,7 +12,7 @@
 
 namespace rouse {
 
-/// Rows that attend to one window of cells together.
+/// Rows that attend together: to one window of cells, or with n_kv 0 each to its own cells (engine/attention_cpu.h).
 struct AttentionSpan {
   int row_begin = 0, n_row = 0, kv_begin = 0, n_kv = 0;
   bool operator==(const AttentionSpan&) const = default;
@@ -89,6 +90,8 @@ class StepGraph {
   ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
   std::vector<ggml_tensor*> layer_hidden_;
   std::vector<ggml_fp16_t> mask_scratch_;
+  AttentionCells attention_cells_;
+  std::vector<std::unique_ptr<AttentionNode>> attention_nodes_;
 };
 
 }  // namespace rouse
