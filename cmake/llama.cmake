@@ -78,7 +78,7 @@ if(NOT EXISTS ${LLAMA_PREFIX}/rouse-complete)
   if(NOT EXISTS ${archive})
     find_program(PYTHON3 python3 REQUIRED)
     rouse_step("downloading its source (77 MB)"
-               "Is this machine offline? Put the file named above into ${ROUSE_CACHE}/downloads and run again."
+               "Is this machine offline? Put llama_cpp_python-${LLAMA_PYPI_VERSION}.tar.gz into ${ROUSE_CACHE}/downloads and run again."
                ${PYTHON3} -m pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-python
                --dest ${ROUSE_CACHE}/downloads llama-cpp-python==${LLAMA_PYPI_VERSION})
   endif()

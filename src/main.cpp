@@ -72,7 +72,9 @@ static int run(int argc, char** argv) {
 }  // namespace rouse
 
 int main(int argc, char** argv) {
-  signal(SIGINT, rouse::on_interrupt);
+  struct sigaction action {};
+  action.sa_handler = rouse::on_interrupt;  // without SA_RESTART: a chat that waits for a line ends too
+  sigaction(SIGINT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
   try {
     return rouse::run(argc, argv);

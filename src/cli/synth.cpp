@@ -1,4 +1,5 @@
 /// cli/synth.cpp - random-weight model files of a supported architecture and size, with a real tokenizer.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <thread>
@@ -28,7 +29,11 @@ ggml_type parse_type(const std::string& name) {
                         (ggml_is_quantized(type) && !ggml_quantize_requires_imatrix(type) &&
                          ggml_get_type_traits(type)->from_float_ref);
     if (!usable || ggml_blck_size(type) == 0) continue;
-    if (name == ggml_type_name(type)) return type;
+    const bool same = std::ranges::equal(name, std::string_view(ggml_type_name(type)), [](char a, char b) {
+      return std::tolower(static_cast<unsigned char>(a)) ==
+             std::tolower(static_cast<unsigned char>(b));  // q4_k, Q4_K
+    });
+    if (same) return type;
     known.emplace_back(ggml_type_name(type));
   }
   throw Error(cat("--quant \"", name, "\" is not known; known: ", join(known, ", ")), Exit::usage);

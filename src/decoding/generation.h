@@ -24,7 +24,8 @@ struct GenerateOptions {
 enum class StopReason { none, eos, length, stop_string, context, cancelled };
 const char* stop_reason_text(StopReason reason);
 
-/// Seconds and cost of the prompt and of the steps, apart.
+/// Seconds and cost of the prompt and of the steps, apart: those of the batches it ran in, which are its own
+/// when it runs alone.
 struct Phase {
   double seconds = 0;
   int64_t tokens = 0;  ///< prefill: prompt tokens; step: tokens chosen after the first

@@ -9,9 +9,9 @@
 namespace rouse {
 namespace {
 
-// One binary serves every x86-64 processor: the loader picks the widest version of these loops. Sums run in sixteen
-// lanes, spelled out because IEEE order forbids the compiler to split a sum by itself. (Sanitizers start before the
-// loader could pick.)
+// One binary serves every x86-64 processor: the loader picks the widest version of these loops. Sums run in
+// sixteen lanes, spelled out because IEEE order forbids the compiler to split a sum by itself. (Sanitizers
+// start before the loader could pick.)
 #if defined(__x86_64__) && !defined(ROUSE_SANITIZED)
 #ifdef __clang__
 #define ROUSE_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
@@ -52,7 +52,8 @@ const float* cell_row(const ggml_tensor* cache, int cell, int64_t first, int n, 
 void attention_node(ggml_tensor* dst, int ith, int nth, void* data) {
   const auto& node = *static_cast<const AttentionNode*>(data);
   const ggml_tensor *q = dst->src[0], *k = dst->src[1], *v = dst->src[2];
-  const int hd = static_cast<int>(q->ne[0]), n_head = static_cast<int>(q->ne[1]), n_row = static_cast<int>(q->ne[2]);
+  const int hd = static_cast<int>(q->ne[0]), n_head = static_cast<int>(q->ne[1]),
+            n_row = static_cast<int>(q->ne[2]);
   const int n_head_kv = static_cast<int>(k->ne[0]) / hd, group = n_head / n_head_kv;
   thread_local std::vector<float> scores, scratch;
   scratch.resize(static_cast<size_t>(hd));
@@ -64,15 +65,18 @@ void attention_node(ggml_tensor* dst, int ith, int nth, void* data) {
     const size_t n = cells.size();
     scores.resize(static_cast<size_t>(group) * n);
     const auto query = [&](int h) {
-      return reinterpret_cast<const float*>(static_cast<const char*>(q->data) + static_cast<size_t>(row) * q->nb[2] +
+      return reinterpret_cast<const float*>(static_cast<const char*>(q->data) +
+                                            static_cast<size_t>(row) * q->nb[2] +
                                             static_cast<size_t>(kv * group + h) * q->nb[1]);
     };
     for (size_t c = 0; c < n; ++c) {
       const float* key = cell_row(k, cells[c], int64_t{kv} * hd, hd, scratch.data());
-      for (int h = 0; h < group; ++h) scores[static_cast<size_t>(h) * n + c] = node.scale * dot(query(h), key, hd);
+      for (int h = 0; h < group; ++h)
+        scores[static_cast<size_t>(h) * n + c] = node.scale * dot(query(h), key, hd);
     }
-    float* out = reinterpret_cast<float*>(static_cast<char*>(dst->data) + static_cast<size_t>(row) * dst->nb[1]) +
-                 static_cast<size_t>(kv * group * hd);
+    float* out =
+        reinterpret_cast<float*>(static_cast<char*>(dst->data) + static_cast<size_t>(row) * dst->nb[1]) +
+        static_cast<size_t>(kv * group * hd);
     std::fill_n(out, group * hd, 0.0f);
     for (int h = 0; h < group; ++h) {
       float* s = scores.data() + static_cast<size_t>(h) * n;
@@ -83,7 +87,8 @@ void attention_node(ggml_tensor* dst, int ith, int nth, void* data) {
     }
     for (size_t c = 0; c < n; ++c) {
       const float* value = cell_row(v, cells[c], int64_t{kv} * hd, hd, scratch.data());
-      for (int h = 0; h < group; ++h) add_scaled(out + h * hd, value, scores[static_cast<size_t>(h) * n + c], hd);
+      for (int h = 0; h < group; ++h)
+        add_scaled(out + h * hd, value, scores[static_cast<size_t>(h) * n + c], hd);
     }
   }
 }

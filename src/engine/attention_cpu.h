@@ -1,8 +1,8 @@
 /// engine/attention_cpu.h - attention of a few rows on the CPU, as one node of the graph.
 ///
-/// ggml's flash attention visits every cell of the window for every head; a step has few rows, and each sees only the
-/// cells of its own sequence. This node walks those cells, converts each key and value once for all the heads that
-/// share it, and keeps everything in F32. Long prompts stay with ggml, whose tiles win there.
+/// ggml's flash attention visits every cell of the window for every head; a step has few rows, and each sees
+/// only the cells of its own sequence. This node walks those cells, converts each key and value once for all
+/// the heads that share it, and keeps everything in F32. Long prompts stay with ggml, whose tiles win there.
 #pragma once
 
 #include <ggml.h>
@@ -26,8 +26,8 @@ struct AttentionNode {
 /// The most rows that this node is used for.
 inline constexpr int kAttentionRows = 16;
 
-/// ggml custom node: src[0] = q [n_embd_head, n_head, n_row] F32; src[1], src[2] = the layer's whole key and value
-/// cache [n_head_kv * n_embd_head, n_cell], F16 or F32; dst = [n_head * n_embd_head, n_row] F32.
+/// ggml custom node: src[0] = q [n_embd_head, n_head, n_row] F32; src[1], src[2] = the layer's whole key and
+/// value cache [n_head_kv * n_embd_head, n_cell], F16 or F32; dst = [n_head * n_embd_head, n_row] F32.
 void attention_node(ggml_tensor* dst, int ith, int nth, void* node);
 
 }  // namespace rouse

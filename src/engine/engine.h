@@ -17,7 +17,7 @@ struct EngineOptions {
   int n_ctx = 2048;                   ///< KV cells, shared by all sequences
   int n_batch = 512;                  ///< rows a graph; longer batches run in pieces
   ggml_type kv_type = GGML_TYPE_F16;  ///< F16 or F32
-  bool flash_attention = true;        ///< where the backend has it, and rouse's own node for few rows on a CPU
+  bool flash_attention = true;  ///< where the backend has it, and rouse's own node for few rows on a CPU
 };
 
 class Engine {

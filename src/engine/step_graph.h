@@ -12,7 +12,8 @@
 
 namespace rouse {
 
-/// Rows that attend together: to one window of cells, or with n_kv 0 each to its own cells (engine/attention_cpu.h).
+/// Rows that attend together: to one window of cells, or with n_kv 0 each to its own cells
+/// (engine/attention_cpu.h).
 struct AttentionSpan {
   int row_begin = 0, n_row = 0, kv_begin = 0, n_kv = 0;
   bool operator==(const AttentionSpan&) const = default;

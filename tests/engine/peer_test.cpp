@@ -48,6 +48,12 @@ TEST(Peer, GoldenFilesGiveLibllamasLogits) {
   }
 }
 
+TEST(Peer, TheDefaultModelRunsInUnmodifiedLibllama) {
+  const std::string path = std::string(ROUSE_MODELS) + "/rouse-lab.gguf";
+  TinyModel m(path);
+  EXPECT_LT(nmse(m.logits(kText), peer_logits(path, kText)), 1e-6);
+}
+
 /// Equal arithmetic in another order: activations are rounded to 8 bits, so a difference in the last digit
 /// can flip one, and a near-tie of a router can send a token elsewhere. Hence the median of five files; the
 /// worst is recorded.

@@ -99,7 +99,8 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
            {R"({"position":0,"experts":[[1],[2]]})", "2 layers, expected 3"},
            {R"({"position":3,"experts":[[1],[2],[3]]})", "position 3, expected 0"},
            {R"({"position":0)", "parse error"}})
-    expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model, part);
+    expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model,
+                   part);
   expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model, "no rouse-trace header");
   expect_refusal([&] { read_trace(write(header).substr(7)); }, Exit::bad_model, "no rows");
 }

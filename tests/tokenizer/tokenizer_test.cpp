@@ -11,7 +11,8 @@ TEST(Tokenizer, GivesTheIdsOfTraining) {
   int n = 0;
   for (std::string line; std::getline(in, line); ++n) {
     const auto j = nlohmann::json::parse(line);
-    EXPECT_EQ(tokenizer.encode(j["text"].get<std::string>(), false, false), j["ids"].get<std::vector<int>>()) << j["text"];
+    EXPECT_EQ(tokenizer.encode(j["text"].get<std::string>(), false, false), j["ids"].get<std::vector<int>>())
+        << j["text"];
     EXPECT_EQ(tokenizer.decode(j["ids"].get<std::vector<int>>()), j["text"].get<std::string>());
   }
   EXPECT_GT(n, 40);
@@ -23,15 +24,25 @@ TEST(Tokenizer, RendersTheChatTemplateOfTheFileOrByName) {
   EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}}), "Question: Why?\nAnswer:");
   EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}, {"assistant", "So."}, {"user", "How?"}}),
             "Question: Why?\nAnswer: So.\n\nQuestion: How?\nAnswer:");
-  EXPECT_EQ(plain.render_chat({{"user", "Why?"}}, "chatml"), "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
-  expect_refusal([&] { plain.render_chat({{"user", "x"}}); }, Exit::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
-  expect_refusal([&] { plain.render_chat({{"user", "x"}}, "no-such"); }, Exit::usage, "unknown chat template no-such");
+  EXPECT_EQ(plain.render_chat({{"user", "Why?"}}, "chatml"),
+            "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
+  expect_refusal(
+      [&] {
+        plain.render_chat({{"user", "x"}});
+      },
+      Exit::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
+  expect_refusal(
+      [&] {
+        plain.render_chat({{"user", "x"}}, "no-such");
+      },
+      Exit::usage, "unknown chat template no-such");
 }
 
 namespace {
 
 /// A file of three tokens whose arrays have the given lengths.
-std::string vocabulary_file(const TempDir& dir, const char* model, size_t n_token, size_t n_type, bool merges) {
+std::string vocabulary_file(const TempDir& dir, const char* model, size_t n_token, size_t n_type,
+                            bool merges) {
   const gguf_context_ptr g(gguf_init_empty());
   const char* tokens[] = {"a", "b", "c", "d"};
   const int32_t types[] = {1, 1, 1, 1};
