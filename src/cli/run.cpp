@@ -84,8 +84,7 @@ BatchItem parse_item(const RunOptions& base, const std::string& line) {
     else if (key == "prompt")
       item.prompt = value.get<std::string>();
     else if (key == "tokens") {
-      for (const auto& id : value)
-        o.prompt.tokens += (o.prompt.tokens.empty() ? "" : ",") + std::to_string(id.get<int>());
+      for (const auto& id : value) o.prompt.tokens += cat(o.prompt.tokens.empty() ? "" : ",", id.get<int>());
     } else if (key == "raw")
       o.prompt.raw = value.get<bool>();
     else if (key == "system")

@@ -85,7 +85,7 @@ void Generation::take(const StepResult& result, size_t row, double seconds, cons
     }
     row += ask.tokens.size();
     Answer answer;
-    if (ask.output == Output::logits) answer.logits = result.logits(row - 1);
+    if (ask.output == Output::logits) answer.logits = allowed(result.logits(row - 1), answers.size());
     if (ask.output != Output::none) answer.hidden = result.hidden(row - 1);
     answer.columns = [this, hidden = answer.hidden](std::span<const int> tokens, std::span<float> out) {
       engine_.head().columns(hidden, tokens, out);
@@ -99,9 +99,18 @@ void Generation::take(const StepResult& result, size_t row, double seconds, cons
   phase.cost += cost;
 }
 
+/// The logits without forbidden tokens. Before the method sees them: SCMoE's plausible set must not consist
+/// of one.
+std::span<const float> Generation::allowed(std::span<const float> logits, size_t slot) {
+  if (!options_.ignore_eos) return logits;
+  allowed_.resize(std::max(allowed_.size(), slot + 1));
+  std::vector<float>& copy = allowed_[slot];
+  copy.assign(logits.begin(), logits.end());
+  for (const int token : tokenizer_.end_tokens()) copy[static_cast<size_t>(token)] = -INFINITY;
+  return copy;
+}
+
 void Generation::choose() {
-  if (options_.ignore_eos)
-    for (const int token : tokenizer_.end_tokens()) scores_[static_cast<size_t>(token)] = -INFINITY;
   const int token = chooser_.pick(scores_, history_);
   if (!tokens_.empty()) ++step_.tokens;
   if (tokenizer_.ends_generation(token)) {

@@ -70,6 +70,7 @@ class Generation {
   const Method& method() const { return *method_; }
 
  private:
+  std::span<const float> allowed(std::span<const float> logits, size_t slot);
   void choose();
   void emit(int token);
   void publish(bool final);
@@ -84,6 +85,7 @@ class Generation {
   std::vector<int> prompt_, history_, tokens_;
   std::vector<Ask> asks_;
   std::vector<float> scores_;
+  std::vector<std::vector<float>> allowed_;
   std::string text_;
   size_t published_ = 0;
   StopReason stop_ = StopReason::none;

@@ -144,6 +144,17 @@ TEST(Generation, ExecutionsOfScmoeGiveTheSameTokensGreedyAndSampled) {
   }
 }
 
+TEST(Generation, AForbiddenEndTokenIsNeverTheOnlyPlausibleOne) {
+  TinyModel m(std::string(ROUSE_MODELS) + "/rouse-lab.gguf");  // sure of its end tokens
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 48;
+  o.ignore_eos = true;
+  const auto prompt = tokenizer.encode("Question: What is the capital of France?\nAnswer:", true, true);
+  for (const char* execution : {"plain", "fused", "lazy"})
+    EXPECT_EQ(Generated(m, tokenizer, scmoe_method(execution), o, prompt).generation.tokens().size(), 48u);
+}
+
 TEST(Generation, LazyRunsFewerWeakRowsThanFused) {
   TinyModel m(golden("mixtral.gguf"));
   const Tokenizer tokenizer(m.model->file());
