@@ -24,7 +24,7 @@ TEST(Cli, RunPrintsOneJsonObject) {
   EXPECT_EQ(j["prompt_tokens"][0], 271) << "BOS";
   EXPECT_EQ(j["cost"]["expert_evaluations_per_token"], 6.0);
   std::string ids;
-  for (const int t : j["prompt_tokens"]) ids += (ids.empty() ? "" : ",") + std::to_string(t);
+  for (const int t : j["prompt_tokens"]) ids += cat(ids.empty() ? "" : ",", t);
   const CommandResult again = rouse("run" + kModel + "--tokens " + ids + " -n 6 --ignore-eos --json");
   EXPECT_EQ(nlohmann::json::parse(again.out)["tokens"], j["tokens"]);
 }
