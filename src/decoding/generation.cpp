@@ -71,7 +71,9 @@ Batch Generation::next() {
   return batch;
 }
 
-void Generation::take(const StepResult& result, size_t row, double seconds, const Cost& cost) {
+void Generation::take(const StepResult& result, size_t row, double seconds) {
+  const size_t first_row = row;
+  Cost cost{.steps = result.cost.steps};
   bool prompt = false;
   std::vector<Answer> answers;
   for (const Ask& ask : asks_) {
@@ -85,6 +87,7 @@ void Generation::take(const StepResult& result, size_t row, double seconds, cons
     }
     row += ask.tokens.size();
     Answer answer;
+    cost.head_rows += ask.output == Output::logits;
     if (ask.output == Output::logits) answer.logits = allowed(result.logits(row - 1), answers.size());
     if (ask.output != Output::none) answer.hidden = result.hidden(row - 1);
     answer.columns = [this, hidden = answer.hidden](std::span<const int> tokens, std::span<float> out) {
@@ -96,6 +99,9 @@ void Generation::take(const StepResult& result, size_t row, double seconds, cons
   if (method_->answer(answers, scores_)) choose();
   Phase& phase = prompt ? prefill_ : step_;
   phase.seconds += seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  cost.rows = static_cast<int64_t>(row - first_row);
+  for (size_t r = first_row; r < row; ++r) cost.expert_evaluations += result.row_evaluations[r];
+  cost.weight_bytes = result.cost.weight_bytes * cost.rows / result.cost.rows;
   phase.cost += cost;
 }
 
@@ -173,12 +179,10 @@ void run_generations(Engine& engine, std::span<Generation* const> generations,
       }
     }
     if (owners.empty()) return;
-    const Cost before = engine.cost();
     const auto begin = std::chrono::steady_clock::now();
     const StepResult& result = engine.run(batch);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    for (const auto& [generation, row] : owners)
-      generation->take(result, row, seconds, engine.cost() - before);
+    for (const auto& [generation, row] : owners) generation->take(result, row, seconds);
   }
 }
 

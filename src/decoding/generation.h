@@ -24,8 +24,8 @@ struct GenerateOptions {
 enum class StopReason { none, eos, length, stop_string, context, cancelled };
 const char* stop_reason_text(StopReason reason);
 
-/// Seconds and cost of the prompt and of the steps, apart: those of the batches it ran in, which are its own
-/// when it runs alone.
+/// Seconds and cost of the prompt and of the steps, apart. In a shared batch rows, expert evaluations and
+/// head rows are its own, bytes of weights its share by rows, and seconds and steps those of the batch.
 struct Phase {
   double seconds = 0;
   int64_t tokens = 0;  ///< prefill: prompt tokens; step: tokens chosen after the first
@@ -55,7 +55,7 @@ class Generation {
   /// Rows to run next, to be merged with those of other generations.
   Batch next();
   /// What came of them; `first_row` is where they begin in the result.
-  void take(const StepResult& result, size_t first_row, double seconds, const Cost& cost);
+  void take(const StepResult& result, size_t first_row, double seconds);
   void cancel() { stop_ = StopReason::cancelled; }
 
   const std::vector<int>& prompt() const { return prompt_; }

@@ -61,7 +61,7 @@ void attention_node(ggml_tensor* dst, int ith, int nth, void* data) {
   const int n_task = n_row * n_head_kv;
   for (int task = n_task * ith / nth; task < n_task * (ith + 1) / nth; ++task) {
     const int row = task / n_head_kv, kv = task % n_head_kv;
-    const std::vector<int>& cells = node.cells->rows[static_cast<size_t>(node.row_begin + row)];
+    const std::span<const int> cells = node.cells->rows[static_cast<size_t>(node.row_begin + row)];
     const size_t n = cells.size();
     scores.resize(static_cast<size_t>(group) * n);
     const auto query = [&](int h) {

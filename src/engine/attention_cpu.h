@@ -7,14 +7,15 @@
 
 #include <ggml.h>
 
+#include <span>
 #include <vector>
 
 namespace rouse {
 
 /// What the node needs beyond its sources; filled by every step.
 struct AttentionCells {
-  /// For each row of the step the cells it attends to, any order.
-  std::vector<std::vector<int>> rows;
+  /// For each row of the step the cells it attends to, any order; views of the cache's own lists.
+  std::vector<std::span<const int>> rows;
 };
 
 struct AttentionNode {

@@ -40,27 +40,6 @@ struct RoutedRow {
   std::vector<float> logits;  ///< the router's logits [n_expert]
 };
 
-/// Rows count in the order of the batch, group after group.
-struct StepResult {
-  int n_vocab = 0, n_embd = 0;
-  std::vector<int> logits_at, hidden_at;         ///< [n_row]: index into the arrays below, or -1
-  std::vector<float> logits_data;                ///< row-major [..][n_vocab]
-  std::vector<float> hidden_data;                ///< row-major [..][n_embd]
-  std::vector<std::vector<RoutedRow>> routing;   ///< [n_row][n_moe_layer], when tapped
-  std::vector<std::vector<float>> layer_hidden;  ///< [tapped layer]: row-major [n_row][n_embd], when tapped
-
-  std::span<const float> logits(size_t row) const {
-    return std::span(logits_data)
-        .subspan(static_cast<size_t>(logits_at[row]) * static_cast<size_t>(n_vocab),
-                 static_cast<size_t>(n_vocab));
-  }
-  std::span<const float> hidden(size_t row) const {
-    return std::span(hidden_data)
-        .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
-                 static_cast<size_t>(n_embd));
-  }
-};
-
 /// What was computed so far; measured by counting, never assumed.
 struct Cost {
   int64_t rows = 0;                ///< rows run
@@ -79,6 +58,29 @@ struct Cost {
         weight_bytes += o.weight_bytes;
     head_rows += o.head_rows;
     return *this;
+  }
+};
+
+/// Rows count in the order of the batch, group after group.
+struct StepResult {
+  int n_vocab = 0, n_embd = 0;
+  std::vector<int> logits_at, hidden_at;         ///< [n_row]: index into the arrays below, or -1
+  std::vector<float> logits_data;                ///< row-major [..][n_vocab]
+  std::vector<float> hidden_data;                ///< row-major [..][n_embd]
+  Cost cost;                                     ///< of the whole batch
+  std::vector<int> row_evaluations;              ///< [n_row]: expert evaluations of each
+  std::vector<std::vector<RoutedRow>> routing;   ///< [n_row][n_moe_layer], when tapped
+  std::vector<std::vector<float>> layer_hidden;  ///< [tapped layer]: row-major [n_row][n_embd], when tapped
+
+  std::span<const float> logits(size_t row) const {
+    return std::span(logits_data)
+        .subspan(static_cast<size_t>(logits_at[row]) * static_cast<size_t>(n_vocab),
+                 static_cast<size_t>(n_vocab));
+  }
+  std::span<const float> hidden(size_t row) const {
+    return std::span(hidden_data)
+        .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
+                 static_cast<size_t>(n_embd));
   }
 };
 

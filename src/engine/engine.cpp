@@ -67,11 +67,14 @@ const StepResult& Engine::run(const Batch& batch) {
   result_.logits_at.assign(rows.size(), -1);
   result_.hidden_at.assign(rows.size(), -1);
   result_.layer_hidden.resize(taps.hidden_layers.size());
+  result_.row_evaluations.resize(rows.size());
   if (taps.routing) result_.routing.resize(rows.size());
+  const Cost before = cost_;
   for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(options_.n_batch)) {
     const size_t n = std::min(static_cast<size_t>(options_.n_batch), rows.size() - first);
     run_chunk(std::span(rows).subspan(first, n), first);
   }
+  result_.cost = cost_ - before;
   return result_;
 }
 
@@ -171,10 +174,10 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first) {
     graph.read_layer_hidden(i,
                             grow(result_.layer_hidden[i], rows.size() * static_cast<size_t>(result_.n_embd)));
   if (taps.routing) read_routing(graph, first);
-  count(graph);
+  count(graph, in, first);
 }
 
-void Engine::count(const StepGraph& graph) {
+void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
   const WeightBytes& bytes = model_->weight_bytes();
   cost_.rows += graph.shape().n_row;
   cost_.steps += 1;
@@ -183,6 +186,12 @@ void Engine::count(const StepGraph& graph) {
   std::vector<char> touched(static_cast<size_t>(model_->spec().router.n_expert));
   for (const auto& layer : graph.routing()) {
     std::fill(touched.begin(), touched.end(), 0);
+    // The last block runs the rows with an output alone, in their order.
+    const bool outputs_only = layer->layer == model_->spec().n_layer - 1 && !graph.shape().all_rows_to_end;
+    for (size_t i = 0; i < layer->n_pair.size(); ++i) {
+      const size_t row = outputs_only ? static_cast<size_t>(in.outputs[i]) : i;
+      result_.row_evaluations[first + row] += layer->n_pair[i];
+    }
     for (const RoutePiece& piece : layer->pieces) {
       cost_.expert_evaluations += piece.n_pair;
       for (int p = piece.pair_begin; p < piece.pair_begin + piece.n_pair; ++p)

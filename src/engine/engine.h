@@ -56,7 +56,7 @@ class Engine {
   void run_chunk(std::span<const FlatRow> rows, size_t first);
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
   StepGraph& graph_for(const StepShape& shape, const StepInput& input);
-  void count(const StepGraph& graph);
+  void count(const StepGraph& graph, const StepInput& in, size_t first);
   void read_routing(const StepGraph& graph, size_t first);
 
   std::shared_ptr<const Model> model_;

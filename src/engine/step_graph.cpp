@@ -280,7 +280,7 @@ void StepGraph::run(const StepInput& in) {
   if (!shape_.spans.empty() && shape_.spans[0].n_kv == 0)
     for (size_t row = 0; row < in.sequences.size(); ++row) {
       const auto& held = cache_.cells.cells(in.sequences[row]);
-      attention_cells_.rows.emplace_back(held.begin(), held.begin() + in.positions[row] + 1);
+      attention_cells_.rows.push_back(std::span(held).first(static_cast<size_t>(in.positions[row]) + 1));
     }
   routes_ = in.routes;
   for (size_t i = 0; i < output_routes_.size(); ++i)

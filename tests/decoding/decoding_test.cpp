@@ -190,10 +190,14 @@ TEST(Generation, MixedMethodsSideBySideGiveWhatEachGivesAlone) {
     pointers.push_back(together.back().get());
   }
   run_generations(m.engine, pointers);
-  for (size_t i = 0; i < methods.size(); ++i)
-    EXPECT_EQ(together[i]->tokens(),
-              Generated(m, tokenizer, methods[i], o, {271, static_cast<int>(i), 9}).generation.tokens())
-        << i;
+  for (size_t i = 0; i < methods.size(); ++i) {
+    const Generated alone(m, tokenizer, methods[i], o, {271, static_cast<int>(i), 9});
+    EXPECT_EQ(together[i]->tokens(), alone.generation.tokens()) << i;
+    const Cost shared = together[i]->step().cost, own = alone.generation.step().cost;
+    EXPECT_EQ(shared.expert_evaluations, own.expert_evaluations) << i;
+    EXPECT_EQ(shared.rows, own.rows) << i;
+    EXPECT_LE(shared.weight_bytes, own.weight_bytes) << i;  // what neighbours read too is shared
+  }
 }
 
 TEST(Generation, StopsAtAStringWithoutPrintingIt) {
