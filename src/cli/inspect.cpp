@@ -2,10 +2,12 @@
 #include <cstdio>
 #include <iostream>
 #include <map>
+#include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "model/tensors.h"
 
 namespace rouse {
 namespace {
@@ -25,102 +27,185 @@ int list_architectures(bool as_json) {
   return 0;
 }
 
-/// Bytes of the file by part: "attention", "experts", ...
-std::map<std::string, uint64_t> bytes_by_part(const GgufFile& file) {
-  std::map<std::string, uint64_t> parts;
-  for (const ggml_tensor* t : file.tensors()) {
-    const std::string name = t->name;
-    const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
-    parts[has("_exps")          ? "experts"
-          : has("_shexp")       ? "shared experts"
-          : has("ffn_gate_inp") ? "routers"
-          : has("attn_")        ? "attention"
-          : has("ffn_")         ? "dense feed-forward"
-          : has("token_embd")   ? "embeddings"
-          : has("output.")      ? "head"
-                                : "other"] += ggml_nbytes(t);
-  }
-  return parts;
+/// "attention", "experts", ... of a tensor's name.
+std::string part_of(const std::string& name) {
+  const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
+  return has("_exps")                                ? "experts"
+         : has("_shexp")                             ? "shared experts"
+         : has("ffn_gate_inp") || has("exp_probs_b") ? "routers"
+         : has("attn_")                              ? "attention"
+         : has("ffn_")                               ? "dense feed-forward"
+         : has("token_embd")                         ? "embeddings"
+         : name.rfind("output.", 0) == 0             ? "head"
+                                                     : "other";
 }
 
-Json describe(const GgufFile& file, const ModelSpec& spec) {
-  const RouterSpec& r = spec.router;
+/// What any GGUF file tells.
+Json describe_file(const GgufFile& file) {
   std::map<std::string, int> types;
-  for (const ggml_tensor* t : file.tensors()) ++types[ggml_type_name(t->type)];
-  const auto parts = bytes_by_part(file);
-  const auto part = [&](const char* name) { return parts.count(name) ? parts.at(name) : 0; };
-  uint64_t touched = part("attention") + part("dense feed-forward") + part("routers") +
-                     part("shared experts") + part("other");
-  touched += part("head") ? part("head") : part("embeddings");
-  if (r.moe())
-    touched += part("experts") / static_cast<uint64_t>(r.n_expert) * static_cast<uint64_t>(r.n_expert_used);
-  Json out{{"file", file.path()},
-           {"bytes", file.map().bytes().size()},
-           {"fingerprint", file.fingerprint()},
-           {"name", spec.name},
-           {"arch", spec.arch},
-           {"n_layer", spec.n_layer},
-           {"n_embd", spec.n_embd},
-           {"n_vocab", spec.n_vocab},
-           {"n_ctx_train", spec.n_ctx_train},
-           {"attention",
-            {{"n_head", spec.attention.n_head},
-             {"n_head_kv", spec.attention.n_head_kv},
-             {"n_embd_head", spec.attention.n_embd_head}}},
-           {"kv_bytes_per_token_f16", uint64_t{4} * static_cast<uint64_t>(spec.attention.n_embd_kv()) *
-                                          static_cast<uint64_t>(spec.n_layer)},
-           {"weight_bytes_per_token", touched},
-           {"bytes_by_part", parts},
-           {"tensor_types", types}};
-  if (r.moe())
-    out["router"] = {{"n_expert", r.n_expert},
-                     {"n_expert_used", r.n_expert_used},
-                     {"n_ff_expert", spec.n_ff_expert},
-                     {"gate", r.gate == Gate::softmax ? "softmax" : "sigmoid"},
-                     {"weights", r.renormalize ? "renormalised" : "raw"},
-                     {"scale", r.scale},
-                     {"moe_layers", r.layers.size()},
-                     {"leading_dense_layers", spec.n_leading_dense},
-                     {"shared_expert_width", spec.n_ff_shared},
-                     {"default_weak", cat("rank:", r.n_expert_used)}};
+  std::map<std::string, uint64_t> parts;
+  for (const ggml_tensor* t : file.tensors()) {
+    ++types[ggml_type_name(t->type)];
+    parts[part_of(t->name)] += ggml_nbytes(t);
+  }
+  return {{"file", file.path()},
+          {"files", file.n_part()},
+          {"bytes", file.n_byte()},
+          {"fingerprint", file.fingerprint()},
+          {"arch", file.text("general.architecture").value_or("")},
+          {"name", file.text("general.name").value_or("")},
+          {"bytes_by_part", parts},
+          {"tensor_types", types}};
+}
+
+/// Bytes of weights that one token reads, by part.
+std::map<std::string, uint64_t> bytes_touched(const Json& file, const ModelSpec& spec) {
+  std::map<std::string, uint64_t> touched = file["bytes_by_part"];
+  if (!touched.count("head")) touched["head"] = touched["embeddings"];  // tied
+  touched.erase("embeddings");                                          // one row
+  if (spec.router.moe())
+    touched["experts"] = touched["experts"] / static_cast<uint64_t>(spec.router.n_expert) *
+                         static_cast<uint64_t>(spec.router.n_expert_used);
+  return touched;
+}
+
+std::string attention_kind(const AttentionSpec& a) {
+  std::string kind = a.latent.on() ? (a.latent.absorbed ? "latent (MLA), absorbed" : "latent (MLA), plain")
+                     : a.n_head_kv == a.n_head ? "multi-head"
+                     : a.n_head_kv == 1        ? "multi-query"
+                                               : "grouped-query";
+  if (a.qk_norm == QkNorm::head) kind += ", heads normalised";
+  if (a.qk_norm == QkNorm::projection) kind += ", normalised across heads";
+  if (a.window > 0)
+    kind += cat(", ", a.window_period - 1, " of ", a.window_period, " layers see ", a.window, " positions");
+  if (a.sinks) kind += ", sinks";
+  if (a.qkv_bias) kind += ", biases";
+  return kind;
+}
+
+Json describe_router(const ModelSpec& spec) {
+  const RouterSpec& r = spec.router;
+  Json out{{"n_expert", r.n_expert},
+           {"n_expert_used", r.n_expert_used},
+           {"n_ff_expert", spec.n_ff_expert},
+           {"gate", r.gate == Gate::softmax ? "softmax" : "sigmoid"},
+           {"weights", r.renormalize ? "renormalised" : "raw"},
+           {"scale", r.scale},
+           {"moe_layers", r.layers.size()},
+           {"leading_dense_layers", spec.n_leading_dense},
+           {"shared_expert_width", spec.n_ff_shared},
+           {"shared_expert_gated", spec.shared_gate},
+           {"default_weak", cat("rank:", r.n_expert_used)}};
+  if (r.n_group > 1)
+    out["groups"] = {{"n_group", r.n_group},
+                     {"n_group_used", r.n_group_used},
+                     {"score", r.group_score == GroupScore::best ? "best expert" : "two best experts"}};
   return out;
 }
 
-void print_text(const Json& d, const ModelSpec& spec) {
+void add_model(Json& d, const GgufFile& file, const ModelSpec& spec) {
+  const AttentionSpec& a = spec.attention;
+  const auto touched = bytes_touched(d, spec);
+  uint64_t sum = 0;
+  for (const auto& [part, bytes] : touched) sum += bytes;
+  d["n_layer"] = spec.n_layer;
+  d["n_embd"] = spec.n_embd;
+  d["n_vocab"] = spec.n_vocab;
+  d["n_ctx_train"] = spec.n_ctx_train;
+  d["attention"] = {{"kind", attention_kind(a)},
+                    {"n_head", a.n_head},
+                    {"n_head_kv", a.n_head_kv},
+                    {"n_embd_head", a.n_embd_head},
+                    {"n_embd_head_v", a.n_embd_head_v}};
+  d["rope"] = {{"base", spec.rope.base}, {"scaling", spec.rope.scaling}, {"factor", spec.rope.factor}};
+  d["kv_bytes_per_token_f16"] = spec.kv_elements() * 2;
+  d["weight_bytes_per_token"] = sum;
+  d["weight_bytes_per_token_by_part"] = touched;
+  if (spec.router.moe()) d["router"] = describe_router(spec);
+  const auto model = file.text("tokenizer.ggml.model");
+  d["tokenizer"] = model.value_or("");
+  d["chat_template"] = file.has("tokenizer.chat_template");
+}
+
+std::string sizes_text(const Json& sizes) {
+  std::vector<std::string> parts;
+  for (const auto& [name, size] : sizes.items())
+    parts.push_back(cat(name, " ", bytes_text(size.get<uint64_t>())));
+  return join(parts, ", ");
+}
+
+void print_line(const char* label, const std::string& text) {
+  std::printf("  %-14s %s\n", label, text.c_str());
+}
+
+void print_model(const Json& d, const ModelSpec& spec) {
   const RouterSpec& r = spec.router;
-  std::printf("%s  (%s)\n", d["file"].get<std::string>().c_str(),
-              bytes_text(d["bytes"].get<uint64_t>()).c_str());
-  std::printf("  %-14s %s, %s\n", "model", spec.name.empty() ? "(unnamed)" : spec.name.c_str(),
-              spec.arch.c_str());
-  std::printf("  %-14s %d layers, width %d, vocabulary %d, trained context %d\n", "shape", spec.n_layer,
-              spec.n_embd, spec.n_vocab, spec.n_ctx_train);
-  std::printf("  %-14s %d heads over %d KV heads of %d, %s a token of F16 KV cache\n", "attention",
-              spec.attention.n_head, spec.attention.n_head_kv, spec.attention.n_embd_head,
-              bytes_text(d["kv_bytes_per_token_f16"].get<uint64_t>()).c_str());
+  const AttentionSpec& a = spec.attention;
+  print_line("shape", cat(spec.n_layer, " layers, width ", spec.n_embd, ", vocabulary ", spec.n_vocab,
+                          ", trained context ", spec.n_ctx_train));
+  print_line("attention", cat(attention_kind(a), ": ", a.n_head, " heads over ", a.n_head_kv, " KV heads of ",
+                              a.n_embd_head));
+  print_line("KV cache", cat(bytes_text(d["kv_bytes_per_token_f16"].get<uint64_t>()), " a token in F16"));
+  if (spec.rope.scaling != "none")
+    print_line("positions",
+               cat(spec.rope.scaling, " scaling, ", spec.rope.factor, " x ", spec.rope.n_ctx_original));
   if (r.moe()) {
-    std::printf("  %-14s %zu layers of %d experts (width %d), top-%d; %s gates, weights %s%s\n", "routing",
-                r.layers.size(), r.n_expert, spec.n_ff_expert, r.n_expert_used,
-                r.gate == Gate::softmax ? "softmax" : "sigmoid", r.renormalize ? "renormalised" : "raw",
-                r.scale != 1 ? cat(" times ", r.scale).c_str() : "");
-    if (spec.n_leading_dense) std::printf("  %-14s the first %d\n", "dense layers", spec.n_leading_dense);
+    print_line(
+        "routing",
+        cat(r.layers.size(), " layers of ", r.n_expert, " experts (width ", spec.n_ff_expert, "), top-",
+            r.n_expert_used, "; ", r.gate == Gate::softmax ? "softmax" : "sigmoid", " gates, weights ",
+            r.renormalize ? "renormalised" : "raw", r.scale != 1 ? cat(" times ", r.scale) : ""));
+    if (r.n_group > 1)
+      print_line("groups",
+                 cat(r.n_group_used, " of ", r.n_group, " a token, scored by ",
+                     r.group_score == GroupScore::best ? "the best expert" : "the two best experts"));
+    if (spec.n_leading_dense) print_line("dense layers", cat("the first ", spec.n_leading_dense));
     if (spec.n_ff_shared)
-      std::printf("  %-14s width %d in every MoE layer\n", "shared experts", spec.n_ff_shared);
+      print_line("shared experts",
+                 cat("width ", spec.n_ff_shared, " in every MoE layer", spec.shared_gate ? ", gated" : ""));
   } else {
-    std::printf("  %-14s dense: no experts to route\n", "routing");
+    print_line("routing", "dense: no experts to route");
   }
-  std::printf("  %-14s %s", "a token reads", bytes_text(d["weight_bytes_per_token"].get<uint64_t>()).c_str());
-  std::printf(" of weights; the file by part:");
-  for (const auto& [name, size] : d["bytes_by_part"].items())
-    std::printf(" %s %s,", name.c_str(), bytes_text(size.get<uint64_t>()).c_str());
-  std::printf("\b \n  %-14s", "types");
-  for (const auto& [name, count] : d["tensor_types"].items())
-    std::printf(" %s x%d", name.c_str(), count.get<int>());
-  std::printf("\n  %-14s %s\n", "fingerprint", d["fingerprint"].get<std::string>().c_str());
-  std::printf("  %-14s %s\n", "rouse can",
-              r.moe() ? cat("run it; every routing policy; scmoe (default weak rank:", r.n_expert_used,
-                            "); trace and replay")
-                            .c_str()
-                      : "run it; routing policies and scmoe need a Mixture-of-Experts model");
+  print_line("a token reads", cat(bytes_text(d["weight_bytes_per_token"].get<uint64_t>()),
+                                  " of weights: ", sizes_text(d["weight_bytes_per_token_by_part"])));
+}
+
+void print_text(const Json& d, const std::optional<ModelSpec>& spec) {
+  std::printf("%s  (%s%s)\n", d["file"].get<std::string>().c_str(),
+              bytes_text(d["bytes"].get<uint64_t>()).c_str(),
+              d["files"] == 1 ? "" : cat(" in ", d["files"].get<int>(), " files").c_str());
+  const std::string name = d["name"], arch = d["arch"];
+  print_line("model", cat(name.empty() ? "(unnamed)" : name, ", ", arch.empty() ? "no architecture" : arch));
+  if (spec) print_model(d, *spec);
+  print_line("the file", sizes_text(d["bytes_by_part"]));
+  std::vector<std::string> types;
+  for (const auto& [type, count] : d["tensor_types"].items())
+    types.push_back(cat(type, " x", count.get<int>()));
+  print_line("types", join(types, " "));
+  print_line("fingerprint", d["fingerprint"]);
+  for (const auto& text : d["rouse_can"]) print_line("rouse can", text);
+  for (const auto& text : d["rouse_cannot"]) print_line("rouse cannot", text);
+}
+
+/// Adds what rouse can and cannot do; the spec if it can run the file.
+std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
+  d["rouse_can"] = d["rouse_cannot"] = Json::array();
+  try {
+    ModelSpec spec = read_spec(file);
+    check_tensors(file, spec);
+    d["rouse_can"].push_back("run it on a CPU, or any part on a GPU that ggml was built for");
+    if (spec.router.moe())
+      d["rouse_can"].push_back(cat("route it by every policy, trace and replay it, scmoe (default weak rank:",
+                                   spec.router.n_expert_used, ")"));
+    else
+      d["rouse_cannot"].push_back("route it: routing policies and scmoe need a Mixture-of-Experts model");
+    if (!file.has("tokenizer.ggml.model"))
+      d["rouse_cannot"].push_back("read text: the file has no vocabulary (prompts as --tokens only)");
+    return spec;
+  } catch (const Error& e) {
+    d["rouse_cannot"].push_back(cat("run it: ", e.what()));
+    return std::nullopt;
+  }
 }
 
 int inspect(const InspectOptions& o) {
@@ -136,8 +221,10 @@ int inspect(const InspectOptions& o) {
                   t->ne[2]);
     return 0;
   }
-  const ModelSpec spec = read_spec(file);
-  const Json d = describe(file, spec);
+  Json d = describe_file(file);
+  const std::optional<ModelSpec> spec = add_abilities(d, file);
+  d["supported"] = spec.has_value();
+  if (spec) add_model(d, file, *spec);
   if (o.json)
     std::cout << d.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   else

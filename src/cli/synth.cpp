@@ -2,21 +2,22 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <map>
 #include <thread>
 
 #include "base/error.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/synth_shape.h"
+#include "model/tensors.h"
 
 namespace rouse {
 namespace {
 
 struct SynthOptions {
-  std::string arch = "llama", quant = "q4_0", vocab_from, output;
-  int n_layer = 4, n_embd = 256, n_head = 8, n_head_kv = 0, n_expert = 8, n_expert_used = 2,
-      n_ff_expert = 256, n_ff = 0;
-  int n_shared = 0, n_dense = 0, n_ctx = 4096;
+  std::string arch, like, quant = "q4_0", vocab_from, output;
+  std::map<std::string, int> fields;  ///< flag -> value, for those that were given
   uint64_t seed = 1;
   bool tied = false;
 };
@@ -39,16 +40,47 @@ ggml_type parse_type(const std::string& name) {
   throw Error(cat("--quant \"", name, "\" is not known; known: ", join(known, ", ")), Exit::usage);
 }
 
+/// The shape that the flags describe: a named one, then what was given.
+SynthShape shape_of(const SynthOptions& o) {
+  require_usage(o.arch.empty() || o.like.empty(), "--arch and --like exclude each other");
+  const auto named = !o.like.empty() ? model_shapes() : arch_shapes();
+  const std::string wanted = !o.like.empty() ? o.like : o.arch.empty() ? "llama" : o.arch;
+  const auto found = std::ranges::find_if(named, [&](const NamedShape& n) { return n.name == wanted; });
+  std::vector<std::string> names;
+  for (const NamedShape& n : named) names.emplace_back(n.name);
+  require_usage(found != named.end(), o.like.empty() ? "--arch" : "--like", " \"", wanted,
+                "\" is not known; known: ", join(names, ", "));
+  SynthShape shape = found->shape;
+  for (const ShapeField& field : shape_fields()) {
+    const auto given = o.fields.find(field.flag);
+    if (given == o.fields.end()) continue;
+    const std::string archs = cat(" ", field.archs, " ");
+    require_usage(*field.archs == 0 || archs.find(cat(" ", shape.arch, " ")) != std::string::npos, field.flag,
+                  " makes no sense for ", shape.arch, "; it is for ", field.archs);
+    shape.*field.member = given->second;
+  }
+  shape.tied = shape.tied || o.tied;
+  return shape;
+}
+
 /// The tensors and keys of a file before its weights are drawn.
 class Writer {
  public:
   Writer(const SynthOptions& o, const GgufFile& vocab)
-      : o_(o), type_(parse_type(o.quant)), gguf_(gguf_init_empty()) {
-    context_.reset(
-        ggml_init({ggml_tensor_overhead() * static_cast<size_t>(o.n_layer * 16 + 8), nullptr, true}));
+      : o_(o), shape_(shape_of(o)), type_(parse_type(o.quant)), gguf_(gguf_init_empty()) {
     copy_vocabulary(vocab);
-    add_keys();
-    add_tensors(static_cast<int64_t>(*vocab.array_length("tokenizer.ggml.tokens")));
+    write_shape_keys(gguf_.get(), shape_,
+                     cat("synth-", o.like.empty() ? shape_.arch : o.like, "-", shape_.n_layer, "x",
+                         shape_.n_embd, "-seed", o.seed));
+    const ModelSpec spec = plan(static_cast<int64_t>(*vocab.array_length("tokenizer.ggml.tokens")));
+    std::vector<TensorInfo> tensors = outer_tensors(spec);
+    for (int layer = 0; layer < spec.n_layer; ++layer)
+      for (TensorInfo& t : block_tensors(spec, layer)) tensors.push_back(std::move(t));
+    context_.reset(ggml_init({ggml_tensor_overhead() * tensors.size(), nullptr, true}));
+    for (const TensorInfo& t : tensors)
+      if (t.required || (t.name == "output.weight" && !shape_.tied) ||
+          (t.name.find("exp_probs_b") != std::string::npos && spec.router.gate == Gate::sigmoid))
+        add(t);
   }
 
   uint64_t write(const std::string& path) {
@@ -70,97 +102,57 @@ class Writer {
     return total;
   }
 
+  std::string type_text() const { return ggml_type_name(type_); }
+
  private:
   void copy_vocabulary(const GgufFile& vocab) {
     gguf_context_ptr source(
-        gguf_init_from_buffer(vocab.map().bytes().data(), vocab.map().bytes().size(), {true, nullptr}));
+        gguf_init_from_buffer(vocab.part(0).data(), vocab.part(0).size(), {true, nullptr}));
     gguf_set_kv(gguf_.get(), source.get());
     for (size_t i = 0; i < vocab.n_key(); ++i)
       if (vocab.key_name(i).rfind("tokenizer.", 0) != 0)
         gguf_remove_key(gguf_.get(), vocab.key_name(i).c_str());
   }
 
-  void add_keys() {
-    gguf_context* g = gguf_.get();
-    const std::string p = o_.arch + ".";
-    const auto u32 = [&](const std::string& key, int value) {
-      gguf_set_val_u32(g, (p + key).c_str(), static_cast<uint32_t>(value));
-    };
-    gguf_set_val_str(g, "general.architecture", o_.arch.c_str());
-    gguf_set_val_str(g, "general.name",
-                     cat("synth-", o_.arch, "-", o_.n_layer, "x", o_.n_embd, "-seed", o_.seed).c_str());
-    u32("block_count", o_.n_layer);
-    u32("context_length", o_.n_ctx);
-    u32("embedding_length", o_.n_embd);
-    u32("feed_forward_length", n_ff());
-    u32("attention.head_count", o_.n_head);
-    u32("attention.head_count_kv", n_head_kv());
-    u32("rope.dimension_count", o_.n_embd / o_.n_head);
-    gguf_set_val_f32(g, (p + "rope.freq_base").c_str(), 10000.0f);
-    gguf_set_val_f32(g, (p + "attention.layer_norm_rms_epsilon").c_str(), 1e-5f);
-    if (o_.n_expert == 0) return;
-    u32("expert_count", o_.n_expert);
-    u32("expert_used_count", o_.n_expert_used);
-    u32("expert_feed_forward_length", o_.n_ff_expert);
-    if (o_.arch == "deepseek") {
-      u32("expert_shared_count", o_.n_shared);
-      u32("leading_dense_block_count", o_.n_dense);
-      gguf_set_val_f32(g, (p + "expert_weights_scale").c_str(), 1.0f);
+  /// What a reader will make of the keys: refuses sizes that no reader would take.
+  ModelSpec plan(int64_t n_vocab) const {
+    gguf_context_ptr keys(gguf_init_empty());
+    gguf_set_kv(keys.get(), gguf_.get());
+    ggml_context_ptr shapes(ggml_init({ggml_tensor_overhead(), nullptr, true}));
+    ggml_set_name(ggml_new_tensor_2d(shapes.get(), GGML_TYPE_F32, shape_.n_embd, n_vocab),
+                  "token_embd.weight");
+    try {
+      return read_spec(GgufFile("synth", std::move(keys), std::move(shapes)));
+    } catch (const Error& e) {
+      throw Error(e.what(), Exit::usage);  // flags said it, not a file
     }
   }
 
-  void add(const std::string& name, std::vector<int64_t> ne, bool plain = false) {
-    const bool vector = ne.size() == 1;
-    // Rows that do not divide into blocks stay F16, as converters do.
-    const ggml_type wanted = vector || plain                      ? GGML_TYPE_F32
-                             : ne[0] % ggml_blck_size(type_) == 0 ? type_
-                                                                  : GGML_TYPE_F16;
-    ggml_tensor* t = ggml_new_tensor(context_.get(), wanted, static_cast<int>(ne.size()), ne.data());
-    ggml_set_name(t, name.c_str());
+  void add(const TensorInfo& info) {
+    // MXFP4 is made for experts; files that use it keep the rest in Q8_0. Rows that do not divide into blocks
+    // stay F16, as converters do.
+    const bool expert = info.name.find("_exps.weight") != std::string::npos;
+    const ggml_type type = type_ == GGML_TYPE_MXFP4 && !expert ? GGML_TYPE_Q8_0 : type_;
+    const ggml_type wanted = info.kind != TensorKind::matrix          ? GGML_TYPE_F32
+                             : info.ne[0] % ggml_blck_size(type) == 0 ? type
+                                                                      : GGML_TYPE_F16;
+    ggml_tensor* t =
+        ggml_new_tensor(context_.get(), wanted, static_cast<int>(info.ne.size()), info.ne.data());
+    ggml_set_name(t, info.name.c_str());
     gguf_add_tensor(gguf_.get(), t);
+    kinds_.push_back(info.kind);
   }
 
-  void add_tensors(int64_t n_vocab) {
-    const int64_t n = o_.n_embd, kv = n / o_.n_head * n_head_kv(), e = o_.n_expert, ff = o_.n_ff_expert,
-                  dense = n_ff();
-    add("token_embd.weight", {n, n_vocab});
-    for (int layer = 0; layer < o_.n_layer; ++layer) {
-      const std::string b = cat("blk.", layer, ".");
-      add(b + "attn_norm.weight", {n});
-      add(b + "attn_q.weight", {n, n});
-      add(b + "attn_k.weight", {n, kv});
-      add(b + "attn_v.weight", {n, kv});
-      add(b + "attn_output.weight", {n, n});
-      add(b + "ffn_norm.weight", {n});
-      if (e == 0 || layer < o_.n_dense) {
-        add(b + "ffn_gate.weight", {n, dense});
-        add(b + "ffn_up.weight", {n, dense});
-        add(b + "ffn_down.weight", {dense, n});
-        continue;
-      }
-      add(b + "ffn_gate_inp.weight", {n, e}, true);
-      add(b + "ffn_gate_exps.weight", {n, ff, e});
-      add(b + "ffn_up_exps.weight", {n, ff, e});
-      add(b + "ffn_down_exps.weight", {ff, n, e});
-      if (o_.n_shared > 0) {
-        add(b + "ffn_gate_shexp.weight", {n, ff * o_.n_shared});
-        add(b + "ffn_up_shexp.weight", {n, ff * o_.n_shared});
-        add(b + "ffn_down_shexp.weight", {ff * o_.n_shared, n});
-      }
-    }
-    add("output_norm.weight", {n});
-    if (!o_.tied) add("output.weight", {n, n_vocab});
-  }
-
-  /// Norms are 1; matrices are uniform with variance 1 / n_in (routers 4 / n_in, so that they have an
-  /// opinion).
+  /// Norms are 1, biases within 0.1; matrices are uniform with variance 1 / n_in (routers 4 / n_in, so that
+  /// they have an opinion).
   std::vector<std::byte> draw(const ggml_tensor* t, uint64_t index) const {
     std::vector<std::byte> out((ggml_nbytes(t) + GGUF_DEFAULT_ALIGNMENT - 1) / GGUF_DEFAULT_ALIGNMENT *
                                GGUF_DEFAULT_ALIGNMENT);
-    const bool norm = ggml_n_dims(t) == 1;
-    const bool router = std::string(t->name).find("ffn_gate_inp") != std::string::npos;
+    const TensorKind kind = kinds_[index];
     const int64_t n_row = ggml_nrows(t), n = t->ne[0];
-    const float half_width = std::sqrt(3.0f / static_cast<float>(n)) * (router ? 2.0f : 1.0f);
+    const float half_width = kind == TensorKind::bias ? 0.1f
+                                                      : std::sqrt(3.0f / static_cast<float>(n)) *
+                                                            (kind == TensorKind::router ? 2.0f : 1.0f);
     const auto fill = [&](int64_t begin, int64_t end) {
       std::vector<float> row(static_cast<size_t>(n));
       for (int64_t r = begin; r < end; ++r) {
@@ -173,7 +165,7 @@ class Writer {
             row[static_cast<size_t>(i + 1)] =
                 (static_cast<float>(bits & 0xffffff) * 0x1p-23f - 1.0f) * half_width;
         }
-        if (norm) std::fill(row.begin(), row.end(), 1.0f);
+        if (kind == TensorKind::norm) std::fill(row.begin(), row.end(), 1.0f);
         ggml_quantize_chunk(t->type, row.data(), out.data() + static_cast<size_t>(r) * t->nb[1], 0, 1, n,
                             nullptr);
       }
@@ -187,35 +179,30 @@ class Writer {
     return out;
   }
 
-  int n_head_kv() const { return o_.n_head_kv ? o_.n_head_kv : o_.n_head; }
-  int n_ff() const { return o_.n_ff ? o_.n_ff : o_.n_expert ? o_.n_ff_expert : 4 * o_.n_embd; }
-
   SynthOptions o_;
+  SynthShape shape_;
   ggml_type type_;
   gguf_context_ptr gguf_;
   ggml_context_ptr context_;
+  std::vector<TensorKind> kinds_;  ///< in tensor order
 };
 
 int synth(const SynthOptions& o) {
-  require_usage(o.arch == "llama" || o.arch == "deepseek", "--arch \"", o.arch,
-                "\" is not supported; known: llama, deepseek");
-  require_usage(o.n_embd % o.n_head == 0 && o.n_embd / o.n_head % 2 == 0, "--embd ", o.n_embd,
-                " over --heads ", o.n_head, " must give heads of even width");
-  require_usage(o.n_head_kv == 0 || o.n_head % o.n_head_kv == 0, "--heads ", o.n_head,
-                " must be a multiple of --kv-heads ", o.n_head_kv);
-  require_usage(o.n_expert == 0 || (o.n_expert_used >= 1 && o.n_expert_used <= o.n_expert),
-                "--experts-used is ", o.n_expert_used, ", expected 1 to ", o.n_expert);
-  require_usage(o.arch == "deepseek" || (o.n_shared == 0 && o.n_dense == 0),
-                "--shared and --dense-layers need --arch deepseek");
-  require_usage(o.arch == "llama" || o.n_expert > 0, "--arch deepseek needs experts");
   ModelOptions m;
   m.model = o.vocab_from;
   const GgufFile vocab(model_path(m));
   require_model(vocab.array_length("tokenizer.ggml.tokens").has_value(), vocab.path(), ": has no vocabulary");
-  const uint64_t n_byte = Writer(o, vocab).write(o.output);
+  Writer writer(o, vocab);
+  const uint64_t n_byte = writer.write(o.output);
   std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),
-               o.quant.c_str());
+               writer.type_text().c_str());
   return 0;
+}
+
+std::string names_of(std::span<const NamedShape> shapes) {
+  std::vector<std::string> names;
+  for (const NamedShape& n : shapes) names.emplace_back(n.name);
+  return join(names, ", ");
 }
 
 }  // namespace
@@ -224,22 +211,17 @@ void add_synth(CLI::App& app) {
   auto o = std::make_shared<SynthOptions>();
   CLI::App* sub =
       app.add_subcommand("synth", "Write a random-weight model file: for tests, benchmarks, scale studies");
-  const auto count = [&](const char* flag, int& value, const char* help, int low = 1) {
-    sub->add_option(flag, value, help)->capture_default_str()->check(CLI::Range(low, 1 << 20));
-  };
-  sub->add_option("--arch", o->arch, "llama (dense or Mixtral) or deepseek")->capture_default_str();
-  count("--layers", o->n_layer, "blocks");
-  count("--embd", o->n_embd, "width");
-  count("--heads", o->n_head, "attention heads");
-  count("--kv-heads", o->n_head_kv, "KV heads (0: as many)", 0);
-  count("--experts", o->n_expert, "experts a layer (0: dense)", 0);
-  count("--experts-used", o->n_expert_used, "experts a token");
-  count("--expert-ff", o->n_ff_expert, "width of an expert");
-  count("--ff", o->n_ff, "width of a dense feed-forward layer (0: --expert-ff, or 4 x width)", 0);
-  count("--shared", o->n_shared, "shared experts (deepseek)", 0);
-  count("--dense-layers", o->n_dense, "leading dense layers (deepseek)", 0);
-  count("--ctx", o->n_ctx, "declared context");
-  sub->add_option("--quant", o->quant, "type of the matrices: f32, f16, q8_0, q4_0, q4_K, ...")
+  sub->add_option("--arch", o->arch,
+                  cat("a small model of this architecture (llama if left out): ", names_of(arch_shapes())));
+  sub->add_option("--like", o->like,
+                  cat("the shape of a real model; cut it with --layers: ", names_of(model_shapes())));
+  for (const ShapeField& field : shape_fields()) {
+    const std::string help = *field.archs ? cat(field.help, " (", field.archs, ")") : field.help;
+    sub->add_option_function<int>(
+           field.flag, [o, flag = field.flag](const int& value) { o->fields[flag] = value; }, help)
+        ->check(CLI::Range(field.low, 1 << 20));
+  }
+  sub->add_option("--quant", o->quant, "type of the matrices: f32, f16, q8_0, q4_0, q4_K, mxfp4, ...")
       ->capture_default_str();
   sub->add_option("--seed", o->seed, "seed of the weights")->capture_default_str();
   sub->add_option("--vocab-from", o->vocab_from,

@@ -51,44 +51,53 @@ const float* cell_row(const ggml_tensor* cache, int cell, int64_t first, int n, 
 
 void attention_node(ggml_tensor* dst, int ith, int nth, void* data) {
   const auto& node = *static_cast<const AttentionNode*>(data);
-  const ggml_tensor *q = dst->src[0], *k = dst->src[1], *v = dst->src[2];
+  const ggml_tensor *q = dst->src[0], *k = dst->src[1], *v = dst->src[2], *sinks = dst->src[3];
   const int hd = static_cast<int>(q->ne[0]), n_head = static_cast<int>(q->ne[1]),
-            n_row = static_cast<int>(q->ne[2]);
+            n_row = static_cast<int>(q->ne[2]), hd_v = node.n_embd_head_v;
   const int n_head_kv = static_cast<int>(k->ne[0]) / hd, group = n_head / n_head_kv;
+  // A task is some heads of one row that share their keys and values: all of those, unless threads would
+  // idle.
+  int n_split = 1;
+  while (n_row * n_head_kv * n_split < nth && group % (2 * n_split) == 0) n_split *= 2;
+  const int heads = group / n_split, n_task = n_row * n_head_kv * n_split;
   thread_local std::vector<float> scores, scratch;
-  scratch.resize(static_cast<size_t>(hd));
-  // A task is one KV head of one row: the heads that share its keys and values come along.
-  const int n_task = n_row * n_head_kv;
+  scratch.resize(static_cast<size_t>(std::max(hd, hd_v)));
   for (int task = n_task * ith / nth; task < n_task * (ith + 1) / nth; ++task) {
-    const int row = task / n_head_kv, kv = task % n_head_kv;
-    const std::span<const int> cells = node.cells->rows[static_cast<size_t>(node.row_begin + row)];
+    const int row = task / (n_head_kv * n_split), first = task % (n_head_kv * n_split) * heads,
+              kv = first / group;
+    std::span<const int> cells = node.cells->rows[static_cast<size_t>(node.row_begin + row)];
+    if (node.window > 0) cells = cells.last(std::min(cells.size(), static_cast<size_t>(node.window)));
     const size_t n = cells.size();
-    scores.resize(static_cast<size_t>(group) * n);
+    scores.resize(static_cast<size_t>(heads) * n);
     const auto query = [&](int h) {
       return reinterpret_cast<const float*>(static_cast<const char*>(q->data) +
                                             static_cast<size_t>(row) * q->nb[2] +
-                                            static_cast<size_t>(kv * group + h) * q->nb[1]);
+                                            static_cast<size_t>(first + h) * q->nb[1]);
     };
     for (size_t c = 0; c < n; ++c) {
       const float* key = cell_row(k, cells[c], int64_t{kv} * hd, hd, scratch.data());
-      for (int h = 0; h < group; ++h)
+      for (int h = 0; h < heads; ++h)
         scores[static_cast<size_t>(h) * n + c] = node.scale * dot(query(h), key, hd);
     }
     float* out =
         reinterpret_cast<float*>(static_cast<char*>(dst->data) + static_cast<size_t>(row) * dst->nb[1]) +
-        static_cast<size_t>(kv * group * hd);
-    std::fill_n(out, group * hd, 0.0f);
-    for (int h = 0; h < group; ++h) {
+        static_cast<size_t>(first * hd_v);
+    std::fill_n(out, heads * hd_v, 0.0f);
+    for (int h = 0; h < heads; ++h) {
       float* s = scores.data() + static_cast<size_t>(h) * n;
-      const float largest = *std::max_element(s, s + n);
-      float sum = 0;
+      float largest = *std::max_element(s, s + n), sum = 0;
+      if (sinks) {  // one more entry of the softmax, without a value
+        const float sink = static_cast<const float*>(sinks->data)[first + h];
+        largest = std::max(largest, sink);
+        sum = std::exp(sink - largest);
+      }
       for (size_t c = 0; c < n; ++c) sum += s[c] = std::exp(s[c] - largest);
       for (size_t c = 0; c < n; ++c) s[c] /= sum;
     }
     for (size_t c = 0; c < n; ++c) {
-      const float* value = cell_row(v, cells[c], int64_t{kv} * hd, hd, scratch.data());
-      for (int h = 0; h < group; ++h)
-        add_scaled(out + h * hd, value, scores[static_cast<size_t>(h) * n + c], hd);
+      const float* value = cell_row(v, cells[c], int64_t{kv} * hd_v, hd_v, scratch.data());
+      for (int h = 0; h < heads; ++h)
+        add_scaled(out + h * hd_v, value, scores[static_cast<size_t>(h) * n + c], hd_v);
     }
   }
 }

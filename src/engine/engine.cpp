@@ -18,9 +18,10 @@ static bool supports_flash_attention(const Model& model, ggml_type kv_type) {
   ggml_context* g = scratch.get();
   ggml_tensor* q = ggml_new_tensor_3d(g, GGML_TYPE_F32, a.n_embd_head, 1, a.n_head);
   ggml_tensor* k = ggml_new_tensor_3d(g, kv_type, a.n_embd_head, kKvWindow, a.n_head_kv);
-  ggml_tensor* v = ggml_new_tensor_3d(g, kv_type, a.n_embd_head, kKvWindow, a.n_head_kv);
+  ggml_tensor* v = ggml_new_tensor_3d(g, kv_type, a.n_embd_head_v, kKvWindow, a.n_head_kv);
   ggml_tensor* mask = ggml_new_tensor_2d(g, GGML_TYPE_F16, kKvWindow, 1);
   ggml_tensor* op = ggml_flash_attn_ext(g, q, k, v, mask, a.scale, 0.0f, 0.0f);
+  if (a.sinks) ggml_flash_attn_ext_add_sinks(op, ggml_new_tensor_1d(g, GGML_TYPE_F32, a.n_head));
   for (int layer = 0; layer < model.spec().n_layer; ++layer)
     if (!ggml_backend_dev_supports_op(model.device(layer), op)) return false;
   return true;

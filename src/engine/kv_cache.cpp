@@ -18,9 +18,12 @@ KvCache::KvCache(const Model& model, int n_cell, ggml_type cache_type)
     contexts_.emplace_back(ggml_init({ggml_tensor_overhead() * 2 * (layers.size() + 1), nullptr, true}));
     for (const int layer : layers) {
       k[static_cast<size_t>(layer)] =
-          ggml_new_tensor_2d(contexts_.back().get(), type, spec.attention.n_embd_kv(), cells.n_cell());
+          ggml_new_tensor_2d(contexts_.back().get(), type, spec.attention.n_embd_k(), cells.n_cell());
+      // With absorbed latent attention a value is the first part of its key.
       v[static_cast<size_t>(layer)] =
-          ggml_new_tensor_2d(contexts_.back().get(), type, spec.attention.n_embd_kv(), cells.n_cell());
+          spec.attention.values_in_keys()
+              ? k[static_cast<size_t>(layer)]
+              : ggml_new_tensor_2d(contexts_.back().get(), type, spec.attention.n_embd_v(), cells.n_cell());
     }
     buffers_.emplace_back(ggml_backend_alloc_ctx_tensors_from_buft(contexts_.back().get(),
                                                                    ggml_backend_dev_buffer_type(device)));

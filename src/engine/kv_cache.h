@@ -13,7 +13,7 @@ struct KvCache {
   KvCache(const Model& model, int n_cell, ggml_type type);
 
   KvCells cells;
-  std::vector<ggml_tensor*> k, v;  ///< [n_layer]: [n_embd_kv, n_cell]
+  std::vector<ggml_tensor*> k, v;  ///< [n_layer]: [n_embd_k, n_cell], [n_embd_v, n_cell]; v may be k
   ggml_type type;
   uint64_t n_byte = 0;
 

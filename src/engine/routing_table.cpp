@@ -123,7 +123,8 @@ void combine_node(ggml_tensor* dst, int ith, int nth, void* data) {
         for (int c = col_begin; c < col_end; ++c) out[c] += s[c];
       }
       const float* r = row_of(residual, row);
-      for (int c = col_begin; c < col_end; ++c) out[c] += r[c];
+      const float scale = layer.output_scale;
+      for (int c = col_begin; c < col_end; ++c) out[c] = r[c] + scale * out[c];
     }
   }
 }

@@ -46,6 +46,7 @@ struct RouteLayer {
   std::vector<int> ids;                 ///< [pairs]
   std::vector<float> weights;           ///< [pairs]
   std::span<const float> model_bias;
+  float output_scale = 1.0f;  ///< multiplies what is added to the residual
   bool keep_logits = false;
   std::vector<float> logits;  ///< row-major [n_row][n_expert], when tapped
 };

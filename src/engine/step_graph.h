@@ -64,16 +64,24 @@ class StepGraph {
 
  private:
   void build();
+  /// [n_embd_head, n_head, n_row] and so on, ready for the cache; v null: the first part of k.
+  struct Heads {
+    ggml_tensor *q, *k, *v;
+  };
   ggml_tensor* attention(ggml_tensor* x, int layer);
+  Heads projected_heads(ggml_tensor* x, const LayerWeights& w);
+  Heads latent_heads(ggml_tensor* x, const LayerWeights& w);
+  ggml_tensor* turn(ggml_tensor* t);
   ggml_tensor* attend(ggml_tensor* q, int layer, const AttentionSpan& span, ggml_tensor* mask);
-  ggml_tensor* dense_ffn(ggml_tensor* x, ggml_tensor* gate_up, ggml_tensor* gate, ggml_tensor* up,
-                         ggml_tensor* down);
+  ggml_tensor* activate(ggml_tensor* gate, ggml_tensor* up);
+  ggml_tensor* dense_ffn(ggml_tensor* x, const Gated& w);
   ggml_tensor* moe_ffn(ggml_tensor* x, ggml_tensor* residual, int layer, bool last);
   ggml_tensor* expert_product(ggml_tensor* x, ggml_tensor* logits, RouteLayer& route, size_t piece,
                               const LayerWeights& w);
   ggml_tensor* norm(ggml_tensor* x, ggml_tensor* weight);
+  ggml_tensor* scale(ggml_tensor* x, float factor);
   ggml_tensor* input(ggml_type type, int64_t ne0, int64_t ne1, const char* name);
-  void fill_masks(const StepInput& input);
+  void fill_masks(const StepInput& input, const std::vector<ggml_tensor*>& masks, int window);
 
   const Model& model_;
   KvCache& cache_;
@@ -87,7 +95,7 @@ class StepGraph {
   ggml_cgraph* graph_ = nullptr;
   ggml_backend_sched_ptr scheduler_;
   ggml_tensor *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr, *outputs_ = nullptr;
-  std::vector<ggml_tensor*> masks_;
+  std::vector<ggml_tensor*> masks_, window_masks_;  ///< [span]: all positions; the last `window` ones
   ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
   std::vector<ggml_tensor*> layer_hidden_;
   std::vector<ggml_fp16_t> mask_scratch_;

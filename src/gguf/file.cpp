@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 
@@ -46,22 +47,75 @@ void MappedFile::forget(std::span<const std::byte> part) const {
   if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
 }
 
-GgufFile::GgufFile(const std::string& path) : path_(path), map_(path) {
-  check_gguf(map_.bytes(), path);
+GgufFile::GgufFile(const std::string& path) : path_(path) {
+  add_part(path);
+  if (integer("split.count").value_or(1) > 1) add_other_parts();
+}
+
+GgufFile::GgufFile(std::string label, gguf_context_ptr keys, ggml_context_ptr shapes)
+    : path_(std::move(label)) {
+  parts_.push_back({nullptr, std::move(keys), std::move(shapes)});
+  ggml_context* context = parts_[0].shapes.get();
+  for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t)) {
+    tensors_.push_back(t);
+    by_name_[t->name] = t;
+  }
+}
+
+void GgufFile::add_part(const std::string& path) {
+  Part part;
+  part.map = std::make_unique<MappedFile>(path);
+  const auto bytes = part.map->bytes();
+  check_gguf(bytes, path);
   ggml_context* context = nullptr;
   // From the mapped bytes that were just checked, not from the path again.
-  gguf_.reset(
-      gguf_init_from_buffer(map_.bytes().data(), map_.bytes().size(), {.no_alloc = true, .ctx = &context}));
-  context_.reset(context);
-  require_model(gguf_ != nullptr, path, ": ggml cannot read this GGUF file");
-  for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t))
+  part.gguf.reset(gguf_init_from_buffer(bytes.data(), bytes.size(), {.no_alloc = true, .ctx = &context}));
+  part.shapes.reset(context);
+  require_model(part.gguf != nullptr, path, ": ggml cannot read this GGUF file");
+  for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t)) {
+    require_model(by_name_.emplace(t->name, t).second, path, ": tensor ", t->name,
+                  " is already in another part");
     tensors_.push_back(t);
+    home_[t] = static_cast<int>(parts_.size());
+  }
+  parts_.push_back(std::move(part));
+}
+
+void GgufFile::add_other_parts() {
+  constexpr int64_t kMaxParts = 1000;
+  const int64_t count = *integer("split.count"), first = integer("split.no").value_or(0);
+  require_model(count <= kMaxParts, path_, ": key split.count is ", count, ", expected at most ", kMaxParts);
+  require_model(first == 0, path_, ": is part ", first + 1, " of ", count, "; give the first part");
+  char suffix[32];
+  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", 1, static_cast<int>(count));
+  require_model(path_.ends_with(suffix), path_, ": is the first of ", count,
+                " parts, but its name does not end in ", suffix);
+  const std::string prefix = path_.substr(0, path_.size() - std::strlen(suffix));
+  for (int64_t i = 1; i < count; ++i) {
+    std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i + 1),
+                  static_cast<int>(count));
+    const std::string path = prefix + suffix;
+    add_part(path);
+    gguf_context* g = parts_.back().gguf.get();
+    const int64_t id = gguf_find_key(g, "split.no");
+    require_model(id >= 0 && gguf_get_kv_type(g, id) == GGUF_TYPE_UINT16 && gguf_get_val_u16(g, id) == i,
+                  path, ": key split.no does not say that this is part ", i + 1);
+  }
+  const int64_t wanted = integer("split.tensors.count").value_or(static_cast<int64_t>(tensors_.size()));
+  require_model(wanted == static_cast<int64_t>(tensors_.size()), path_, ": its parts hold ", tensors_.size(),
+                " tensors, expected ", wanted);
+}
+
+uint64_t GgufFile::n_byte() const {
+  uint64_t sum = 0;
+  for (const Part& part : parts_) sum += part.map->bytes().size();
+  return sum;
 }
 
 std::optional<int64_t> GgufFile::integer(const std::string& key) const {
   const int64_t id = find(key);
   if (id < 0) return std::nullopt;
-  const gguf_context* g = gguf_.get();
+  const gguf_context* g = gguf();
   switch (gguf_get_kv_type(g, id)) {
     case GGUF_TYPE_UINT8:
       return gguf_get_val_u8(g, id);
@@ -92,12 +146,12 @@ std::optional<int64_t> GgufFile::integer(const std::string& key) const {
 std::optional<double> GgufFile::real(const std::string& key) const {
   const int64_t id = find(key);
   if (id < 0) return std::nullopt;
-  const gguf_type type = gguf_get_kv_type(gguf_.get(), id);
+  const gguf_type type = gguf_get_kv_type(gguf(), id);
   double value = 0;
   if (type == GGUF_TYPE_FLOAT32)
-    value = gguf_get_val_f32(gguf_.get(), id);
+    value = gguf_get_val_f32(gguf(), id);
   else if (type == GGUF_TYPE_FLOAT64)
-    value = gguf_get_val_f64(gguf_.get(), id);
+    value = gguf_get_val_f64(gguf(), id);
   else
     return static_cast<double>(*integer(key));
   require_model(value == value && value - value == 0, path_, ": key ", key, " is not a finite number");
@@ -107,66 +161,67 @@ std::optional<double> GgufFile::real(const std::string& key) const {
 std::optional<bool> GgufFile::boolean(const std::string& key) const {
   const int64_t id = find(key);
   if (id < 0) return std::nullopt;
-  require_model(gguf_get_kv_type(gguf_.get(), id) == GGUF_TYPE_BOOL, path_, ": key ", key, " is a ",
-                gguf_type_name(gguf_get_kv_type(gguf_.get(), id)), ", expected a bool");
-  return gguf_get_val_bool(gguf_.get(), id);
+  require_model(gguf_get_kv_type(gguf(), id) == GGUF_TYPE_BOOL, path_, ": key ", key, " is a ",
+                gguf_type_name(gguf_get_kv_type(gguf(), id)), ", expected a bool");
+  return gguf_get_val_bool(gguf(), id);
 }
 
 std::optional<std::string> GgufFile::text(const std::string& key) const {
   const int64_t id = find(key);
   if (id < 0) return std::nullopt;
-  require_model(gguf_get_kv_type(gguf_.get(), id) == GGUF_TYPE_STRING, path_, ": key ", key, " is a ",
-                gguf_type_name(gguf_get_kv_type(gguf_.get(), id)), ", expected a string");
-  return gguf_get_val_str(gguf_.get(), id);
+  require_model(gguf_get_kv_type(gguf(), id) == GGUF_TYPE_STRING, path_, ": key ", key, " is a ",
+                gguf_type_name(gguf_get_kv_type(gguf(), id)), ", expected a string");
+  return gguf_get_val_str(gguf(), id);
 }
 
 std::optional<int> GgufFile::array_type(const std::string& key) const {
   const int64_t id = find(key);
-  if (id < 0 || gguf_get_kv_type(gguf_.get(), id) != GGUF_TYPE_ARRAY) return std::nullopt;
-  return gguf_get_arr_type(gguf_.get(), id);
+  if (id < 0 || gguf_get_kv_type(gguf(), id) != GGUF_TYPE_ARRAY) return std::nullopt;
+  return gguf_get_arr_type(gguf(), id);
 }
 
 std::optional<size_t> GgufFile::array_length(const std::string& key) const {
   if (!array_type(key)) return std::nullopt;
-  return gguf_get_arr_n(gguf_.get(), find(key));
+  return gguf_get_arr_n(gguf(), find(key));
 }
 
 std::string GgufFile::array_text(const std::string& key, size_t i) const {
-  return gguf_get_arr_str(gguf_.get(), find(key), i);
+  return gguf_get_arr_str(gguf(), find(key), i);
 }
 
 std::string GgufFile::key_text(size_t i) const {
   const std::string key = key_name(i);
   const auto id = static_cast<int64_t>(i);
-  switch (gguf_get_kv_type(gguf_.get(), id)) {
+  switch (gguf_get_kv_type(gguf(), id)) {
     case GGUF_TYPE_STRING: {
-      std::string value = gguf_get_val_str(gguf_.get(), id);
+      std::string value = gguf_get_val_str(gguf(), id);
       std::replace(value.begin(), value.end(), '\n', ' ');
       if (value.size() > 60) value = value.substr(0, complete_utf8_prefix(value.substr(0, 57))) + "...";
       return value;
     }
     case GGUF_TYPE_ARRAY:
-      return cat("[", gguf_get_arr_n(gguf_.get(), id), " x ",
-                 gguf_type_name(gguf_get_arr_type(gguf_.get(), id)), "]");
+      return cat("[", gguf_get_arr_n(gguf(), id), " x ", gguf_type_name(gguf_get_arr_type(gguf(), id)), "]");
     case GGUF_TYPE_BOOL:
-      return gguf_get_val_bool(gguf_.get(), id) ? "true" : "false";
+      return gguf_get_val_bool(gguf(), id) ? "true" : "false";
     case GGUF_TYPE_FLOAT32:
-      return cat(gguf_get_val_f32(gguf_.get(), id));
+      return cat(gguf_get_val_f32(gguf(), id));
     case GGUF_TYPE_FLOAT64:
-      return cat(gguf_get_val_f64(gguf_.get(), id));
+      return cat(gguf_get_val_f64(gguf(), id));
     default:
       return cat(*integer(key));
   }
 }
 
 const ggml_tensor* GgufFile::tensor(const std::string& name) const {
-  return ggml_get_tensor(context_.get(), name.c_str());
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
 }
 
 std::span<const std::byte> GgufFile::data(const ggml_tensor* tensor) const {
-  const int64_t id = gguf_find_tensor(gguf_.get(), tensor->name);
-  const size_t begin = gguf_get_data_offset(gguf_.get()) + gguf_get_tensor_offset(gguf_.get(), id);
-  return map_.bytes().subspan(begin, ggml_nbytes(tensor));
+  const Part& part = parts_[static_cast<size_t>(part_of(tensor))];
+  const int64_t id = gguf_find_tensor(part.gguf.get(), tensor->name);
+  const size_t begin = gguf_get_data_offset(part.gguf.get()) + gguf_get_tensor_offset(part.gguf.get(), id);
+  return part.map->bytes().subspan(begin, ggml_nbytes(tensor));
 }
 
 std::string GgufFile::fingerprint() const {
@@ -176,7 +231,7 @@ std::string GgufFile::fingerprint() const {
   const auto add = [&](std::span<const std::byte> part) {
     EVP_DigestUpdate(digest.get(), part.data(), part.size());
   };
-  add(map_.bytes().first(gguf_get_data_offset(gguf_.get())));
+  for (const Part& part : parts_) add(part.map->bytes().first(gguf_get_data_offset(part.gguf.get())));
   for (const ggml_tensor* t : tensors_) {
     const auto all = data(t);
     add(all.first(std::min(kEdge, all.size())));

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -30,17 +32,27 @@ class MappedFile {
 
 class GgufFile {
  public:
-  /// Checks the whole header first (gguf/check.h). Throws Error, exit 3.
+  /// Checks the whole header first (gguf/check.h). A split file (-00001-of-0000N.gguf) brings its other
+  /// parts. Throws Error, exit 3.
   explicit GgufFile(const std::string& path);
+  /// Keys and tensor shapes without data, as `rouse synth` plans a file. `label` opens error messages.
+  GgufFile(std::string label, gguf_context_ptr keys, ggml_context_ptr shapes);
 
   const std::string& path() const { return path_; }
-  const MappedFile& map() const { return map_; }
-  size_t n_key() const { return static_cast<size_t>(gguf_get_n_kv(gguf_.get())); }
-  std::string key_name(size_t i) const { return gguf_get_key(gguf_.get(), static_cast<int64_t>(i)); }
+  int n_part() const { return static_cast<int>(parts_.size()); }
+  /// The bytes of a part, as mapped.
+  std::span<const std::byte> part(int i) const { return parts_[static_cast<size_t>(i)].map->bytes(); }
+  int part_of(const ggml_tensor* tensor) const { return home_.at(tensor); }
+  /// Of all parts.
+  uint64_t n_byte() const;
+  /// See MappedFile::forget.
+  void forget(std::span<const std::byte> data) const { parts_[0].map->forget(data); }
+  size_t n_key() const { return static_cast<size_t>(gguf_get_n_kv(gguf())); }
+  std::string key_name(size_t i) const { return gguf_get_key(gguf(), static_cast<int64_t>(i)); }
   /// The value as text, arrays shortened; for people to read.
   std::string key_text(size_t i) const;
 
-  bool has(const std::string& key) const { return gguf_find_key(gguf_.get(), key.c_str()) >= 0; }
+  bool has(const std::string& key) const { return find(key) >= 0; }
   /// The value of `key`, of any integer width; absent gives nothing. A value of another kind throws, naming
   /// the key.
   std::optional<int64_t> integer(const std::string& key) const;
@@ -62,13 +74,21 @@ class GgufFile {
   std::string fingerprint() const;
 
  private:
-  int64_t find(const std::string& key) const { return gguf_find_key(gguf_.get(), key.c_str()); }
+  struct Part {
+    std::unique_ptr<MappedFile> map;  ///< null for a plan
+    gguf_context_ptr gguf;
+    ggml_context_ptr shapes;
+  };
+  void add_part(const std::string& path);
+  void add_other_parts();
+  gguf_context* gguf() const { return parts_[0].gguf.get(); }
+  int64_t find(const std::string& key) const { return gguf_find_key(gguf(), key.c_str()); }
 
   std::string path_;
-  MappedFile map_;
-  ggml_context_ptr context_;
-  gguf_context_ptr gguf_;
+  std::vector<Part> parts_;
   std::vector<const ggml_tensor*> tensors_;
+  std::map<std::string, const ggml_tensor*, std::less<>> by_name_;
+  std::map<const ggml_tensor*, int> home_;  ///< part of each tensor
 };
 
 }  // namespace rouse

@@ -8,36 +8,35 @@
 
 namespace rouse {
 
-static std::string shape_text(const int64_t* ne, int n) {
-  std::vector<std::string> parts;
-  for (int i = 0; i < n; ++i) parts.push_back(cat(ne[i]));
-  return cat("[", join(parts, ", "), "]");
-}
-
 WeightLoader::WeightLoader(const GgufFile& file, const Devices& devices, const Placement& placement)
     : file_(file), devices_(devices), placement_(placement) {}
 
+void WeightLoader::expect(std::vector<TensorInfo> tensors) {
+  for (TensorInfo& info : tensors) expected_.insert_or_assign(info.name, std::move(info));
+}
+
 const ggml_tensor* WeightLoader::find(const std::string& name) {
-  const ggml_tensor* t = file_.tensor(name);
+  const auto info = expected_.find(name);
+  if (info == expected_.end()) return nullptr;
+  const ggml_tensor* t = find_tensor(file_, info->second);
   if (t) used_.insert(name);
   return t;
 }
 
-const ggml_tensor* WeightLoader::optional(const std::string& name, std::vector<int64_t> ne) {
+const ggml_tensor* WeightLoader::need(const std::string& name) {
   const ggml_tensor* t = find(name);
-  if (!t) return nullptr;
-  std::vector<int64_t> full = ne;
-  full.resize(GGML_MAX_DIMS, 1);
-  require_model(std::equal(full.begin(), full.end(), t->ne), file_.path(), ": ", name, " is ",
-                shape_text(t->ne, ggml_n_dims(t)), ", expected ",
-                shape_text(ne.data(), static_cast<int>(ne.size())));
+  require_model(t != nullptr, file_.path(), ": tensor ", name, " is missing");
   return t;
 }
 
-const ggml_tensor* WeightLoader::need(const std::string& name, std::vector<int64_t> ne) {
-  const ggml_tensor* t = optional(name, std::move(ne));
-  require_model(t != nullptr, file_.path(), ": tensor ", name, " is missing");
-  return t;
+std::vector<float> WeightLoader::host(const ggml_tensor* vector) const {
+  require_model(vector->type == GGML_TYPE_F32, file_.path(), ": ", vector->name, " is of type ",
+                ggml_type_name(vector->type), ", expected f32");
+  std::vector<float> out(static_cast<size_t>(ggml_nelements(vector)));
+  std::memcpy(out.data(), file_.data(vector).data(), out.size() * sizeof(float));
+  for (const float x : out)
+    require_model(x - x == 0, file_.path(), ": ", vector->name, " holds a number that is not finite");
+  return out;
 }
 
 ggml_backend_dev_t WeightLoader::device_of(const std::string& name, int layer,
@@ -53,23 +52,24 @@ ggml_backend_dev_t WeightLoader::device_of(const std::string& name, int layer,
   return fallback;
 }
 
+/// Shape and type of several tensors stacked along `dim`.
+ggml_tensor WeightLoader::stacked(const std::vector<const ggml_tensor*>& sources, int dim) {
+  ggml_tensor whole = *sources[0];
+  for (size_t i = 1; i < sources.size(); ++i) whole.ne[dim] += sources[i]->ne[dim];
+  return whole;
+}
+
 void WeightLoader::place(ggml_tensor** slot, std::vector<const ggml_tensor*> sources, WeightUse use,
-                         ggml_backend_dev_t device) {
+                         ggml_backend_dev_t device, int dim) {
   std::erase(sources, nullptr);
   if (sources.empty()) return;
   // The kernels of a packed layout look at the whole product, so ask about the merged shape.
-  ggml_tensor merged = *sources[0];
-  for (size_t i = 1; i < sources.size(); ++i) merged.ne[1] += sources[i]->ne[1];
+  const ggml_tensor merged = stacked(sources, dim);
   const ggml_backend_buffer_type_t type = devices_.buffer_type(device, &merged, use);
   const bool aligned = reinterpret_cast<uintptr_t>(file_.data(sources[0]).data()) % 32 == 0;
   const bool mapped = sources.size() == 1 && aligned && type == ggml_backend_dev_buffer_type(devices_.cpu());
-  items_.push_back({slot, std::move(sources), type, mapped});
-}
-
-void WeightLoader::refuse_unknown() const {
-  for (const ggml_tensor* t : file_.tensors())
-    require_model(used_.count(t->name), file_.path(), ": tensor ", t->name, " is not part of architecture ",
-                  file_.text("general.architecture").value_or("?"), " as rouse knows it");
+  const int part = mapped ? file_.part_of(sources[0]) : -1;
+  items_.push_back({slot, std::move(sources), type, dim, part});
 }
 
 void WeightLoader::upload(const Item& item) const {
@@ -77,43 +77,43 @@ void WeightLoader::upload(const Item& item) const {
   if (item.sources.size() == 1) {
     const auto data = file_.data(item.sources[0]);
     ggml_backend_tensor_set(t, data.data(), 0, data.size());
-    file_.map().forget(data);
+    file_.forget(data);
     return;
   }
-  // Row-wise stack, matrix by matrix: expert e of the result holds expert e of each source in turn.
+  // Chunk by chunk: expert e of the result holds expert e of each source in turn.
   std::vector<std::byte> whole(ggml_nbytes(t));
+  const auto n_chunk = ggml_nbytes(item.sources[0]) / item.sources[0]->nb[item.dim + 1];
   size_t at = 0;
-  for (int64_t matrix = 0; matrix < t->ne[2]; ++matrix)
+  for (size_t chunk = 0; chunk < n_chunk; ++chunk)
     for (const ggml_tensor* source : item.sources) {
-      const auto part =
-          file_.data(source).subspan(static_cast<size_t>(matrix) * source->nb[2], source->nb[2]);
-      std::memcpy(whole.data() + at, part.data(), part.size());
-      at += part.size();
+      const size_t size = source->nb[item.dim + 1];
+      std::memcpy(whole.data() + at, file_.data(source).data() + chunk * size, size);
+      at += size;
     }
   ggml_backend_tensor_set(t, whole.data(), 0, whole.size());  // whole: packed buffers take no parts
-  for (const ggml_tensor* source : item.sources) file_.map().forget(file_.data(source));
+  for (const ggml_tensor* source : item.sources) file_.forget(file_.data(source));
 }
 
 void WeightLoader::load(std::vector<ggml_context_ptr>& contexts,
                         std::vector<ggml_backend_buffer_ptr>& buffers, const Model::Progress& progress) {
-  refuse_unknown();
-  std::map<std::pair<ggml_backend_buffer_type_t, bool>, std::vector<Item*>> groups;
+  for (const ggml_tensor* t : file_.tensors())
+    if (!used_.count(t->name)) refuse_tensor(file_, t);
+  std::map<std::pair<ggml_backend_buffer_type_t, int>, std::vector<Item*>> groups;
   for (Item& item : items_) groups[{item.type, item.mapped}].push_back(&item);
-  const auto whole = file_.map().bytes();
   uint64_t done = 0;
   for (auto& [key, items] : groups) {
     contexts.emplace_back(ggml_init({ggml_tensor_overhead() * (items.size() + 1), nullptr, true}));
     ggml_context* g = contexts.back().get();
     for (Item* item : items) {
-      ggml_tensor shape = *item->sources[0];
-      for (size_t i = 1; i < item->sources.size(); ++i) shape.ne[1] += item->sources[i]->ne[1];
+      const ggml_tensor shape = stacked(item->sources, item->dim);
       *item->slot = ggml_new_tensor(g, shape.type, GGML_MAX_DIMS, shape.ne);
       ggml_set_name(*item->slot, shape.name);
     }
-    if (key.second) {
-      auto* base = const_cast<std::byte*>(whole.data());  // read-only in fact: the kernels only read weights
+    if (key.second >= 0) {
+      const auto part = file_.part(key.second);
+      auto* base = const_cast<std::byte*>(part.data());  // read-only in fact: the kernels only read weights
       buffers.emplace_back(
-          ggml_backend_dev_buffer_from_host_ptr(devices_.cpu(), base, whole.size(), whole.size()));
+          ggml_backend_dev_buffer_from_host_ptr(devices_.cpu(), base, part.size(), part.size()));
       for (Item* item : items) {
         auto* data = const_cast<std::byte*>(file_.data(item->sources[0]).data());
         ggml_backend_tensor_alloc(buffers.back().get(), *item->slot, data);
@@ -125,7 +125,7 @@ void WeightLoader::load(std::vector<ggml_context_ptr>& contexts,
       for (Item* item : items) {
         upload(*item);
         done += ggml_nbytes(*item->slot);
-        if (progress) progress(static_cast<double>(done) / static_cast<double>(whole.size()));
+        if (progress) progress(static_cast<double>(done) / static_cast<double>(file_.n_byte()));
       }
     }
     ggml_backend_buffer_set_usage(buffers.back().get(), GGML_BACKEND_BUFFER_USAGE_WEIGHTS);

@@ -28,29 +28,17 @@ float Keys::real(const std::string& key) const {
   return real_or(key, 0);
 }
 
+bool Keys::boolean_or(const std::string& key, bool fallback) const {
+  return file_.boolean(prefix_ + key).value_or(fallback);
+}
+
 std::string Keys::text_or(const std::string& key, const std::string& fallback) const {
   return file_.text(prefix_ + key).value_or(fallback);
 }
 
-static RopeSpec common_rope(const Keys& keys, int n_embd_head) {
-  RopeSpec rope;
-  rope.n_rot = keys.integer_or("rope.dimension_count", n_embd_head, 2, n_embd_head);
-  rope.base = keys.real_or("rope.freq_base", 10000.0);
-  rope.n_ctx_orig = keys.integer_or("rope.scaling.original_context_length",
-                                    keys.integer("context_length", 1, 1 << 30), 1, 1 << 30);
-  const std::string scaling = keys.text_or("rope.scaling.type", "none");
-  require_model(scaling == "none" || scaling == "linear" || scaling == "yarn", keys.file().path(),
-                ": rope scaling \"", scaling, "\" is not supported; known: none, linear, yarn");
-  if (scaling != "none") {
-    const float factor = keys.real_or("rope.scaling.factor", 1.0);
-    require_model(factor > 0, keys.file().path(), ": the rope scaling factor is ", factor);
-    rope.freq_scale = 1.0f / factor;
-    rope.ext_factor = scaling == "yarn" ? 1.0f : 0.0f;
-    rope.attn_factor = keys.real_or("rope.scaling.attn_factor", 1.0);
-  }
-  require_model(rope.base > 0 && rope.n_rot % 2 == 0, keys.file().path(), ": rope base ", rope.base, " over ",
-                rope.n_rot, " dimensions");
-  return rope;
+float scale_or_one(const Keys& keys, const std::string& key) {
+  const float value = keys.real_or(key, 1.0);  // real() refuses what is not finite
+  return value == 0.0f ? 1.0f : value;
 }
 
 ModelSpec common_spec(const Keys& keys, const std::string& arch) {
@@ -73,11 +61,9 @@ ModelSpec common_spec(const Keys& keys, const std::string& arch) {
   require_model(spec.n_embd % a.n_head == 0 || file.has(arch + ".attention.key_length"), file.path(),
                 ": width ", spec.n_embd, " over ", a.n_head, " heads does not divide");
   a.n_embd_head = keys.integer_or("attention.key_length", spec.n_embd / a.n_head, 1, 1 << 14);
-  const int value_length = keys.integer_or("attention.value_length", a.n_embd_head, 1, 1 << 14);
-  require_model(value_length == a.n_embd_head, file.path(), ": keys of ", a.n_embd_head, " and values of ",
-                value_length, " dimensions a head, expected the same");
+  a.n_embd_head_v = keys.integer_or("attention.value_length", a.n_embd_head, 1, 1 << 14);
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.n_embd_head));
-  spec.rope = common_rope(keys, a.n_embd_head);
+  spec.rope = read_rope(keys, a.n_embd_head);
 
   RouterSpec& r = spec.router;
   r.n_expert = keys.integer_or("expert_count", 0, 0, 4096);
@@ -86,8 +72,7 @@ ModelSpec common_spec(const Keys& keys, const std::string& arch) {
                 ".expert_used_count is missing or 0");
   if (r.n_expert > 0) {
     spec.n_ff_expert = keys.integer_or("expert_feed_forward_length", spec.n_ff, 1, 1 << 24);
-    const float scale = keys.real_or("expert_weights_scale", 1.0);
-    r.scale = scale == 0.0f ? 1.0f : scale;  // files write 0 for "none"
+    r.scale = scale_or_one(keys, "expert_weights_scale");
   }
   const ggml_tensor* embd = file.tensor("token_embd.weight");
   require_model(embd != nullptr, file.path(), ": tensor token_embd.weight is missing");

@@ -4,27 +4,54 @@
 #include <string>
 
 #include "gguf/file.h"
+#include "model/rope.h"
 #include "routing/spec.h"
 
 namespace rouse {
 
-enum class RopeOrder { norm, neox };  ///< which pairs rotate: neighbours, or first half against second half
+/// Where queries and keys are normalised before they turn: not at all, each head apart (Qwen3), or all heads
+/// together (OLMoE).
+enum class QkNorm { none, head, projection };
 
-struct RopeSpec {
-  RopeOrder order = RopeOrder::norm;
-  int n_rot = 0;  ///< rotated dimensions of a head
-  float base = 10000.0f;
-  float freq_scale = 1.0f;  ///< 1 / linear or YaRN factor
-  int n_ctx_orig = 0;       ///< YaRN: the context it was trained with
-  float ext_factor = 0.0f;  ///< YaRN: 1, else 0
-  float attn_factor = 1.0f, beta_fast = 32.0f, beta_slow = 1.0f;
+/// Multi-head latent attention (DeepSeek-V2, arXiv:2405.04434, section 2.1): keys and values of all heads
+/// come from one compressed row. Absorbed, the cache holds that row and the heads meet in it; plain, it holds
+/// every head's keys and values.
+struct LatentSpec {
+  int n_lora_kv = 0;     ///< width of the compressed row; 0: no latent attention
+  int n_lora_q = 0;      ///< width of the compressed query; 0: queries are projected at once
+  int n_embd_nope = 0;   ///< a head's part that does not turn
+  int n_embd_rope = 0;   ///< the part that does, shared by all heads
+  int n_embd_value = 0;  ///< a head's value
+  bool absorbed = true;  ///< as the file says: attn_k_b and attn_v_b, or attn_kv_b
+  bool on() const { return n_lora_kv > 0; }
 };
 
+/// Attention as the kernels see it: with absorbed latent attention one KV head whose value is the first part
+/// of its key.
 struct AttentionSpec {
-  int n_head = 0, n_head_kv = 0, n_embd_head = 0;
-  float scale = 0.0f;  ///< multiplies q.k
+  int n_head = 0, n_head_kv = 0;
+  int n_embd_head = 0;    ///< dimensions of a query and a key
+  int n_embd_head_v = 0;  ///< of a value
+  float scale = 0.0f;     ///< multiplies q.k
+  QkNorm qk_norm = QkNorm::none;
+  bool qkv_bias = false, output_bias = false;  ///< required; files without the flag may still have them
+  bool sinks = false;                          ///< a learned logit a head that takes part in the softmax
+  int window = 0;         ///< windowed layers see this many positions, their own included; 0: all
+  int window_period = 0;  ///< every period-th layer sees everything, the others the window
+  LatentSpec latent;
+
+  bool windowed(int layer) const { return window > 0 && layer % window_period != window_period - 1; }
+  bool values_in_keys() const { return latent.on() && latent.absorbed; }
   int n_embd_q() const { return n_head * n_embd_head; }
-  int n_embd_kv() const { return n_head_kv * n_embd_head; }
+  int n_embd_k() const { return n_head_kv * n_embd_head; }     ///< a cell's keys
+  int n_embd_v() const { return n_head_kv * n_embd_head_v; }   ///< a cell's values
+  int n_embd_heads() const { return n_head * n_embd_head_v; }  ///< all heads' outputs
+  int n_embd_out() const { return n_head * (latent.on() ? latent.n_embd_value : n_embd_head_v); }  ///< into o
+};
+
+enum class Activation {
+  swiglu,      ///< silu(gate) up
+  swiglu_oai,  ///< GPT-OSS: min(gate, 7) sigmoid(1.702 gate) (clamp(up, -7, 7) + 1)
 };
 
 struct ModelSpec {
@@ -35,24 +62,37 @@ struct ModelSpec {
   int n_ff_shared = 0;      ///< width of all shared experts together; 0: none
   int n_leading_dense = 0;  ///< layers before the first MoE layer
   float norm_eps = 1e-5f;
+  Activation activation = Activation::swiglu;
+  bool shared_gate = false;  ///< the shared expert's output is multiplied by sigmoid(w.x) (Qwen2-MoE)
+  bool expert_bias = false;  ///< biases in the router and in every projection of every expert (GPT-OSS)
+  const char* ffn_norm = "ffn_norm";  ///< what the file calls the norm before the feed-forward
+  float embedding_scale = 1.0f, residual_scale = 1.0f, logit_scale = 1.0f;  ///< Granite's multipliers
   RopeSpec rope;
   AttentionSpec attention;
   RouterSpec router;
 
   bool moe_layer(int layer) const { return router.n_expert > 0 && layer >= n_leading_dense; }
+  /// Elements of one cell of the KV cache, all layers.
+  int64_t kv_elements() const {
+    return int64_t{n_layer} *
+           (attention.n_embd_k() + (attention.values_in_keys() ? 0 : attention.n_embd_v()));
+  }
 };
 
 /// Reads typed keys of one architecture ("llama.block_count"), with errors that name the key.
 class Keys {
  public:
   Keys(const GgufFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
+  bool has(const std::string& key) const { return file_.has(prefix_ + key); }
   /// Required or defaulted values, checked against [low, high].
   int integer(const std::string& key, int64_t low, int64_t high) const;
   int integer_or(const std::string& key, int64_t fallback, int64_t low, int64_t high) const;
   float real_or(const std::string& key, double fallback) const;
   float real(const std::string& key) const;
+  bool boolean_or(const std::string& key, bool fallback) const;
   std::string text_or(const std::string& key, const std::string& fallback) const;
   const GgufFile& file() const { return file_; }
+  const std::string& prefix() const { return prefix_; }
 
  private:
   const GgufFile& file_;
@@ -61,6 +101,8 @@ class Keys {
 
 /// What every decoder file carries: sizes, heads, RoPE, norm epsilon, experts. Architectures adjust the rest.
 ModelSpec common_spec(const Keys& keys, const std::string& arch);
+/// A multiplier such as residual_scale: 0 in a file means none. Throws Error (exit 3) unless finite.
+float scale_or_one(const Keys& keys, const std::string& key);
 
 /// One supported family: the file's general.architecture, what it is, and how its keys become a ModelSpec.
 struct ArchEntry {

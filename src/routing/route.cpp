@@ -17,13 +17,22 @@ void router_gates(const RouterSpec& router, std::span<const float> logits, std::
   for (float& g : gate) g /= sum;
 }
 
-/// Removes the experts of all but the best groups. A group scores by its best expert (DeepSeek-V2).
+/// Removes the experts of all but the best groups.
 static void limit_groups(const RouterSpec& router, std::vector<float>& score) {
   const size_t size = static_cast<size_t>(router.n_expert / router.n_group);
   std::vector<std::pair<float, int>> groups;
   for (int g = 0; g < router.n_group; ++g) {
     const auto begin = score.begin() + static_cast<std::ptrdiff_t>(g * size);
-    groups.emplace_back(-*std::max_element(begin, begin + static_cast<std::ptrdiff_t>(size)), g);
+    const auto end = begin + static_cast<std::ptrdiff_t>(size);
+    const auto best = std::max_element(begin, end);
+    float value = *best;
+    if (router.group_score == GroupScore::best_two) {
+      float second = -INFINITY;
+      for (auto it = begin; it != end; ++it)
+        if (it != best) second = std::max(second, *it);
+      if (second != -INFINITY) value += second;  // a mask may leave one alone
+    }
+    groups.emplace_back(-value, g);
   }
   std::sort(groups.begin(), groups.end());
   for (size_t i = static_cast<size_t>(router.n_group_used); i < groups.size(); ++i) {

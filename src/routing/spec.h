@@ -6,6 +6,8 @@
 namespace rouse {
 
 enum class Gate { softmax, sigmoid };
+/// How a group of experts is scored: by its best expert (DeepSeek-V2) or the sum of its two best (V3).
+enum class GroupScore { best, best_two };
 
 /// The routers of one model. Layers are named by block number everywhere.
 struct RouterSpec {
@@ -14,9 +16,10 @@ struct RouterSpec {
   Gate gate = Gate::softmax;
   bool renormalize =
       true;  ///< the chosen gates are made to sum to 1 (Mixtral); else they keep their value (DeepSeekMoE)
-  float scale = 1.0f;       ///< multiplies the weights after that
-  int n_group = 1;          ///< experts come in groups of equal size...
-  int n_group_used = 1;     ///< ...of which only the best-scored may be chosen from
+  float scale = 1.0f;    ///< multiplies the weights after that
+  int n_group = 1;       ///< experts come in groups of equal size...
+  int n_group_used = 1;  ///< ...of which only the best-scored may be chosen from
+  GroupScore group_score = GroupScore::best;
   std::vector<int> layers;  ///< block numbers of the MoE layers, ascending
 
   bool moe() const { return n_expert > 0 && !layers.empty(); }

@@ -176,9 +176,52 @@ TEST(Cli, SynthIsDeterministicAndRefusesNonsense) {
   ASSERT_EQ(rouse(small + " --seed 4 -o " + dir / "a.gguf").code, 0);
   ASSERT_EQ(rouse(small + " --seed 4 -o " + dir / "b.gguf").code, 0);
   EXPECT_EQ(read_file(dir / "a.gguf"), read_file(dir / "b.gguf"));
-  refused("synth --arch rwkv -o " + dir / "x.gguf", 2, "\"rwkv\" is not supported");
+  refused("synth --arch rwkv -o " + dir / "x.gguf", 2, "\"rwkv\" is not known");
   refused("synth --quant q3_9 -o " + dir / "x.gguf --vocab-from " + golden("llama.gguf"), 2, "is not known");
-  refused("synth --embd 100 --heads 3 -o " + dir / "x.gguf", 2, "even width");
+  refused("synth --embd 100 --heads 3 -o " + dir / "x.gguf", 2, "width 100 over 3 heads");
+  refused("synth --embd 100 --heads 4 -o " + dir / "x.gguf", 2, "over 25 dimensions");
+  refused("synth --shared 2 -o " + dir / "x.gguf", 2, "--shared makes no sense for llama");
+  refused("synth --like gpt-5 -o " + dir / "x.gguf", 2, "mixtral-8x7b");
+  refused("synth --experts-used 9 -o " + dir / "x.gguf", 2, "expert_used_count is 9");
+}
+
+/// Names and metadata of every family: what is written is what the reader takes, tensor by tensor.
+TEST(Cli, SynthAndInspectAgreeOnEveryShape) {
+  const TempDir dir;
+  const std::string cut =
+      " --layers 2 --embd 64 --expert-ff 32 --ff 32 --experts 8 --experts-used 2 --quant q8_0 ";
+  const auto check = [&](const std::string& flags) {
+    const CommandResult made =
+        rouse("synth " + flags + " --vocab-from " + golden("llama.gguf") + " -o " + dir / "m.gguf");
+    ASSERT_EQ(made.code, 0) << flags << made.err;
+    const auto d = nlohmann::json::parse(rouse("inspect --json " + dir / "m.gguf").out);
+    EXPECT_TRUE(d["supported"]) << flags << d;
+    EXPECT_EQ(d["n_layer"], 2) << flags;
+    EXPECT_GT(d["kv_bytes_per_token_f16"], 0) << flags;
+  };
+  const auto list = nlohmann::json::parse(rouse("inspect --list --json").out);
+  for (const auto& arch : list["architectures"])
+    check("--arch " + arch["name"].get<std::string>() + " --layers 2");
+  for (const char* like : {"mixtral-8x7b", "deepseek-moe-16b", "deepseek-v2-lite", "qwen3-30b-a3b",
+                           "gpt-oss-20b", "olmoe-1b-7b", "qwen1.5-moe-a2.7b", "granite-3-1b-a400m"})
+    check(std::string("--like ") + like + cut);
+}
+
+TEST(Cli, InspectExplainsWhatItCannotRun) {
+  const TempDir dir;
+  ASSERT_EQ(rouse("synth --layers 1 --embd 64 --heads 2 --expert-ff 64 --vocab-from " + golden("llama.gguf") +
+                  " -o " + dir / "m.gguf")
+                .code,
+            0);
+  std::string bytes = read_file(dir / "m.gguf");
+  const size_t at = bytes.find("llama");  // the value of general.architecture
+  bytes.replace(at, 5, "rwkv9");
+  std::ofstream(dir / "x.gguf", std::ios::binary) << bytes;
+  const CommandResult r = rouse("inspect " + dir / "x.gguf");
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("rouse cannot   run it: "), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("architecture \"rwkv9\" is not supported"), std::string::npos) << r.out;
+  EXPECT_NE(r.out.find("experts 55.3 kB"), std::string::npos) << r.out;
 }
 
 }  // namespace rouse

@@ -6,6 +6,15 @@ namespace rouse {
 static constexpr ArchEntry kArchitectures[] = {
     {"llama", "Llama, SmolLM2, Mistral (dense) and Mixtral (MoE)", llama},
     {"deepseek", "DeepSeekMoE: shared experts, leading dense layers, raw softmax weights", deepseek},
+    {"deepseek2", "DeepSeek-V2, V2-Lite, V3: latent attention, groups of experts, softmax or sigmoid gates",
+     deepseek2},
+    {"qwen2moe", "Qwen1.5-MoE, Qwen2-MoE: a gated shared expert, biases, raw softmax weights", qwen2moe},
+    {"qwen3moe", "Qwen3-MoE: normalised heads of any size, renormalised weights", qwen3moe},
+    {"olmoe", "OLMoE: queries and keys normalised across heads, raw softmax weights", olmoe},
+    {"gpt-oss", "GPT-OSS: attention sinks, alternating windows, biased experts, clamped SwiGLU", gpt_oss},
+    {"granitemoe", "Granite 3 MoE: scaled embeddings, residuals, attention and logits", granitemoe},
+    {"qwen2", "Qwen1.5, Qwen2, Qwen2.5 (dense)", qwen2},
+    {"qwen3", "Qwen3 (dense)", qwen3},
 };
 
 std::span<const ArchEntry> arch_registry() {

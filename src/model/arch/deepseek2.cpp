@@ -1,0 +1,68 @@
+/// model/arch/deepseek2.cpp - DeepSeek-V2-Lite, V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): latent
+/// attention; shared experts; a token may use experts of a few groups only.
+#include <cmath>
+
+#include "base/error.h"
+#include "model/arch/families.h"
+
+namespace rouse {
+
+static void read_latent(const Keys& keys, ModelSpec& spec) {
+  const std::string& path = keys.file().path();
+  AttentionSpec& a = spec.attention;
+  LatentSpec& l = a.latent;
+  l.n_lora_kv = keys.integer("attention.kv_lora_rank", 1, 1 << 16);
+  l.n_lora_q = keys.integer_or("attention.q_lora_rank", 0, 0, 1 << 16);
+  l.n_embd_rope = keys.integer("rope.dimension_count", 2, 1 << 14);
+  l.absorbed = keys.has("attention.key_length_mla");
+  const char* key = l.absorbed ? "attention.key_length_mla" : "attention.key_length";
+  const int n_embd_key = keys.integer(key, 1, 1 << 14);
+  require_model(n_embd_key > l.n_embd_rope, path, ": key ", keys.prefix(), key, " is ", n_embd_key,
+                ", expected more than the ", l.n_embd_rope, " dimensions that turn");
+  l.n_embd_nope = n_embd_key - l.n_embd_rope;
+  l.n_embd_value =
+      keys.integer(l.absorbed ? "attention.value_length_mla" : "attention.value_length", 1, 1 << 14);
+  if (l.absorbed) {
+    a.n_head_kv = 1;
+    a.n_embd_head = l.n_lora_kv + l.n_embd_rope;
+    a.n_embd_head_v = l.n_lora_kv;
+  } else {
+    a.n_head_kv = a.n_head;
+    a.n_embd_head = n_embd_key;
+    a.n_embd_head_v = l.n_embd_value;
+  }
+  // YaRN's attention factor works on the logits, squared: once for the query, once for the key.
+  const float log_multiplier = keys.real_or("rope.scaling.yarn_log_multiplier", 0.0);
+  const float factor = spec.rope.factor > 1 ? 1.0f + log_multiplier * std::log(spec.rope.factor) : 1.0f;
+  a.scale = factor * factor / std::sqrt(static_cast<float>(n_embd_key));
+}
+
+ModelSpec deepseek2(const Keys& keys) {
+  const std::string& path = keys.file().path();
+  ModelSpec spec = common_spec(keys, "deepseek2");
+  spec.rope.order = RopeOrder::norm;
+  read_latent(keys, spec);
+  spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
+  spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
+  RouterSpec& r = spec.router;
+  const int function = keys.integer_or("expert_gating_func", 1, 0, 1 << 16);
+  require_model(function <= 2, path, ": key ", keys.prefix(), "expert_gating_func is ", function,
+                ", expected 1 (softmax) or 2 (sigmoid)");
+  r.gate = function == 2 ? Gate::sigmoid : Gate::softmax;
+  r.renormalize = keys.boolean_or("expert_weights_norm", false);
+  r.n_group = keys.integer_or("expert_group_count", 1, 0, r.n_expert);
+  if (r.n_group == 0) r.n_group = 1;
+  r.n_group_used = keys.integer_or("expert_group_used_count", r.n_group, 0, r.n_group);
+  if (r.n_group_used == 0) r.n_group_used = r.n_group;
+  require_model(r.n_expert % r.n_group == 0, path, ": ", r.n_expert, " experts over ", r.n_group,
+                " groups do not divide");
+  // V2 scores a group by its best expert, V3 by the sum of its two best.
+  r.group_score = r.gate == Gate::sigmoid ? GroupScore::best_two : GroupScore::best;
+  require_model(r.group_score == GroupScore::best || r.n_group == 1 || r.n_expert / r.n_group >= 2, path,
+                ": groups of one expert cannot be scored by their two best");
+  require_model(r.n_expert_used <= r.n_selectable(), path, ": ", r.n_expert_used, " experts a token of the ",
+                r.n_selectable(), " that its groups leave");
+  return spec;
+}
+
+}  // namespace rouse

@@ -1,0 +1,63 @@
+#include "model/rope.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/error.h"
+#include "model/spec.h"
+
+namespace rouse {
+
+/// YaRN (arXiv:2309.00071, section 3.2): dimensions that turn often within the original context keep their
+/// speed, slow ones are slowed by the whole factor, those between are blended.
+static std::vector<float> yarn_factors(const RopeSpec& rope, float beta_fast, float beta_slow,
+                                       bool truncate) {
+  const int n_dim = rope.n_rot;
+  const auto dimension = [&](double rotations) {  // the one that turns so often within the original context
+    return n_dim * std::log(rope.n_ctx_original / (rotations * 2 * std::numbers::pi)) /
+           (2 * std::log(static_cast<double>(rope.base)));
+  };
+  double low = dimension(beta_fast), high = dimension(beta_slow);
+  if (truncate) low = std::floor(low), high = std::ceil(high);
+  low = std::max(low, 0.0);
+  high = std::min(high, n_dim - 1.0);
+  std::vector<float> factors;
+  for (int i = 0; i < n_dim / 2; ++i) {
+    const double slowed = std::clamp((i - low) / std::max(0.001, high - low), 0.0, 1.0);
+    factors.push_back(static_cast<float>(1.0 / (slowed / rope.factor + (1 - slowed))));
+  }
+  return factors;
+}
+
+RopeSpec read_rope(const Keys& keys, int n_embd_head, bool truncate) {
+  const std::string& path = keys.file().path();
+  RopeSpec rope;
+  rope.n_rot = keys.integer_or("rope.dimension_count", n_embd_head, 2, n_embd_head);
+  rope.base = keys.real_or("rope.freq_base", 10000.0);
+  require_model(rope.base > 1 && rope.n_rot % 2 == 0, path, ": rope base ", rope.base, " over ", rope.n_rot,
+                " dimensions");
+  rope.n_ctx_original = keys.integer_or("rope.scaling.original_context_length",
+                                        keys.integer("context_length", 1, 1 << 30), 1, 1 << 30);
+  rope.scaling = keys.text_or("rope.scaling.type", "none");
+  if (rope.scaling == "none") return rope;
+  require_model(rope.scaling == "linear" || rope.scaling == "yarn", path, ": key ", keys.prefix(),
+                "rope.scaling.type is \"", rope.scaling, "\", expected none, linear or yarn");
+  rope.factor = keys.real_or("rope.scaling.factor", 1.0);
+  require_model(rope.factor > 0, path, ": key ", keys.prefix(), "rope.scaling.factor is ", rope.factor,
+                ", expected more than 0");
+  rope.magnitude = keys.real_or("rope.scaling.attn_factor", 1.0);
+  if (rope.scaling == "linear") {
+    rope.factors.assign(static_cast<size_t>(rope.n_rot / 2), rope.factor);
+    return rope;
+  }
+  rope.factors = yarn_factors(rope, keys.real_or("rope.scaling.yarn_beta_fast", 32.0),
+                              keys.real_or("rope.scaling.yarn_beta_slow", 1.0), truncate);
+  // DeepSeek files carry a multiplier: their attention factor is mscale / mscale_all_dim = 1, and the logits
+  // are scaled instead (model/arch/deepseek2.cpp).
+  if (rope.factor > 1 && !keys.has("rope.scaling.yarn_log_multiplier"))
+    rope.magnitude *= 1.0f + 0.1f * std::log(rope.factor);
+  return rope;
+}
+
+}  // namespace rouse

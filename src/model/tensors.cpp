@@ -1,0 +1,157 @@
+#include "model/tensors.h"
+
+#include <algorithm>
+#include <set>
+#include <span>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace rouse {
+namespace {
+
+using Kind = TensorKind;
+
+/// Collects the tensors of one block.
+struct BlockTable {
+  std::string prefix;
+  std::vector<TensorInfo> tensors;
+  void add(const std::string& name, std::vector<int64_t> ne, Kind kind = Kind::matrix, bool required = true) {
+    tensors.push_back({prefix + name, std::move(ne), kind, required});
+  }
+};
+
+void add_attention(BlockTable& t, const ModelSpec& spec) {
+  const AttentionSpec& a = spec.attention;
+  const int64_t n = spec.n_embd, n_q = a.n_embd_q(), n_k = a.n_embd_k(), n_v = a.n_embd_v(),
+                hd = a.n_embd_head;
+  t.add("attn_q.weight", {n, n_q});
+  t.add("attn_k.weight", {n, n_k});
+  t.add("attn_v.weight", {n, n_v});
+  t.add("attn_q.bias", {n_q}, Kind::bias, a.qkv_bias);
+  t.add("attn_k.bias", {n_k}, Kind::bias, a.qkv_bias);
+  t.add("attn_v.bias", {n_v}, Kind::bias, a.qkv_bias);
+  if (a.qk_norm != QkNorm::none) {
+    const bool head = a.qk_norm == QkNorm::head;
+    t.add("attn_q_norm.weight", {head ? hd : n_q}, Kind::norm);
+    t.add("attn_k_norm.weight", {head ? hd : n_k}, Kind::norm);
+  }
+  if (a.sinks) t.add("attn_sinks.weight", {a.n_head}, Kind::bias);
+}
+
+void add_latent_attention(BlockTable& t, const ModelSpec& spec) {
+  const AttentionSpec& a = spec.attention;
+  const LatentSpec& l = a.latent;
+  const int64_t n = spec.n_embd, h = a.n_head, c = l.n_lora_kv;
+  const int64_t n_q = h * (l.n_embd_nope + l.n_embd_rope);
+  if (l.n_lora_q > 0) {
+    t.add("attn_q_a.weight", {n, l.n_lora_q});
+    t.add("attn_q_a_norm.weight", {l.n_lora_q}, Kind::norm);
+    t.add("attn_q_b.weight", {l.n_lora_q, n_q});
+  } else {
+    t.add("attn_q.weight", {n, n_q});
+  }
+  t.add("attn_kv_a_mqa.weight", {n, c + l.n_embd_rope});
+  t.add("attn_kv_a_norm.weight", {c}, Kind::norm);
+  if (l.absorbed) {
+    t.add("attn_k_b.weight", {l.n_embd_nope, c, h});
+    t.add("attn_v_b.weight", {c, l.n_embd_value, h});
+  } else {
+    t.add("attn_kv_b.weight", {c, h * (l.n_embd_nope + l.n_embd_value)});
+  }
+}
+
+void add_experts(BlockTable& t, const ModelSpec& spec) {
+  const int64_t n = spec.n_embd, ff = spec.n_ff_expert, e = spec.router.n_expert, shared = spec.n_ff_shared;
+  t.add("ffn_gate_inp.weight", {n, e}, Kind::router);
+  t.add("exp_probs_b.bias", {e}, Kind::bias, false);
+  t.add("ffn_gate_up_exps.weight", {n, 2 * ff, e}, Kind::matrix, false);
+  t.add("ffn_gate_exps.weight", {n, ff, e});
+  t.add("ffn_up_exps.weight", {n, ff, e});
+  t.add("ffn_down_exps.weight", {ff, n, e});
+  if (spec.expert_bias) {
+    t.add("ffn_gate_inp.bias", {e}, Kind::bias);
+    t.add("ffn_gate_exps.bias", {ff, e}, Kind::bias);
+    t.add("ffn_up_exps.bias", {ff, e}, Kind::bias);
+    t.add("ffn_down_exps.bias", {n, e}, Kind::bias);
+  }
+  if (shared > 0) {
+    if (spec.shared_gate) t.add("ffn_gate_inp_shexp.weight", {n}, Kind::router);
+    t.add("ffn_gate_shexp.weight", {n, shared});
+    t.add("ffn_up_shexp.weight", {n, shared});
+    t.add("ffn_down_shexp.weight", {shared, n});
+  }
+}
+
+}  // namespace
+
+std::vector<TensorInfo> block_tensors(const ModelSpec& spec, int layer) {
+  const int64_t n = spec.n_embd, ff = spec.n_ff;
+  BlockTable t{cat("blk.", layer, "."), {}};
+  t.add("attn_norm.weight", {n}, Kind::norm);
+  if (spec.attention.latent.on())
+    add_latent_attention(t, spec);
+  else
+    add_attention(t, spec);
+  t.add("attn_output.weight", {spec.attention.n_embd_out(), n});
+  t.add("attn_output.bias", {n}, Kind::bias, spec.attention.output_bias);
+  t.add(std::string(spec.ffn_norm) + ".weight", {n}, Kind::norm);
+  if (spec.moe_layer(layer)) {
+    add_experts(t, spec);
+  } else {
+    t.add("ffn_gate.weight", {n, ff});
+    t.add("ffn_up.weight", {n, ff});
+    t.add("ffn_down.weight", {ff, n});
+  }
+  return std::move(t.tensors);
+}
+
+std::vector<TensorInfo> outer_tensors(const ModelSpec& spec) {
+  return {{"token_embd.weight", {spec.n_embd, spec.n_vocab}},
+          {"output_norm.weight", {spec.n_embd}, TensorKind::norm},
+          {"output.weight", {spec.n_embd, spec.n_vocab}, TensorKind::matrix, false},
+          {"rope_freqs.weight", {spec.rope.n_rot / 2}, TensorKind::norm, false}};
+}
+
+static std::string shape_text(std::span<const int64_t> ne) {
+  std::vector<std::string> parts;
+  for (const int64_t n : ne) parts.push_back(cat(n));
+  return cat("[", join(parts, ", "), "]");
+}
+
+const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
+  const ggml_tensor* t = file.tensor(info.name);
+  require_model(t || !info.required, file.path(), ": tensor ", info.name, " is missing");
+  if (!t) return nullptr;
+  std::vector<int64_t> full = info.ne;
+  full.resize(GGML_MAX_DIMS, 1);
+  require_model(std::equal(full.begin(), full.end(), t->ne), file.path(), ": ", info.name, " is ",
+                shape_text({t->ne, static_cast<size_t>(ggml_n_dims(t))}), ", expected ", shape_text(info.ne));
+  return t;
+}
+
+void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor) {
+  throw Error(cat(file.path(), ": tensor ", tensor->name, " is not part of architecture ",
+                  file.text("general.architecture").value_or("?"), " as rouse knows it"),
+              Exit::bad_model);
+}
+
+void check_tensors(const GgufFile& file, const ModelSpec& spec) {
+  std::set<std::string> known;
+  const auto check = [&](const std::vector<TensorInfo>& tensors) {
+    for (TensorInfo info : tensors) {
+      // One merged tensor stands for gate and up.
+      const size_t at =
+          std::min(info.name.find("ffn_gate_exps.weight"), info.name.find("ffn_up_exps.weight"));
+      if (at != std::string::npos && file.tensor(info.name.substr(0, at) + "ffn_gate_up_exps.weight"))
+        info.required = false;
+      if (find_tensor(file, info)) known.insert(info.name);
+    }
+  };
+  check(outer_tensors(spec));
+  for (int layer = 0; layer < spec.n_layer; ++layer) check(block_tensors(spec, layer));
+  for (const ggml_tensor* t : file.tensors())
+    if (!known.count(t->name)) refuse_tensor(file, t);
+}
+
+}  // namespace rouse

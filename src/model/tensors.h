@@ -1,0 +1,41 @@
+/// model/tensors.h - the tensors of a model file, by name and shape, as its properties imply them. The loader
+/// checks a file against this table, and `rouse synth` writes files from it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/spec.h"
+
+namespace rouse {
+
+enum class TensorKind {
+  norm,    ///< a vector near 1
+  bias,    ///< a vector, or one an expert, near 0; sinks too
+  router,  ///< a matrix that stays F32
+  matrix,  ///< any other: may be quantised
+};
+
+struct TensorInfo {
+  std::string name;
+  std::vector<int64_t> ne;  ///< ggml's order
+  TensorKind kind = TensorKind::matrix;
+  bool required = true;  ///< else a file may leave it out
+};
+
+/// Tensors of block `layer`, "blk.N." included in their names.
+std::vector<TensorInfo> block_tensors(const ModelSpec& spec, int layer);
+/// Embeddings, final norm, head, frequency table.
+std::vector<TensorInfo> outer_tensors(const ModelSpec& spec);
+
+/// The file's tensor of that entry, or null where an optional one is left out. Throws Error (exit 3) when it
+/// is missing or has another shape.
+const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info);
+/// Throws the Error for a tensor that does not belong to the model.
+[[noreturn]] void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor);
+/// Whether every tensor is there, in the right shape, and none besides. Throws Error (exit 3) naming the
+/// first.
+void check_tensors(const GgufFile& file, const ModelSpec& spec);
+
+}  // namespace rouse
