@@ -30,7 +30,8 @@ int list_architectures(bool as_json) {
 /// "attention", "experts", ... of a tensor's name.
 std::string part_of(const std::string& name) {
   const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
-  return has("_exps")                                ? "experts"
+  return has("_norm.weight")                         ? "norms"
+         : has("_exps")                              ? "experts"
          : has("_shexp")                             ? "shared experts"
          : has("ffn_gate_inp") || has("exp_probs_b") ? "routers"
          : has("attn_")                              ? "attention"

@@ -44,15 +44,18 @@ RopeSpec read_rope(const Keys& keys, int n_embd_head, bool truncate) {
   require_model(rope.scaling == "linear" || rope.scaling == "yarn", path, ": key ", keys.prefix(),
                 "rope.scaling.type is \"", rope.scaling, "\", expected none, linear or yarn");
   rope.factor = keys.real_or("rope.scaling.factor", 1.0);
-  require_model(rope.factor > 0, path, ": key ", keys.prefix(), "rope.scaling.factor is ", rope.factor,
-                ", expected more than 0");
+  require_model(rope.factor > 0 && rope.factor < 1e6f, path, ": key ", keys.prefix(),
+                "rope.scaling.factor is ", rope.factor, ", expected more than 0 and less than 1e6");
   rope.magnitude = keys.real_or("rope.scaling.attn_factor", 1.0);
   if (rope.scaling == "linear") {
     rope.factors.assign(static_cast<size_t>(rope.n_rot / 2), rope.factor);
     return rope;
   }
-  rope.factors = yarn_factors(rope, keys.real_or("rope.scaling.yarn_beta_fast", 32.0),
-                              keys.real_or("rope.scaling.yarn_beta_slow", 1.0), truncate);
+  const float fast = keys.real_or("rope.scaling.yarn_beta_fast", 32.0),
+              slow = keys.real_or("rope.scaling.yarn_beta_slow", 1.0);
+  require_model(fast >= slow && slow > 0, path, ": YaRN's beta_fast is ", fast, " and its beta_slow ", slow,
+                ", expected fast >= slow > 0");
+  rope.factors = yarn_factors(rope, fast, slow, truncate);
   // DeepSeek files carry a multiplier: their attention factor is mscale / mscale_all_dim = 1, and the logits
   // are scaled instead (model/arch/deepseek2.cpp).
   if (rope.factor > 1 && !keys.has("rope.scaling.yarn_log_multiplier"))

@@ -37,8 +37,11 @@ std::string Keys::text_or(const std::string& key, const std::string& fallback) c
 }
 
 float scale_or_one(const Keys& keys, const std::string& key) {
-  const float value = keys.real_or(key, 1.0);  // real() refuses what is not finite
-  return value == 0.0f ? 1.0f : value;
+  const float value = keys.real_or(key, 1.0);
+  if (value == 0.0f) return 1.0f;
+  require_model(std::abs(value) > 1e-6f && std::abs(value) < 1e6f, keys.file().path(), ": key ",
+                keys.prefix(), key, " is ", value, ", expected a multiplier between 1e-6 and 1e6");
+  return value;
 }
 
 ModelSpec common_spec(const Keys& keys, const std::string& arch) {

@@ -101,7 +101,7 @@ class Keys {
 
 /// What every decoder file carries: sizes, heads, RoPE, norm epsilon, experts. Architectures adjust the rest.
 ModelSpec common_spec(const Keys& keys, const std::string& arch);
-/// A multiplier such as residual_scale: 0 in a file means none. Throws Error (exit 3) unless finite.
+/// A multiplier such as residual_scale: 0 in a file means none. Throws Error (exit 3) if it is absurd.
 float scale_or_one(const Keys& keys, const std::string& key);
 
 /// One supported family: the file's general.architecture, what it is, and how its keys become a ModelSpec.

@@ -124,7 +124,9 @@ MethodOptions scmoe_method(const char* execution) {
 }  // namespace
 
 TEST(Generation, ExecutionsOfScmoeGiveTheSameTokensGreedyAndSampled) {
-  for (const char* file : {"mixtral.gguf", "deepseek.gguf"}) {
+  for (const char* file :
+       {"mixtral.gguf", "deepseek.gguf", "deepseek2.gguf", "deepseek3.gguf", "qwen2moe.gguf", "qwen3moe.gguf",
+        "olmoe.gguf", "gpt_oss.gguf", "granitemoe.gguf"}) {
     TinyModel m(golden(file));
     const Tokenizer tokenizer(m.model->file());
     for (const float temperature : {0.0f, 0.8f}) {

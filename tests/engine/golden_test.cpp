@@ -121,7 +121,85 @@ TEST_P(GoldenSequences, EqualTheTwoPassReference) {
 INSTANTIATE_TEST_SUITE_P(Models, Golden, testing::Values("llama", "mixtral", "deepseek"),
                          [](const auto& info) { return std::string(info.param); });
 
-INSTANTIATE_TEST_SUITE_P(Models, GoldenSequences, testing::Values("mixtral", "deepseek"),
+INSTANTIATE_TEST_SUITE_P(Models, GoldenSequences,
+                         testing::Values("mixtral", "deepseek", "qwen3moe", "gpt_oss"),
                          [](const auto& info) { return std::string(info.param); });
+
+/// 300 tokens of every other family: long enough for windows, YaRN and groups to matter.
+class GoldenFamily : public testing::TestWithParam<const char*> {
+ protected:
+  GoldenFamily() : golden_(golden_json(std::string(GetParam()) + ".json")) {}
+
+  /// Feeds the text in pieces of n_piece rows and compares what the reference recorded.
+  void compare(bool flash, size_t n_piece) {
+    TinyModel m(golden(std::string(GetParam()) + ".gguf"), 512, GGML_TYPE_F32, flash);
+    m.engine.taps.routing = m.router().moe();
+    const RoutingPolicy policy("topk", m.router());
+    const SeqId seq = m.engine.open();
+    const auto tokens = golden_["tokens"].get<std::vector<int>>();
+    for (size_t first = 0; first < tokens.size(); first += n_piece) {
+      RowGroup group{&policy, {}};
+      const size_t end = std::min(tokens.size(), first + n_piece);
+      for (size_t i = first; i < end; ++i) group.rows.push_back({seq, tokens[i], Output::logits});
+      const StepResult& r = m.engine.run({group});
+      for (size_t i = first; i < end; ++i) compare_row(r, i - first, i);
+    }
+    if (golden_["experts"].empty()) return;
+    EXPECT_GE(n_choice_, 600);
+    EXPECT_LT(n_near_tie_, n_choice_ / 20);
+  }
+
+ private:
+  void compare_row(const StepResult& r, size_t row, size_t position) {
+    for (size_t g = 0; g < golden_["rows"].size(); ++g) {
+      if (golden_["rows"][g] != position) continue;
+      EXPECT_LT(max_difference(r.logits(row), golden_["logits"][g].get<std::vector<float>>()), 1e-3f)
+          << "position " << position;
+    }
+    for (size_t layer = 0; layer < golden_["experts"].size(); ++layer) {
+      ++n_choice_;
+      if (golden_["gaps"][layer][position].get<double>() < 1e-4) {
+        ++n_near_tie_;
+        continue;
+      }
+      std::vector<int> ids = r.routing[row][layer].experts;
+      std::sort(ids.begin(), ids.end());
+      EXPECT_EQ(ids, golden_["experts"][layer][position].get<std::vector<int>>())
+          << "position " << position << " MoE layer " << layer;
+    }
+  }
+
+  nlohmann::json golden_;
+  int n_choice_ = 0, n_near_tie_ = 0;
+};
+
+TEST_P(GoldenFamily, PrefillEqualsTransformers) {
+  compare(true, 300);
+  compare(false, 300);
+}
+TEST_P(GoldenFamily, SteppingEqualsTransformers) {
+  compare(true, 1);
+}
+TEST_P(GoldenFamily, PiecesEqualTransformers) {
+  compare(true, 37);
+  compare(true, 7);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, GoldenFamily,
+                         testing::Values("qwen2moe", "qwen3moe", "olmoe", "gpt_oss", "granitemoe",
+                                         "deepseek2", "deepseek2_plain", "deepseek2_lite", "deepseek3",
+                                         "qwen2", "qwen3"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(Latent, AbsorbedAndPlainFormsAgreeAndTakeTheBytesThatInspectPredicts) {
+  TinyModel absorbed(golden("deepseek2.gguf")), plain(golden("deepseek2_plain.gguf"));
+  std::vector<int> text;
+  for (int i = 0; i < 60; ++i) text.push_back(i * 37 % 271);
+  EXPECT_LT(max_difference(absorbed.logits(text), plain.logits(text)), 1e-4f);
+  for (TinyModel* m : {&absorbed, &plain})
+    EXPECT_EQ(m->engine.kv_bytes(), static_cast<uint64_t>(m->model->spec().kv_elements()) * sizeof(float) *
+                                        static_cast<uint64_t>(m->engine.n_cell()));
+  EXPECT_LT(absorbed.engine.kv_bytes() * 2, plain.engine.kv_bytes());
+}
 
 }  // namespace rouse

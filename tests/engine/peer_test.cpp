@@ -48,7 +48,10 @@ const std::vector<int> kText = {271, 5, 17, 200, 33, 90, 121, 7, 8, 64, 250, 3, 
 }  // namespace
 
 TEST(Peer, GoldenFilesGiveLibllamasLogits) {
-  for (const char* file : {"llama.gguf", "mixtral.gguf", "deepseek.gguf"}) {
+  // Those that libllama computes as transformers do: not DeepSeek-V2's groups, GPT-OSS's YaRN, OLMoE with
+  // GQA.
+  for (const char* file : {"llama.gguf", "mixtral.gguf", "deepseek.gguf", "deepseek3.gguf", "qwen2moe.gguf",
+                           "qwen3moe.gguf", "granitemoe.gguf", "qwen2.gguf", "qwen3.gguf"}) {
     TinyModel m(golden(file));
     const PeerModel peer(golden(file));
     EXPECT_LT(nmse(m.logits(kText), peer.logits(kText)), 1e-8) << file;

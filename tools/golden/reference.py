@@ -33,6 +33,20 @@ class Router:
             if hasattr(block, "experts"):
                 block.forward = self.forward(block, index, model.config)
 
+    @staticmethod
+    def logits(block, rows):
+        router = getattr(block, "gate", None) or block.router
+        return F.linear(rows, router.weight, getattr(router, "bias", None))
+
+    @staticmethod
+    def expert(block, e, row):
+        if not hasattr(block.experts, "gate_up_proj"):
+            return block.experts[e](row)
+        x = block.experts  # GPT-OSS: all experts in one tensor, gate and up interleaved
+        both = row @ x.gate_up_proj[e] + x.gate_up_proj_bias[e]
+        gate, up = both[:, ::2].clamp(max=x.limit), both[:, 1::2].clamp(-x.limit, x.limit)
+        return ((up + 1) * gate * torch.sigmoid(x.alpha * gate)) @ x.down_proj[e] + x.down_proj_bias[e]
+
     def select(self, gate, layer, position):
         kind, value = self.policy
         order = torch.argsort(gate, descending=True, stable=True)
@@ -63,7 +77,7 @@ class Router:
         def run(x):
             batch, token, width = x.shape
             rows = x.reshape(-1, width)
-            logits = block.gate(rows)
+            logits = self.logits(block, rows)
             gates = F.softmax(logits.float(), dim=-1)
             out = torch.zeros_like(rows)
             for i in range(len(rows)):
@@ -74,7 +88,7 @@ class Router:
                 elif renormalize:
                     weights = weights / weights.sum()
                 for w, e in zip(weights, chosen):
-                    out[i] += w * block.experts[int(e)](rows[i:i + 1])[0]
+                    out[i] += w * self.expert(block, int(e), rows[i:i + 1])[0]
             if hasattr(block, "shared_expert"):
                 out = out + torch.sigmoid(block.shared_expert_gate(rows)) * block.shared_expert(rows)
             return out.reshape(batch, token, width), logits

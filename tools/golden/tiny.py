@@ -82,21 +82,44 @@ def turn(weight, n_head):
     return weight.reshape(n_head, 2, out // n_head // 2, n).swapaxes(1, 2).reshape(out, n)
 
 
-def write_gguf(model, name: str, path: str):
-    c = model.config
-    arch = "deepseek" if name == "deepseek" else "llama"
-    w = gguf.GGUFWriter(path, arch)
+def common_keys(w, c, name: str, n_head_kv: int, n_rot: int, rope_base: float):
+    """Keys that every decoder file carries."""
     w.add_name(f"tiny-{name}")
     w.add_block_count(c.num_hidden_layers)
     w.add_context_length(c.max_position_embeddings)
     w.add_embedding_length(c.hidden_size)
     w.add_feed_forward_length(c.intermediate_size)
     w.add_head_count(c.num_attention_heads)
-    w.add_head_count_kv(c.num_key_value_heads)
+    w.add_head_count_kv(n_head_kv)
     w.add_layer_norm_rms_eps(c.rms_norm_eps)
-    w.add_rope_dimension_count(c.hidden_size // c.num_attention_heads)
-    w.add_rope_freq_base(c.rope_theta)
+    w.add_rope_dimension_count(n_rot)
+    w.add_rope_freq_base(rope_base)
     w.add_vocab_size(c.vocab_size)
+
+
+def vocabulary_keys(w, c):
+    tokens, types, merges = vocabulary()
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("smollm")
+    w.add_token_list(tokens)
+    w.add_token_types(types)
+    w.add_token_merges(merges)
+    w.add_bos_token_id(c.bos_token_id)
+    w.add_eos_token_id(c.eos_token_id)
+    w.add_add_bos_token(True)
+
+
+def finish(w):
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+def write_gguf(model, name: str, path: str):
+    c = model.config
+    w = gguf.GGUFWriter(path, "deepseek" if name == "deepseek" else "llama")
+    common_keys(w, c, name, c.num_key_value_heads, c.hidden_size // c.num_attention_heads, c.rope_theta)
     if name == "mixtral":
         w.add_expert_count(c.num_local_experts)
         w.add_expert_used_count(c.num_experts_per_tok)
@@ -107,15 +130,7 @@ def write_gguf(model, name: str, path: str):
         w.add_expert_shared_count(c.shared_expert_intermediate_size // c.moe_intermediate_size)
         w.add_leading_dense_block_count(1)
         w.add_expert_weights_scale(1.0)
-    tokens, types, merges = vocabulary()
-    w.add_tokenizer_model("gpt2")
-    w.add_tokenizer_pre("smollm")
-    w.add_token_list(tokens)
-    w.add_token_types(types)
-    w.add_token_merges(merges)
-    w.add_bos_token_id(c.bos_token_id)
-    w.add_eos_token_id(c.eos_token_id)
-    w.add_add_bos_token(True)
+    vocabulary_keys(w, c)
 
     s = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
     add = lambda name, value: w.add_tensor(name, np.ascontiguousarray(value))
@@ -150,7 +165,4 @@ def write_gguf(model, name: str, path: str):
         else:
             for part, theirs in (("gate", "gate_proj"), ("up", "up_proj"), ("down", "down_proj")):
                 add(f"{b}ffn_{part}.weight", s[f"{p}mlp.{theirs}.weight"])
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    finish(w)

@@ -45,6 +45,7 @@ ModelSpec deepseek2(const Keys& keys) {
   spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
   spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
   RouterSpec& r = spec.router;
+  require_model(r.n_expert > 0, path, ": key ", keys.prefix(), "expert_count is missing or 0");
   const int function = keys.integer_or("expert_gating_func", 1, 0, 1 << 16);
   require_model(function <= 2, path, ": key ", keys.prefix(), "expert_gating_func is ", function,
                 ", expected 1 (softmax) or 2 (sigmoid)");
