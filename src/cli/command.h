@@ -23,6 +23,8 @@ struct ModelOptions {
   std::vector<std::string> overrides;  ///< PATTERN=DEVICE
   std::string kv_type = "f16", flash = "on";
 };
+/// -ngl, -ncmoe, -ot.
+void add_placement_options(CLI::App& app, ModelOptions& o);
 void add_model_options(CLI::App& app, ModelOptions& o);
 
 struct PromptOptions {

@@ -14,7 +14,8 @@ namespace {
 
 struct InspectOptions {
   std::string model, positional;
-  bool list = false, json = false, keys = false;
+  bool list = false, json = false, keys = false, placement = false;
+  ModelOptions where;
 };
 
 int list_architectures(bool as_json) {
@@ -27,27 +28,13 @@ int list_architectures(bool as_json) {
   return 0;
 }
 
-/// "attention", "experts", ... of a tensor's name.
-std::string part_of(const std::string& name) {
-  const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
-  return has("_norm.weight")                         ? "norms"
-         : has("_exps")                              ? "experts"
-         : has("_shexp")                             ? "shared experts"
-         : has("ffn_gate_inp") || has("exp_probs_b") ? "routers"
-         : has("attn_")                              ? "attention"
-         : has("ffn_")                               ? "dense feed-forward"
-         : has("token_embd")                         ? "embeddings"
-         : name.rfind("output.", 0) == 0             ? "head"
-                                                     : "other";
-}
-
 /// What any GGUF file tells.
 Json describe_file(const GgufFile& file) {
   std::map<std::string, int> types;
   std::map<std::string, uint64_t> parts;
   for (const ggml_tensor* t : file.tensors()) {
     ++types[ggml_type_name(t->type)];
-    parts[part_of(t->name)] += ggml_nbytes(t);
+    parts[tensor_part(t->name)] += ggml_nbytes(t);
   }
   return {{"file", file.path()},
           {"files", file.n_part()},
@@ -209,10 +196,29 @@ std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
   }
 }
 
+/// Loads the weights and says where each part landed.
+int print_placement(const ModelOptions& m, bool as_json) {
+  const auto devices = std::make_shared<Devices>(m.n_thread);
+  const auto model = load_model(m, devices);
+  Json rows = Json::array();
+  for (const auto& [where, bytes] : model->placement())
+    rows.push_back({{"part", where.first}, {"buffer", where.second}, {"bytes", bytes}});
+  if (as_json) {
+    std::cout << Json{{"devices", devices->text()}, {"placement", rows}}.dump(2) << '\n';
+    return 0;
+  }
+  std::printf("%s\n", devices->text().c_str());
+  for (const Json& row : rows)
+    std::printf("  %-20s %-20s %s\n", row["part"].get<std::string>().c_str(),
+                row["buffer"].get<std::string>().c_str(), bytes_text(row["bytes"].get<uint64_t>()).c_str());
+  return 0;
+}
+
 int inspect(const InspectOptions& o) {
   if (o.list) return list_architectures(o.json);
-  ModelOptions m;
+  ModelOptions m = o.where;
   m.model = !o.positional.empty() ? o.positional : o.model;
+  if (o.placement) return print_placement(m, o.json);
   const GgufFile file(model_path(m));
   if (o.keys) {
     for (size_t i = 0; i < file.n_key(); ++i)
@@ -243,6 +249,8 @@ void add_inspect(CLI::App& app) {
   sub->add_option("file", o->positional, "the same, without -m");
   sub->add_flag("--list", o->list, "list the supported architectures instead");
   sub->add_flag("--keys", o->keys, "list every key and tensor of the file");
+  sub->add_flag("--placement", o->placement, "load the weights and say where each part landed");
+  add_placement_options(*sub, o->where);
   sub->add_flag("--json", o->json, "print JSON");
   sub->callback([o] { std::exit(inspect(*o)); });
 }

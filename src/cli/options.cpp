@@ -7,6 +7,17 @@
 
 namespace rouse {
 
+void add_placement_options(CLI::App& app, ModelOptions& o) {
+  app.add_option("--n-gpu-layers", o.n_gpu_layer,
+                 "(-ngl) the last N blocks on the GPU; more than there are: the head too")
+      ->check(CLI::Range(0, 10000));
+  app.add_option("--n-cpu-moe", o.n_cpu_moe, "(-ncmoe) expert weights of the first N blocks stay on the CPU")
+      ->check(CLI::Range(0, 10000));
+  app.add_option("--override-tensor", o.overrides,
+                 "(-ot) REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable")
+      ->allow_extra_args(false);
+}
+
 void add_model_options(CLI::App& app, ModelOptions& o) {
   app.add_option("-m,--model", o.model, "model file (GGUF); the default model if left out");
   app.add_option("-t,--threads", o.n_thread, "threads (0: one a core)")->check(CLI::Range(0, 1024));
@@ -14,13 +25,7 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
       ->check(CLI::Range(0, 1 << 24));
   app.add_option("-b,--batch-size", o.n_batch, "rows of a prompt that run together")
       ->check(CLI::Range(1, 8192));
-  app.add_option("--n-gpu-layers", o.n_gpu_layer,
-                 "(-ngl) the last N blocks on the GPU; more than there are: the head too")
-      ->check(CLI::Range(0, 10000));
-  app.add_option("--n-cpu-moe", o.n_cpu_moe, "(-ncmoe) expert weights of the first N blocks stay on the CPU")
-      ->check(CLI::Range(0, 10000));
-  app.add_option("--override-tensor", o.overrides,
-                 "(-ot) REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable");
+  add_placement_options(app, o);
   app.add_option("--kv-type", o.kv_type, "type of the KV cache")->check(CLI::IsMember({"f16", "f32"}));
   app.add_option("--flash-attn", o.flash, "(-fa) flash attention where the backend has it")
       ->check(CLI::IsMember({"on", "off"}));

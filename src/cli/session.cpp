@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <regex>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -64,6 +65,12 @@ static Placement placement_of(const ModelOptions& o) {
     const std::string device = text.substr(equals + 1);
     require_usage(device == "CPU" || device == "GPU", "-ot: unknown device \"", device,
                   "\", expected CPU or GPU");
+    try {
+      (void)std::regex(text.substr(0, equals));
+    } catch (const std::regex_error& e) {
+      throw Error(cat("-ot: \"", text.substr(0, equals), "\" is no regular expression: ", e.what()),
+                  Exit::usage);
+    }
     p.overrides.emplace_back(text.substr(0, equals), device);
   }
   return p;

@@ -40,6 +40,14 @@ ggml_type parse_type(const std::string& name) {
   throw Error(cat("--quant \"", name, "\" is not known; known: ", join(known, ", ")), Exit::usage);
 }
 
+/// The type for rows of n elements: where they do not divide into its blocks, what llama.cpp's quantiser
+/// takes.
+ggml_type fitting(ggml_type type, int64_t n) {
+  if (n % ggml_blck_size(type) == 0) return type;
+  if (n % 32 != 0) return GGML_TYPE_F16;
+  return type == GGML_TYPE_Q4_K ? GGML_TYPE_Q5_0 : type == GGML_TYPE_Q5_K ? GGML_TYPE_Q5_1 : GGML_TYPE_Q8_0;
+}
+
 /// The shape that the flags describe: a named one, then what was given.
 SynthShape shape_of(const SynthOptions& o) {
   require_usage(o.arch.empty() || o.like.empty(), "--arch and --like exclude each other");
@@ -129,13 +137,13 @@ class Writer {
   }
 
   void add(const TensorInfo& info) {
-    // MXFP4 is made for experts; files that use it keep the rest in Q8_0. Rows that do not divide into blocks
-    // stay F16, as converters do.
+    // MXFP4 is made for experts; files that use it keep the rest in Q8_0.
     const bool expert = info.name.find("_exps.weight") != std::string::npos;
-    const ggml_type type = type_ == GGML_TYPE_MXFP4 && !expert ? GGML_TYPE_Q8_0 : type_;
-    const ggml_type wanted = info.kind != TensorKind::matrix          ? GGML_TYPE_F32
-                             : info.ne[0] % ggml_blck_size(type) == 0 ? type
-                                                                      : GGML_TYPE_F16;
+    ggml_type wanted = type_ == GGML_TYPE_MXFP4 && !expert ? GGML_TYPE_Q8_0 : type_;
+    if (info.kind != TensorKind::matrix)
+      wanted = GGML_TYPE_F32;
+    else
+      wanted = fitting(wanted, info.ne[0]);
     ggml_tensor* t =
         ggml_new_tensor(context_.get(), wanted, static_cast<int>(info.ne.size()), info.ne.data());
     ggml_set_name(t, info.name.c_str());

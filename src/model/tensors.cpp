@@ -154,4 +154,17 @@ void check_tensors(const GgufFile& file, const ModelSpec& spec) {
     if (!known.count(t->name)) refuse_tensor(file, t);
 }
 
+const char* tensor_part(const std::string& name) {
+  const auto has = [&](const char* word) { return name.find(word) != std::string::npos; };
+  return has("_norm.weight")                         ? "norms"
+         : has("_exps")                              ? "experts"
+         : has("_shexp")                             ? "shared experts"
+         : has("ffn_gate_inp") || has("exp_probs_b") ? "routers"
+         : has("attn_")                              ? "attention"
+         : has("ffn_")                               ? "dense feed-forward"
+         : has("token_embd")                         ? "embeddings"
+         : name.rfind("output.", 0) == 0             ? "head"
+                                                     : "other";
+}
+
 }  // namespace rouse

@@ -38,4 +38,8 @@ const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info);
 /// first.
 void check_tensors(const GgufFile& file, const ModelSpec& spec);
 
+/// What a tensor is for, by its name: "attention", "experts", "shared experts", "routers", "dense
+/// feed-forward", "embeddings", "head", "norms" or "other".
+const char* tensor_part(const std::string& name);
+
 }  // namespace rouse

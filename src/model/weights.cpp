@@ -189,15 +189,18 @@ void Model::add_rope_factors() {
   ggml_backend_tensor_set(rope_factors_, spec_.rope.factors.data(), 0, ggml_nbytes(rope_factors_));
 }
 
-std::string Model::placement_text() const {
-  std::map<std::string, uint64_t> sizes;
-  for (size_t i = 0; i < buffers_.size(); ++i) {
-    uint64_t size = 0;
+std::map<std::pair<std::string, std::string>, uint64_t> Model::placement() const {
+  std::map<std::pair<std::string, std::string>, uint64_t> sizes;
+  for (size_t i = 0; i < buffers_.size(); ++i)
     for (ggml_tensor* t = ggml_get_first_tensor(contexts_[i].get()); t;
          t = ggml_get_next_tensor(contexts_[i].get(), t))
-      size += ggml_nbytes(t);
-    sizes[ggml_backend_buffer_name(buffers_[i].get())] += size;
-  }
+      sizes[{tensor_part(t->name), ggml_backend_buffer_name(buffers_[i].get())}] += ggml_nbytes(t);
+  return sizes;
+}
+
+std::string Model::placement_text() const {
+  std::map<std::string, uint64_t> sizes;
+  for (const auto& [where, bytes] : placement()) sizes[where.second] += bytes;
   std::vector<std::string> parts;
   for (const auto& [name, size] : sizes) parts.push_back(cat(name, " ", bytes_text(size)));
   return join(parts, ", ");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,7 +77,9 @@ class Model {
   const WeightBytes& weight_bytes() const { return weight_bytes_; }
   /// The device that holds a block's attention and its KV cells.
   ggml_backend_dev_t device(int layer) const { return layer_devices_[static_cast<size_t>(layer)]; }
-  /// "CPU 512 MB, CPU_REPACK 1.1 GB": where the weights landed.
+  /// (part, buffer) -> bytes: where the weights landed. See tensor_part.
+  std::map<std::pair<std::string, std::string>, uint64_t> placement() const;
+  /// "CPU 512 MB, CPU_REPACK 1.1 GB": the same, short.
   std::string placement_text() const;
 
   /// Logits of a few tokens for one row after the final norm, without running the whole head: SCMoE needs the

@@ -207,6 +207,18 @@ TEST(Cli, SynthAndInspectAgreeOnEveryShape) {
     check(std::string("--like ") + like + cut);
 }
 
+TEST(Cli, InspectShowsWhereEachPartLanded) {
+  const auto d = nlohmann::json::parse(
+      rouse("inspect --placement --json -ncmoe 1 -ot attn=CPU " + golden("qwen2moe.gguf")).out);
+  uint64_t experts = 0;
+  for (const auto& row : d["placement"])
+    if (row["part"] == "experts") experts += row["bytes"].get<uint64_t>();
+  EXPECT_EQ(experts, 3u * 3 * 32 * 16 * 8 * sizeof(float));
+  refused("inspect --placement -ngl 1 " + golden("qwen2moe.gguf"), 2, "no GPU");
+  refused("inspect --placement -ot exps=TPU " + golden("qwen2moe.gguf"), 2, "unknown device");
+  refused("inspect --placement -ot '(=CPU' " + golden("qwen2moe.gguf"), 2, "regular expression");
+}
+
 TEST(Cli, InspectExplainsWhatItCannotRun) {
   const TempDir dir;
   ASSERT_EQ(rouse("synth --layers 1 --embd 64 --heads 2 --expert-ff 64 --vocab-from " + golden("llama.gguf") +
