@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <thread>
 
@@ -70,6 +71,9 @@ SynthShape shape_of(const SynthOptions& o) {
   shape.tied = shape.tied || o.tied;
   return shape;
 }
+
+/// Rows of a tensor past this many repeat earlier ones, shuffled: K-quants take minutes a gigabyte.
+constexpr int64_t kDrawnRows = 8192;
 
 /// The tensors and keys of a file before its weights are drawn.
 class Writer {
@@ -181,9 +185,15 @@ class Writer {
     ggml_quantize_init(t->type);
     const auto n_thread = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
     std::vector<std::thread> threads;
+    const int64_t n_drawn = std::min(n_row, kDrawnRows);
     for (int64_t i = 0; i < n_thread; ++i)
-      threads.emplace_back(fill, n_row * i / n_thread, n_row * (i + 1) / n_thread);
+      threads.emplace_back(fill, n_drawn * i / n_thread, n_drawn * (i + 1) / n_thread);
     for (std::thread& thread : threads) thread.join();
+    for (int64_t r = n_drawn; r < n_row; ++r) {
+      const uint64_t from = mix64(index ^ mix64(static_cast<uint64_t>(r))) % static_cast<uint64_t>(n_drawn);
+      std::memcpy(out.data() + static_cast<size_t>(r) * t->nb[1], out.data() + from * t->nb[1],
+                  ggml_row_size(t->type, n));
+    }
     return out;
   }
 
