@@ -56,6 +56,7 @@ static int run(int argc, char** argv) {
   add_compare(app);
   add_inspect(app);
   add_trace(app);
+  add_calibrate(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

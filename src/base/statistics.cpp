@@ -33,8 +33,7 @@ void softmax(std::span<float> values) {
   for (float& v : values) v = static_cast<float>(v / sum);
 }
 
-/// Linear interpolation between order statistics. sorted must not be empty.
-static double quantile(const std::vector<double>& sorted, double q) {
+double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
   const size_t below = static_cast<size_t>(at);
   const size_t above = std::min(below + 1, sorted.size() - 1);

@@ -17,6 +17,9 @@ void log_softmax(std::span<float> values);
 /// values becomes probabilities over its finite entries.
 void softmax(std::span<float> values);
 
+/// Linear interpolation between order statistics; q in [0, 1]. sorted must be ascending and not empty.
+double quantile(const std::vector<double>& sorted, double q);
+
 /// Median and the range of the middle half.
 struct Spread {
   double median = 0, low = 0, high = 0;

@@ -90,5 +90,6 @@ void add_inspect(CLI::App& app);
 void add_trace(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
+void add_calibrate(CLI::App& app);
 
 }  // namespace rouse

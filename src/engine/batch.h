@@ -31,6 +31,15 @@ using Batch = std::vector<RowGroup>;
 struct Taps {
   bool routing = false;            ///< experts and gates of every row at every MoE layer
   std::vector<int> hidden_layers;  ///< rows as they leave these blocks
+  std::vector<int>
+      ffn_layers;  ///< rows as they enter the feed-forward half of these blocks, residual included
+};
+
+/// Multiplies what one MoE block adds to the residual, shared experts included: CoR's probe of a layer.
+struct Perturbation {
+  int layer = -1;  ///< block number; -1: none
+  float scale = 1.0f;
+  std::span<const float> noise = {};  ///< row-major [n_row][n_embd] of a batch, multiplies as well; or empty
 };
 
 /// Experts of one row at one MoE layer.
@@ -71,6 +80,7 @@ struct StepResult {
   std::vector<int> row_evaluations;              ///< [n_row]: expert evaluations of each
   std::vector<std::vector<RoutedRow>> routing;   ///< [n_row][n_moe_layer], when tapped
   std::vector<std::vector<float>> layer_hidden;  ///< [tapped layer]: row-major [n_row][n_embd], when tapped
+  std::vector<std::vector<float>> ffn_inputs;    ///< likewise
 
   std::span<const float> logits(size_t row) const {
     return std::span(logits_data)

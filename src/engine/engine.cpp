@@ -57,6 +57,16 @@ void Engine::check(const Batch& batch) const {
 }
 
 const StepResult& Engine::run(const Batch& batch) {
+  return run_rows(batch, -1, {});
+}
+
+const StepResult& Engine::run_from(int layer, const Batch& batch, std::span<const float> inputs) {
+  require(layer >= 0 && layer < model_->spec().n_layer, "block ", layer, " is outside 0..",
+          model_->spec().n_layer - 1);
+  return run_rows(batch, layer, inputs);
+}
+
+const StepResult& Engine::run_rows(const Batch& batch, int first_layer, std::span<const float> inputs) {
   check(batch);
   std::vector<FlatRow> rows;
   for (const RowGroup& group : batch)
@@ -68,12 +78,19 @@ const StepResult& Engine::run(const Batch& batch) {
   result_.logits_at.assign(rows.size(), -1);
   result_.hidden_at.assign(rows.size(), -1);
   result_.layer_hidden.resize(taps.hidden_layers.size());
+  result_.ffn_inputs.resize(taps.ffn_layers.size());
+  const auto n_embd = static_cast<size_t>(spec.n_embd);
+  require(first_layer < 0 || inputs.size() == rows.size() * n_embd, inputs.size(), " hidden values for ",
+          rows.size(), " rows of ", n_embd);
+  require(perturbation.noise.empty() || perturbation.noise.size() == rows.size() * n_embd, "noise of ",
+          perturbation.noise.size(), " values for ", rows.size(), " rows of ", n_embd);
   result_.row_evaluations.resize(rows.size());
   if (taps.routing) result_.routing.resize(rows.size());
   const Cost before = cost_;
   for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(options_.n_batch)) {
     const size_t n = std::min(static_cast<size_t>(options_.n_batch), rows.size() - first);
-    run_chunk(std::span(rows).subspan(first, n), first);
+    run_chunk(std::span(rows).subspan(first, n), first, first_layer,
+              first_layer < 0 ? inputs : inputs.subspan(first * n_embd, n * n_embd));
   }
   result_.cost = cost_ - before;
   return result_;
@@ -128,12 +145,21 @@ StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in) {
   return *graphs_.back();
 }
 
-void Engine::run_chunk(std::span<const FlatRow> rows, size_t first) {
+void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer,
+                       std::span<const float> inputs) {
   StepInput in;
   StepShape shape;
   shape.n_row = static_cast<int>(rows.size());
-  shape.all_rows_to_end = taps.routing || !taps.hidden_layers.empty();
+  shape.all_rows_to_end = taps.routing || !taps.hidden_layers.empty() || !taps.ffn_layers.empty();
   shape.hidden_layers = taps.hidden_layers;
+  shape.ffn_layers = taps.ffn_layers;
+  shape.first_layer = first_layer;
+  in.hidden = inputs;
+  in.perturbation = perturbation;
+  if (!perturbation.noise.empty()) {
+    const auto n_embd = static_cast<size_t>(model_->spec().n_embd);
+    in.perturbation.noise = perturbation.noise.subspan(first * n_embd, rows.size() * n_embd);
+  }
   for (const FlatRow& r : rows) {
     in.tokens.push_back(r.row.token);
     in.positions.push_back(length(r.row.seq));
@@ -174,6 +200,8 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first) {
   for (size_t i = 0; i < taps.hidden_layers.size(); ++i)
     graph.read_layer_hidden(i,
                             grow(result_.layer_hidden[i], rows.size() * static_cast<size_t>(result_.n_embd)));
+  for (size_t i = 0; i < taps.ffn_layers.size(); ++i)
+    graph.read_ffn_input(i, grow(result_.ffn_inputs[i], rows.size() * static_cast<size_t>(result_.n_embd)));
   if (taps.routing) read_routing(graph, first);
   count(graph, in, first);
 }

@@ -40,11 +40,16 @@ class Engine {
   /// Appends every row of the batch to its sequence and runs it. The result is valid until the next run.
   /// Throws Error before anything changed if a token, a position or the room in the cache does not fit.
   const StepResult& run(const Batch& batch);
+  /// The same for rows that enter block `layer` after its attention, as kept rows (Taps::ffn_layers) instead
+  /// of tokens: counterfactuals. Their cells get keys and values of the blocks above only. inputs: row-major
+  /// [n_row][n_embd], in the order of the batch.
+  const StepResult& run_from(int layer, const Batch& batch, std::span<const float> inputs);
 
   /// The output head for rows that ran with Output::hidden.
   Head& head() { return head_; }
 
-  Taps taps;  ///< what else to read out, from the next run on
+  Taps taps;                  ///< what else to read out, from the next run on
+  Perturbation perturbation;  ///< likewise
   const Cost& cost() const { return cost_; }
 
  private:
@@ -53,7 +58,8 @@ class Engine {
     Row row;
   };
   void check(const Batch& batch) const;
-  void run_chunk(std::span<const FlatRow> rows, size_t first);
+  const StepResult& run_rows(const Batch& batch, int first_layer, std::span<const float> inputs);
+  void run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer, std::span<const float> inputs);
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
   StepGraph& graph_for(const StepShape& shape, const StepInput& input);
   void count(const StepGraph& graph, const StepInput& in, size_t first);

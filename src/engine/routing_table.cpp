@@ -124,6 +124,10 @@ void combine_node(ggml_tensor* dst, int ith, int nth, void* data) {
       }
       const float* r = row_of(residual, row);
       const float scale = layer.output_scale;
+      if (!layer.noise.empty()) {
+        const float* noise = layer.noise[static_cast<size_t>(row)];
+        for (int c = col_begin; c < col_end; ++c) out[c] *= noise[c];
+      }
       for (int c = col_begin; c < col_end; ++c) out[c] = r[c] + scale * out[c];
     }
   }

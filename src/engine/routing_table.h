@@ -46,7 +46,8 @@ struct RouteLayer {
   std::vector<int> ids;                 ///< [pairs]
   std::vector<float> weights;           ///< [pairs]
   std::span<const float> model_bias;
-  float output_scale = 1.0f;  ///< multiplies what is added to the residual
+  float output_scale = 1.0f;        ///< multiplies what is added to the residual
+  std::vector<const float*> noise;  ///< [n_row]: rows of n_embd that multiply it too, or empty
   bool keep_logits = false;
   std::vector<float> logits;  ///< row-major [n_row][n_expert], when tapped
 };

@@ -34,7 +34,6 @@ ggml_tensor* StepGraph::moe_ffn(ggml_tensor* x, ggml_tensor* residual, int layer
   route.rows = inputs;
   route.pieces = route_pieces(*inputs, layer);
   route.model_bias = w.selection_bias;
-  route.output_scale = model_.spec().residual_scale;
   route.keep_logits = tap_routing_;
   size_t n_pair = 0;
   for (const RouteInput& in : *inputs) n_pair += static_cast<size_t>(in.policy->choice().max_count(layer));

@@ -57,20 +57,28 @@ void StepGraph::build() {
   }
   if (shape_.n_output() > 0) outputs_ = input(GGML_TYPE_I32, shape_.n_output(), 1, "outputs");
 
-  ggml_tensor* x =
-      scale(ggml_get_rows(g_, model_.token_embd(), tokens_), spec.embedding_scale);  // [n_embd, n_row]
-  for (int layer = 0; layer < spec.n_layer; ++layer) {
+  const bool from_tokens = shape_.first_layer < 0;
+  if (!from_tokens) entry_ = input(GGML_TYPE_F32, spec.n_embd, shape_.n_row, "entry");
+  ggml_tensor* x =  // [n_embd, n_row]
+      from_tokens ? scale(ggml_get_rows(g_, model_.token_embd(), tokens_), spec.embedding_scale) : entry_;
+  for (int layer = std::max(0, shape_.first_layer); layer < spec.n_layer; ++layer) {
     const LayerWeights& w = model_.layers()[static_cast<size_t>(layer)];
     const bool last = layer == spec.n_layer - 1 && !shape_.all_rows_to_end;
-    ggml_tensor* y = attention(norm(x, w.attn_norm), layer);
+    ggml_tensor* y = layer == shape_.first_layer ? nullptr : attention(norm(x, w.attn_norm), layer);
     if (last) {  // the keys and values are stored; from here on only rows with an output matter
       if (shape_.n_output() == 0) return;
-      y = ggml_get_rows(g_, y, outputs_);
+      if (y) y = ggml_get_rows(g_, y, outputs_);
       x = ggml_get_rows(g_, x, outputs_);
     }
-    y = ggml_mul_mat(g_, w.o, y);
-    if (w.o_bias) y = ggml_add(g_, y, w.o_bias);
-    x = ggml_add(g_, scale(y, spec.residual_scale), x);
+    if (y) {
+      y = ggml_mul_mat(g_, w.o, y);
+      if (w.o_bias) y = ggml_add(g_, y, w.o_bias);
+      x = ggml_add(g_, scale(y, spec.residual_scale), x);
+    }
+    if (std::count(shape_.ffn_layers.begin(), shape_.ffn_layers.end(), layer)) {
+      ggml_set_output(x);
+      ffn_inputs_.push_back(x);
+    }
     ggml_tensor* h = norm(x, w.ffn_norm);
     x = spec.moe_layer(layer) ? moe_ffn(h, x, layer, last)
                               : ggml_add(g_, scale(dense_ffn(h, w.dense), spec.residual_scale), x);
@@ -112,15 +120,32 @@ void StepGraph::fill_masks(const StepInput& in, const std::vector<ggml_tensor*>&
   }
 }
 
+void StepGraph::perturb(const StepInput& in) {
+  const ModelSpec& spec = model_.spec();
+  const auto n_embd = static_cast<size_t>(spec.n_embd);
+  for (auto& layer : route_layers_) {
+    const bool here = layer->layer == in.perturbation.layer;
+    layer->output_scale = spec.residual_scale * (here ? in.perturbation.scale : 1.0f);
+    layer->noise.clear();
+    if (!here || in.perturbation.noise.empty()) continue;
+    const bool outputs_only = layer->rows == &output_routes_;
+    for (size_t i = 0; i < layer->rows->size(); ++i) {
+      const size_t row = outputs_only ? static_cast<size_t>(in.outputs[i]) : i;
+      layer->noise.push_back(in.perturbation.noise.data() + row * n_embd);
+    }
+  }
+}
+
 void StepGraph::run(const StepInput& in) {
   // Every input, every time: the allocator reuses their memory for later nodes.
   const auto set = [](ggml_tensor* t, const void* data) {
-    ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t));
+    if (t && t->buffer) ggml_backend_tensor_set(t, data, 0, ggml_nbytes(t));  // else nothing reads it
   };
+  set(entry_, in.hidden.data());
   set(tokens_, in.tokens.data());
   set(positions_, in.positions.data());
   set(cells_, in.cells.data());
-  if (outputs_) set(outputs_, in.outputs.data());
+  set(outputs_, in.outputs.data());
   fill_masks(in, masks_, 0);
   fill_masks(in, window_masks_, model_.spec().attention.window);
   attention_cells_.rows.clear();
@@ -136,6 +161,7 @@ void StepGraph::run(const StepInput& in) {
     for (RoutePiece& piece : layer->pieces)  // back to full extents: plans and work buffers are sized by them
       for (size_t i = 0; i < piece.narrow.size(); ++i)
         piece.narrow[i]->ne[piece.narrow_dim[i]] = piece.capacity;
+  perturb(in);
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler_.get(), graph_);
   require(status == GGML_STATUS_SUCCESS, "the backend failed: ", ggml_status_to_string(status));
 }
@@ -145,6 +171,9 @@ void StepGraph::read_logits(std::span<float> out) const {
 }
 void StepGraph::read_hidden(std::span<float> out) const {
   ggml_backend_tensor_get(hidden_, out.data(), 0, out.size_bytes());
+}
+void StepGraph::read_ffn_input(size_t i, std::span<float> out) const {
+  ggml_backend_tensor_get(ffn_inputs_[i], out.data(), 0, out.size_bytes());
 }
 void StepGraph::read_layer_hidden(size_t i, std::span<float> out) const {
   ggml_backend_tensor_get(layer_hidden_[i], out.data(), 0, out.size_bytes());

@@ -28,7 +28,8 @@ struct StepShape {
   std::vector<uint64_t> policy_shapes;  ///< [n_row]
   std::vector<uint64_t> output_shapes;  ///< [n_logits + n_hidden], by output order
   bool all_rows_to_end = false;  ///< the last block runs every row, not only those with an output (taps)
-  std::vector<int> hidden_layers;
+  std::vector<int> hidden_layers, ffn_layers;
+  int first_layer = -1;  ///< rows enter this block after its attention, as hidden rows; -1: as tokens
   bool operator==(const StepShape&) const = default;
   int n_output() const { return n_logits + n_hidden; }
 };
@@ -40,6 +41,8 @@ struct StepInput {
   std::vector<SeqId> sequences;            ///< [n_row]
   std::vector<int32_t> outputs;            ///< [n_output]: row of each output
   std::vector<RouteInput> routes;          ///< [n_row]
+  std::span<const float> hidden;           ///< row-major [n_row][n_embd], for rows that enter part way
+  Perturbation perturbation;
 };
 
 class StepGraph {
@@ -59,6 +62,7 @@ class StepGraph {
   void read_logits(std::span<float> out) const;  ///< row-major [n_logits][n_vocab]
   void read_hidden(std::span<float> out) const;  ///< row-major [n_output][n_embd]
   void read_layer_hidden(size_t index, std::span<float> out) const;
+  void read_ffn_input(size_t index, std::span<float> out) const;
 
   uint64_t last_used = 0;  ///< for the engine's cache of graphs
 
@@ -81,6 +85,7 @@ class StepGraph {
   ggml_tensor* norm(ggml_tensor* x, ggml_tensor* weight);
   ggml_tensor* scale(ggml_tensor* x, float factor);
   ggml_tensor* input(ggml_type type, int64_t ne0, int64_t ne1, const char* name);
+  void perturb(const StepInput& input);
   void fill_masks(const StepInput& input, const std::vector<ggml_tensor*>& masks, int window);
 
   const Model& model_;
@@ -94,10 +99,11 @@ class StepGraph {
   ggml_context* g_ = nullptr;
   ggml_cgraph* graph_ = nullptr;
   ggml_backend_sched_ptr scheduler_;
-  ggml_tensor *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr, *outputs_ = nullptr;
+  ggml_tensor *entry_ = nullptr, *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr,
+              *outputs_ = nullptr;
   std::vector<ggml_tensor*> masks_, window_masks_;  ///< [span]: all positions; the last `window` ones
   ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
-  std::vector<ggml_tensor*> layer_hidden_;
+  std::vector<ggml_tensor*> layer_hidden_, ffn_inputs_;
   std::vector<ggml_fp16_t> mask_scratch_;
   AttentionCells attention_cells_;
   std::vector<std::unique_ptr<AttentionNode>> attention_nodes_;

@@ -141,6 +141,7 @@ Model::Model(const std::string& path, std::shared_ptr<const Devices> devices, co
              const Progress& progress)
     : file_(path), devices_(std::move(devices)) {
   spec_ = read_spec(file_);
+  spec_.router.fingerprint = [this] { return file_.fingerprint(); };
   require_usage(placement.n_gpu_layer == 0 || devices_->gpu(), "-ngl ", placement.n_gpu_layer,
                 ": this build or machine has no GPU");
   require_model(

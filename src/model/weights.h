@@ -66,6 +66,9 @@ class Model {
   Model(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
         const Progress& progress = {});
 
+  Model(const Model&) = delete;  // the spec knows where its file is
+  Model& operator=(const Model&) = delete;
+
   const ModelSpec& spec() const { return spec_; }
   const GgufFile& file() const { return file_; }
   const Devices& devices() const { return *devices_; }

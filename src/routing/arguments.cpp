@@ -11,9 +11,11 @@ Arguments::Arguments(const std::string& owner, const std::string& text) : owner_
   for (const std::string& part : split(text, ',')) {
     const size_t equals = part.find('=');
     if (equals == std::string::npos) {
-      require_usage(first, "policy ", owner, ": unexpected \"", part, "\", expected name=value");
-      leading_ = part;
       require_usage(!part.empty(), "policy ", owner, ": an empty value");
+      if (first)
+        leading_ = part;
+      else
+        require_usage(flags_.insert(part).second, "policy ", owner, ": ", part, " is given twice");
     } else {
       const bool fresh = named_.emplace(part.substr(0, equals), part.substr(equals + 1)).second;
       require_usage(fresh, "policy ", owner, ": ", part.substr(0, equals), " is given twice");
@@ -46,7 +48,22 @@ std::optional<int64_t> Arguments::integer(const std::string& name) {
   return value;
 }
 
+std::optional<double> Arguments::number(const std::string& name) {
+  const auto found = named_.find(name);
+  if (found == named_.end()) return std::nullopt;
+  const auto value = parse_double(found->second);
+  require_usage(value.has_value(), "policy ", owner_, ": ", name, "=", found->second, " is not a number");
+  named_.erase(found);
+  return value;
+}
+
+bool Arguments::flag(const std::string& name) {
+  return flags_.erase(name) > 0;
+}
+
 void Arguments::finish() const {
+  require_usage(flags_.empty(), "policy ", owner_, ": unexpected \"", flags_.empty() ? "" : *flags_.begin(),
+                "\", expected name=value");
   require_usage(named_.empty(), "policy ", owner_, ": unknown option ",
                 named_.empty() ? "" : named_.begin()->first);
 }

@@ -1,9 +1,10 @@
-/// routing/arguments.h - "0.6,max=4": one leading value and named ones.
+/// routing/arguments.h - "0.6,max=4,flag": one leading value, named ones, flags.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 
 namespace rouse {
@@ -17,12 +18,16 @@ class Arguments {
   std::optional<double> leading_number() const;
   const std::string& leading() const { return leading_; }
   std::optional<int64_t> integer(const std::string& name);
-  /// Throws if a named value was never asked for.
+  std::optional<double> number(const std::string& name);
+  /// Whether "name" stands there without a value.
+  bool flag(const std::string& name);
+  /// Throws if a named value or a flag was never asked for.
   void finish() const;
 
  private:
   std::string owner_, leading_;
   std::map<std::string, std::string> named_;
+  std::set<std::string> flags_;
 };
 
 }  // namespace rouse

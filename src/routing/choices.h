@@ -14,5 +14,6 @@ std::unique_ptr<Choice> rank(const std::string& arguments);
 std::unique_ptr<Choice> random_choice(const std::string& arguments);
 std::unique_ptr<Choice> dynamic(const std::string& arguments);
 std::unique_ptr<Choice> replay(const std::string& arguments);
+std::unique_ptr<Choice> plan(const std::string& arguments);
 
 }  // namespace rouse

@@ -91,7 +91,7 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
 }
 
 uint64_t RoutingPolicy::hash() const {
-  return hash_text(text_);
+  return hash_text(text_) ^ choice_->content_hash();
 }
 
 bool RoutingPolicy::masked(int layer, int expert) const {

@@ -52,6 +52,8 @@ class Choice {
   virtual bool unit_weight() const { return false; }
   /// Added to the scores before the order is made: [n_expert], or empty.
   virtual std::span<const float> bias(int /*layer*/) const { return {}; }
+  /// Of what the choice read from files, for provenance.
+  virtual uint64_t content_hash() const { return 0; }
   /// Throws Error unless rows at this position can be routed (a trace has an end).
   virtual void admit(int64_t /*position*/) const {}
 };
@@ -63,7 +65,7 @@ class RoutingPolicy {
   RoutingPolicy(const std::string& text, const RouterSpec& router);
 
   const std::string& text() const { return text_; }
-  /// Hash of the canonical text, for provenance.
+  /// Hash of the canonical text and of the files it names, for provenance.
   uint64_t hash() const;
   const Choice& choice() const { return *choice_; }
   const RouterSpec& router() const { return *router_; }

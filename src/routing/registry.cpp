@@ -9,6 +9,10 @@ static constexpr ChoiceEntry kChoices[] = {
     {"random", "random:N[,seed=S]",
      "N experts drawn uniformly, the same for the same seed, layer and position", random_choice},
     {"dynamic", "dynamic:P[,max=K]", "the shortest prefix of ranks whose gates sum past P", dynamic},
+    {"plan", "plan:FILE[,lambda=L]",
+     "Counterfactual Routing: what `rouse calibrate` measured; also layers-only, experts-only, k=K, kmax=M, "
+     "any-quant",
+     plan},
     {"replay", "replay:TRACE", "the experts recorded by `rouse trace`", replay},
 };
 

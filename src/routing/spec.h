@@ -1,6 +1,8 @@
 /// routing/spec.h - what a model's routers do, as data: everything a policy needs to know of a model.
 #pragma once
 
+#include <functional>
+#include <string>
 #include <vector>
 
 namespace rouse {
@@ -20,7 +22,8 @@ struct RouterSpec {
   int n_group = 1;       ///< experts come in groups of equal size...
   int n_group_used = 1;  ///< ...of which only the best-scored may be chosen from
   GroupScore group_score = GroupScore::best;
-  std::vector<int> layers;  ///< block numbers of the MoE layers, ascending
+  std::vector<int> layers;                   ///< block numbers of the MoE layers, ascending
+  std::function<std::string()> fingerprint;  ///< identity of the weights, computed when asked; may be empty
 
   bool moe() const { return n_expert > 0 && !layers.empty(); }
   int n_selectable() const { return n_expert / n_group * n_group_used; }

@@ -1,0 +1,40 @@
+/// calibration/calibrate.h - Counterfactual Routing's offline half (arXiv:2604.14246): from a text to a plan.
+///
+/// 1. NLL of the scored tokens; hard above one percentile, easy below another.
+/// 2. R_l = mean |change| over hard tokens / (mean |change| over easy ones + 1e-8), every MoE block
+/// perturbed.
+/// 3. CEI_{l,e} = mean change over the hard tokens whose row used e in block l, e ablated for that row there.
+/// Work is done unit by unit (a document, a block) and every finished unit is appended to a state file, so an
+/// interrupted run resumes and gives the same bytes.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+
+#include "calibration/probe.h"
+#include "routing/plan.h"
+
+namespace rouse {
+
+struct CalibrateOptions {
+  int n_scored = 1000;          ///< 0: all
+  int n_token = 512;            ///< of a document at most
+  double hard = 80, easy = 20;  ///< percentiles of NLL
+  std::vector<int> layers;      ///< block numbers to measure; empty: all MoE blocks
+  bool only_intensive = false;  ///< CEI only in blocks whose R is above the mean
+  ProbeOptions probe;
+};
+
+/// Cells that an engine needs for it.
+int calibration_cells(const CalibrateOptions& options);
+
+/// state_path: where finished units are kept. progress: share done. Returns nothing when interrupted; running
+/// the same again then goes on. Throws Error (exit 2) when the state belongs to another model, text or
+/// options.
+std::optional<Plan> calibrate(Engine& engine, std::vector<Document> documents,
+                              const CalibrateOptions& options, const nlohmann::ordered_json& provenance,
+                              const std::string& state_path, const std::function<void(double)>& progress,
+                              const std::atomic<bool>* interrupted);
+
+}  // namespace rouse

@@ -1,0 +1,107 @@
+#include "calibration/corpus.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+
+namespace rouse {
+namespace {
+
+using Json = nlohmann::json;
+
+std::vector<int> record_tokens(const std::string& line, const std::string& where,
+                               const Tokenizer& tokenizer) {
+  const Json record = Json::parse(line, nullptr, false);
+  require(record.is_object(), where, ": is no JSON object");
+  if (record.contains("tokens")) {
+    std::vector<int> ids;
+    require(record["tokens"].is_array(), where, ": tokens is no list");
+    for (const Json& id : record["tokens"]) {
+      require(id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < tokenizer.n_vocab(),
+              where, ": ", id.dump(), " is no token id");
+      ids.push_back(id.get<int>());
+    }
+    return ids;
+  }
+  require(record.contains("text") && record["text"].is_string(), where, ": field text is missing");
+  return tokenizer.encode(record["text"].get<std::string>(), true, false);
+}
+
+/// The first n of 0..size-1 in a seeded shuffle.
+std::vector<size_t> draw(size_t size, size_t n, uint64_t seed, uint64_t stream) {
+  std::vector<size_t> order(size);
+  std::iota(order.begin(), order.end(), size_t{0});
+  Random random(seed, stream, 0);
+  for (size_t i = 0; i < std::min(n, size); ++i)
+    std::swap(order[i], order[i + random.below(static_cast<uint32_t>(size - i))]);
+  order.resize(std::min(n, size));
+  std::sort(order.begin(), order.end());
+  return order;
+}
+
+}  // namespace
+
+std::vector<Document> read_corpus(const std::vector<std::string>& paths, const Tokenizer& tokenizer,
+                                  int n_token) {
+  std::vector<Document> documents;
+  const auto size = static_cast<size_t>(n_token);
+  const auto add = [&](std::vector<int> tokens) {
+    if (tokens.size() >= 2) documents.push_back({std::move(tokens), {}});
+  };
+  for (const std::string& path : paths) {
+    std::ifstream in(path, std::ios::binary);
+    require_usage(in.good(), path, ": cannot open the calibration text");
+    if (path.ends_with(".jsonl")) {
+      std::string line;
+      for (int number = 1; std::getline(in, line); ++number) {
+        if (trim(line).empty()) continue;
+        std::vector<int> tokens = record_tokens(line, cat(path, ":", number), tokenizer);
+        if (tokens.size() > size) tokens.resize(size);
+        add(std::move(tokens));
+      }
+      continue;
+    }
+    std::ostringstream text;
+    text << in.rdbuf();
+    const std::vector<int> whole = tokenizer.encode(text.str(), true, false);
+    const std::vector<int> bos =
+        tokenizer.encode("", true, false);  // begins every piece, by the model's rule
+    for (size_t at = bos.size(); at < whole.size();) {
+      std::vector<int> tokens = bos;
+      const size_t n = std::min(whole.size() - at, size - bos.size());
+      tokens.insert(tokens.end(), whole.begin() + static_cast<std::ptrdiff_t>(at),
+                    whole.begin() + static_cast<std::ptrdiff_t>(at + n));
+      at += n;
+      add(std::move(tokens));
+    }
+  }
+  require_usage(!documents.empty(), "the calibration text holds no document of two tokens or more");
+  return documents;
+}
+
+void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed) {
+  if (n_scored == 0) {
+    for (Document& d : documents)
+      for (size_t t = 1; t < d.tokens.size(); ++t) d.scored.push_back(static_cast<int>(t));
+    return;
+  }
+  constexpr size_t kPerDocument = 20;
+  const size_t wanted = std::max<size_t>(1, static_cast<size_t>(n_scored) / kPerDocument);
+  std::vector<Document> kept;
+  for (const size_t i : draw(documents.size(), wanted, seed, 0)) kept.push_back(std::move(documents[i]));
+  std::vector<std::pair<size_t, int>> candidates;
+  for (size_t i = 0; i < kept.size(); ++i)
+    for (size_t t = 1; t < kept[i].tokens.size(); ++t) candidates.emplace_back(i, static_cast<int>(t));
+  for (const size_t c : draw(candidates.size(), static_cast<size_t>(n_scored), seed, 1))
+    kept[candidates[c].first].scored.push_back(candidates[c].second);
+  std::erase_if(kept, [](const Document& d) { return d.scored.empty(); });
+  documents = std::move(kept);
+}
+
+}  // namespace rouse

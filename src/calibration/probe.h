@@ -1,0 +1,74 @@
+/// calibration/probe.h - what happens to a document's losses when a layer is perturbed or an expert ablated.
+///
+/// An ablation at (layer, row) changes nothing below the layer and, for that row's loss, nothing at other
+/// positions. So a probe keeps every layer's rows and the KV cache of one pass, and *counterfactual rows*
+/// start at their layer from a kept row, with one expert masked, attending to the kept keys and values before
+/// them. The naive way runs the same by full passes; it is there to prove and to time the cheap one.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "calibration/corpus.h"
+#include "engine/engine.h"
+
+namespace rouse {
+
+struct ProbeOptions {
+  float delta = 0.1f;  ///< a perturbed MoE block adds (1 + delta) times its output
+  bool noise = false;  ///< instead times (1 + delta * xi), xi standard normal, mean over `draws`
+  int draws = 4;
+  uint64_t seed = 1;
+  bool naive = false;
+};
+
+/// The loss of one hard token without one of the experts its row used.
+struct Ablation {
+  int token, expert;  ///< position of the token; expert id
+  double change;      ///< NLL without minus NLL with, nats
+};
+
+class Probe {
+ public:
+  /// The engine needs cells for two documents and kRows more.
+  Probe(Engine& engine, const ProbeOptions& options);
+  static constexpr int kRows = 128;  ///< counterfactual rows a batch
+
+  /// One pass; NLL of the tokens at `positions`, in nats.
+  std::vector<double> losses(const Document& document, const std::vector<int>& positions);
+
+  /// Keeps the document's pass for what follows. positions: tokens whose losses will be asked for.
+  void keep(const Document& document, const std::vector<int>& positions);
+  const std::vector<double>& kept_losses() const { return base_; }
+  /// |change of NLL| of each kept position when every row of block `layer` is perturbed.
+  std::vector<double> perturb(int layer);
+  /// Every expert that the rows of `tokens` (positions) used in block `layer`, ablated one at a time.
+  std::vector<Ablation> ablate(int layer, const std::vector<int>& tokens);
+  /// Gates of block `layer` for the row that predicts `token`: [n_expert].
+  std::vector<float> gates(int layer, int token) const;
+  void release();
+
+ private:
+  struct Counterfactual {
+    int token, expert;
+  };
+  std::vector<double> run_cheap(int layer, std::span<const Counterfactual> rows);
+  double run_naive(int layer, const Counterfactual& row);
+  const RoutingPolicy& masked(int layer, int expert);
+  size_t moe_index(int layer) const;
+  double base_of(int token) const;
+
+  Engine& engine_;
+  ProbeOptions options_;
+  RoutingPolicy standard_;
+  std::map<std::pair<int, int>, RoutingPolicy> masked_;
+  const Document* document_ = nullptr;
+  std::vector<int> positions_;
+  std::vector<double> base_;
+  SeqId kept_ = -1;
+  int n_row_ = 0;
+  std::vector<std::vector<float>> inputs_;       ///< [MoE layer]: rows as they enter its feed-forward half
+  std::vector<std::vector<RoutedRow>> routing_;  ///< [row][MoE layer]
+};
+
+}  // namespace rouse

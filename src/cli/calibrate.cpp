@@ -1,0 +1,115 @@
+/// cli/calibrate.cpp - measures a model once and writes a plan.
+#include "calibration/calibrate.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/command.h"
+
+namespace rouse {
+namespace {
+
+struct CalibrateCommand {
+  ModelOptions model;
+  CalibrateOptions options;
+  std::vector<std::string> texts;
+  std::vector<double> percentiles{20, 80};
+  std::string output, perturb = "scale";
+};
+
+Json provenance_of(const CalibrateCommand& c) {
+  const CalibrateOptions& o = c.options;
+  Json texts = Json::array();
+  for (const std::string& path : c.texts) texts.push_back(std::filesystem::path(path).filename().string());
+  return {{"text", texts},
+          {"tokens", o.n_scored},
+          {"document_tokens", o.n_token},
+          {"percentiles", {o.easy, o.hard}},
+          {"perturb", c.perturb},
+          {"delta", number_text(static_cast<double>(o.probe.delta))},
+          {"draws", o.probe.noise ? o.probe.draws : 1},
+          {"layers", o.layers},
+          {"ablate_only_intensive", o.only_intensive},
+          {"seed", o.probe.seed},
+          {"naive", o.probe.naive},
+          {"kv_type", c.model.kv_type}};
+}
+
+int calibrate_command(CalibrateCommand c) {
+  CalibrateOptions& o = c.options;
+  require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
+                    c.percentiles[1] <= 100,
+                "--percentiles: expected EASY HARD with 0 <= EASY < HARD <= 100");
+  o.easy = c.percentiles[0], o.hard = c.percentiles[1];
+  o.probe.noise = c.perturb == "noise";
+  require_usage(o.probe.delta > 0 && o.probe.delta <= 10, "--delta is ", o.probe.delta,
+                ", expected more than 0, at most 10");
+  c.model.n_ctx = calibration_cells(o);
+  Session session(c.model, 1);
+  require_usage(session.model->spec().router.moe(), "a dense model has no routing to calibrate");
+  std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
+  choose_scored(documents, o.n_scored, o.probe.seed);
+
+  const std::string state = c.output + ".state";
+  const double begin = now_seconds();
+  ProgressBar bar("calibrating");
+  const auto plan = calibrate(
+      *session.engine, std::move(documents), o, provenance_of(c), state,
+      [&](double done) { bar.update(done); }, &interrupted);
+  if (!plan) {
+    std::fprintf(stderr, "rouse: interrupted; what is done is kept in %s, the same command goes on\n",
+                 state.c_str());
+    return static_cast<int>(Exit::interrupted);
+  }
+  const std::string partial = c.output + ".partial";
+  std::ofstream out(partial, std::ios::binary);
+  out << plan_text(*plan);
+  out.close();
+  require(out.good(), partial, ": cannot write the plan (disk full?)");
+  std::filesystem::rename(partial, c.output);
+  std::filesystem::remove(state);
+  std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
+               plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
+  return 0;
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app) {
+  auto c = std::make_shared<CalibrateCommand>();
+  CLI::App* sub = app.add_subcommand(
+      "calibrate",
+      "Measure which layers and experts matter for hard tokens; write a plan (Counterfactual Routing)");
+  add_model_options(*sub, c->model);
+  sub->add_option("--text", c->texts, "calibration text: .jsonl with `text`, or plain text; repeatable")
+      ->required();
+  sub->add_option("--tokens", c->options.n_scored, "scored tokens, drawn uniformly (0: all)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
+  sub->add_option("--document-tokens", c->options.n_token, "a document is cut to this many tokens")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1 << 20));
+  sub->add_option("--percentiles", c->percentiles,
+                  "EASY HARD: below the first a token is easy, above the second hard")
+      ->capture_default_str()
+      ->expected(2);
+  sub->add_option("--delta", c->options.probe.delta, "strength of the perturbation")->capture_default_str();
+  sub->add_option("--perturb", c->perturb,
+                  "scale: a MoE block adds (1 + delta) times its output; noise: times (1 + delta xi)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"scale", "noise"}));
+  sub->add_option("--draws", c->options.probe.draws, "noise: draws to average")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
+  sub->add_option("--layers", c->options.layers, "measure these blocks only; the budgets then stay uniform");
+  sub->add_flag("--ablate-only-intensive", c->options.only_intensive,
+                "ablate only where R is above the mean, as the paper does");
+  sub->add_flag("--naive", c->options.probe.naive, "by full passes: the same, slower; for the proof");
+  sub->add_option("-s,--seed", c->options.probe.seed, "seed of every draw")->capture_default_str();
+  sub->add_option("-o,--output", c->output, "plan to write (*.cor.json)")->required();
+  sub->callback([c] { std::exit(calibrate_command(*c)); });
+}
+
+}  // namespace rouse

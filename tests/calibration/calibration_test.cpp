@@ -1,0 +1,180 @@
+#include <cmath>
+
+#include "calibration/calibrate.h"
+#include "calibration/state.h"
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+/// A calibration of a golden model over its golden documents, all tokens scored.
+struct Calibrated {
+  explicit Calibrated(const std::string& name) : m(golden(name + ".gguf"), 512) {}
+  std::optional<Plan> run(const std::string& state, const std::vector<std::vector<int>>& documents,
+                          const CalibrateOptions& o = {}, const std::function<void(double)>& progress = {},
+                          const std::atomic<bool>* interrupted = nullptr) {
+    std::vector<Document> list;
+    for (const auto& tokens : documents) list.push_back({tokens, {}});
+    choose_scored(list, 0, 1);
+    return calibrate(m.engine, std::move(list), o, {{"delta", o.probe.delta}}, state, progress, interrupted);
+  }
+  TinyModel m;
+};
+
+std::vector<std::vector<int>> short_documents() {
+  std::vector<std::vector<int>> out;
+  for (int d = 0; d < 3; ++d) {
+    out.push_back({271});
+    for (int i = 1; i < 14 + 5 * d; ++i) out.back().push_back((i * 37 + d * 11) % 271);
+  }
+  return out;
+}
+
+double relative(double a, double b) {
+  return std::abs(a - b) / std::max(1e-3, std::abs(b));
+}
+
+}  // namespace
+
+class Calibration : public testing::TestWithParam<const char*> {};
+
+TEST_P(Calibration, EqualsTheNaiveFloat64Reference) {
+  const auto g = golden_json("calibration.json")[GetParam()];
+  const TempDir dir;
+  Calibrated c(GetParam());
+  const Plan p = *c.run(dir / "s", g["documents"].get<std::vector<std::vector<int>>>());
+  EXPECT_EQ(p.layers, g["layers"].get<std::vector<int>>());
+  int n_impact = 0;
+  for (size_t l = 0; l < p.layers.size(); ++l) {
+    EXPECT_LT(relative(p.intensity[l], g["R"][l]), 1e-3);
+    EXPECT_LT(relative(p.hard[l], g["S_hard"][l]), 1e-3);
+    EXPECT_LT(relative(p.easy[l], g["S_easy"][l]), 1e-3);
+    EXPECT_LE(p.intensity_ci[l].first, p.intensity[l]);
+    EXPECT_GE(p.intensity_ci[l].second, p.intensity[l]);
+    EXPECT_EQ(p.samples[l], g["samples"][l].get<std::vector<int>>());
+    for (size_t e = 0; e < p.impact[l].size(); ++e) {
+      EXPECT_LT(relative(p.gate[l][e], g["gate"][l][e]), 1e-3);
+      EXPECT_EQ(std::isnan(p.impact[l][e]), g["CEI"][l][e].is_null());
+      if (std::isnan(p.impact[l][e])) continue;
+      EXPECT_LT(relative(p.impact[l][e], g["CEI"][l][e]), 1e-3) << "layer " << l << " expert " << e;
+      ++n_impact;
+    }
+  }
+  EXPECT_GT(n_impact, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, Calibration, testing::Values("mixtral", "deepseek", "qwen3moe"),
+                         [](const auto& info) { return std::string(info.param); });
+
+class CheapAndNaive : public testing::TestWithParam<const char*> {};
+
+TEST_P(CheapAndNaive, Agree) {
+  const TempDir dir;
+  Calibrated c(GetParam());
+  CalibrateOptions cheap, naive;
+  naive.probe.naive = true;
+  for (const bool noise : {false, true}) {
+    cheap.probe.noise = naive.probe.noise = noise;
+    cheap.probe.draws = naive.probe.draws = 2;
+    const Plan a = *c.run(dir / cat("a", noise), short_documents(), cheap);
+    const Plan b = *c.run(dir / cat("b", noise), short_documents(), naive);
+    EXPECT_EQ(a.samples, b.samples);
+    for (size_t l = 0; l < a.layers.size(); ++l) {
+      EXPECT_GT(a.hard[l], 0);
+      EXPECT_NEAR(a.hard[l], b.hard[l], 1e-4);
+      EXPECT_NEAR(a.easy[l], b.easy[l], 1e-4);
+      for (size_t e = 0; e < a.impact[l].size(); ++e)
+        if (a.samples[l][e] > 0) {
+          EXPECT_NEAR(a.impact[l][e], b.impact[l][e], 1e-4);
+        }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, CheapAndNaive,
+                         testing::Values("mixtral", "deepseek", "deepseek2_lite", "qwen2moe", "qwen3moe",
+                                         "olmoe", "gpt_oss", "granitemoe"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(CalibrationRun, InterruptedAnywhereItResumesToTheSameBytes) {
+  const TempDir dir;
+  Calibrated c("mixtral");
+  const std::string whole = plan_text(*c.run(dir / "whole", short_documents()));
+  for (int round = 0; round < 20; ++round) {
+    const std::string state = dir / cat("s", round);
+    std::atomic<bool> stop = false;
+    int left = 1 + round;  // units until the interruption
+    std::optional<Plan> plan = c.run(
+        state, short_documents(), {}, [&](double) { stop = --left <= 0; }, &stop);
+    EXPECT_FALSE(plan) << round;
+    if (round % 2)  // a crash while a line was being written
+      std::filesystem::resize_file(state, std::filesystem::file_size(state) - 1 - static_cast<size_t>(round));
+    plan = c.run(state, short_documents());
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan_text(*plan), whole) << round;
+  }
+}
+
+TEST(CalibrationRun, RefusesTheStateOfAnotherRun) {
+  const TempDir dir;
+  Calibrated c("mixtral");
+  c.run(dir / "s", short_documents());
+  CalibrateOptions other;
+  other.probe.delta = 0.2f;
+  expect_refusal([&] { c.run(dir / "s", short_documents(), other); }, Exit::usage, "another calibration");
+  std::ofstream(dir / "s", std::ios::app) << "{\"unit\":3}\n";
+  expect_refusal([&] { c.run(dir / "s", short_documents()); }, Exit::bad_model, "is no finished unit");
+}
+
+TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {
+  const TempDir dir;
+  Calibrated c("mixtral");
+  CalibrateOptions o;
+  o.layers = {1};
+  const Plan some = *c.run(dir / "a", short_documents(), o);
+  EXPECT_TRUE(std::isnan(some.intensity[0]));
+  EXPECT_FALSE(std::isnan(some.intensity[1]));
+  EXPECT_EQ(some.budget, (std::vector<int>{2, 2, 2}));
+  o.layers = {};
+  o.only_intensive = true;
+  const Plan intense = *c.run(dir / "b", short_documents(), o);
+  double mean = 0;
+  for (const double r : intense.intensity) mean += r / 3;
+  for (size_t l = 0; l < 3; ++l) EXPECT_EQ(std::isnan(intense.gate[l][0]), intense.intensity[l] <= mean);
+  o.layers = {7};
+  expect_refusal([&] { c.run(dir / "c", short_documents(), o); }, Exit::usage, "block 7 is no MoE layer");
+}
+
+TEST(Corpus, ReadsRecordsTokensAndPlainText) {
+  const GgufFile file(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(file);
+  const TempDir dir;
+  std::ofstream(dir / "a.jsonl")
+      << "{\"text\":\"the end of it\"}\n\n{\"tokens\":[271,4,5,6]}\n{\"text\":\"\"}\n";
+  std::ofstream(dir / "b.txt") << std::string(100, 'x');
+  const auto docs = read_corpus({dir / "a.jsonl", dir / "b.txt"}, tokenizer, 32);
+  ASSERT_EQ(docs.size(), 6u);
+  EXPECT_EQ(docs[1].tokens, (std::vector<int>{271, 4, 5, 6}));
+  for (const Document& d : docs) EXPECT_EQ(d.tokens[0], 271);
+  EXPECT_EQ(docs[2].tokens.size(), 32u);
+  auto chosen = docs;
+  choose_scored(chosen, 0, 3);
+  size_t n = 0;
+  for (const Document& d : chosen) n += d.scored.size();
+  EXPECT_EQ(n, docs[0].tokens.size() + 3 + 31 * 3 + docs[5].tokens.size() - 2)
+      << "every position but the first";
+  chosen = docs;
+  choose_scored(chosen, 45, 3);  // two documents
+  EXPECT_LE(chosen.size(), 2u);
+  auto again = docs;
+  choose_scored(again, 45, 3);
+  EXPECT_EQ(again[0].scored, chosen[0].scored);
+
+  std::ofstream(dir / "c.jsonl") << "{\"text\":\"ok then\"}\n{\"txt\":1}\n";
+  expect_refusal([&] { read_corpus({dir / "c.jsonl"}, tokenizer, 32); }, Exit::failed,
+                 "c.jsonl:2: field text is missing");
+  std::ofstream(dir / "d.jsonl") << "{\"tokens\":[272]}\n";
+  expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, Exit::failed, "272 is no token id");
+}
+
+}  // namespace rouse

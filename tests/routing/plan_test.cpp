@@ -1,0 +1,154 @@
+#include "routing/plan.h"
+
+#include <cmath>
+#include <numeric>
+
+#include "base/random.h"
+#include "routing/route.h"
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+RouterSpec router_of(int n_layer, int n_expert, int k) {
+  RouterSpec r;
+  r.n_expert = n_expert;
+  r.n_expert_used = k;
+  for (int l = 0; l < n_layer; ++l) r.layers.push_back(l);
+  return r;
+}
+
+std::string write_plan(const TempDir& dir, const Plan& plan) {
+  std::ofstream(dir / "p.cor.json") << plan_text(plan);
+  return dir / "p.cor.json";
+}
+
+}  // namespace
+
+TEST(PlanBudget, FollowsIntensityByLargestRemainder) {
+  // q = 8 R / 8: 4, 2, 1.5, 0.5 -> rounded 4, 2, 2, 1 (halves away from zero): one too many, taken where q -
+  // k is least.
+  EXPECT_EQ(plan_budget({4, 2, 1.5, 0.5}, 8, 8), (std::vector<int>{4, 2, 1, 1}));
+  EXPECT_EQ(plan_budget({0, 0, 0}, 6, 8), (std::vector<int>{2, 2, 2}));
+  EXPECT_EQ(plan_budget({100, 1, 1}, 6, 8), (std::vector<int>{4, 1, 1}));
+  EXPECT_EQ(plan_budget({100, 1, 1}, 12, 8), (std::vector<int>{8, 2, 2})) << "k_max holds";
+  EXPECT_EQ(plan_budget({1, 1, 1}, 7, 8), (std::vector<int>{3, 2, 2})) << "ties to the lower layer";
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    std::vector<double> r(12);
+    for (double& x : r) x = std::exp(3 * random.normal());
+    const auto k = plan_budget(r, 48, 16);
+    EXPECT_EQ(std::accumulate(k.begin(), k.end(), 0), 48);
+    for (const int x : k) EXPECT_TRUE(x >= 1 && x <= 16);
+  }
+}
+
+TEST(PlanImpact, IsScaledWithinItsLayer) {
+  EXPECT_EQ(normalised_impact({1, 3, NAN, 2}), (std::vector<float>{0, 1, 0, 0.5f}));
+  EXPECT_EQ(normalised_impact({5, 5}), (std::vector<float>{0, 0}));
+  EXPECT_EQ(normalised_impact({NAN, NAN}), (std::vector<float>{0, 0}));
+}
+
+TEST(PlanFile, ReadsBackWhatItWrote) {
+  Plan p = Plan::empty(router_of(2, 3, 2), "llama", 2);
+  p.fingerprint = "abc";
+  p.intensity = {0.1, 1e300};
+  p.intensity_ci[1] = {1.0 / 3, 2};
+  p.impact[0] = {NAN, -0.25, 1};
+  p.samples[0] = {0, 4, 5};
+  p.budget = {1, 3};
+  p.n_scored = 9;
+  const std::string text = plan_text(p);
+  EXPECT_EQ(plan_text(parse_plan(text, "p")), text);
+}
+
+TEST(PlanFile, RefusesWhatIsWrongByName) {
+  nlohmann::ordered_json good =
+      nlohmann::ordered_json::parse(plan_text(Plan::empty(router_of(2, 3, 2), "llama", 2)));
+  good["R"] = {1.0, 2.0};
+  const auto refused = [&](const char* pointer, const nlohmann::ordered_json& value,
+                           const std::string& part) {
+    auto bad = good;
+    bad[nlohmann::ordered_json::json_pointer(pointer)] = value;
+    expect_refusal([&] { parse_plan(bad.dump(), "p"); }, Exit::bad_model, part);
+  };
+  EXPECT_NO_THROW(parse_plan(good.dump(), "p"));
+  expect_refusal([&] { parse_plan("{", "p"); }, Exit::bad_model, "p: is not valid JSON");
+  expect_refusal([&] { parse_plan("[1]", "p"); }, Exit::bad_model, "is no JSON object");
+  refused("/format", "plan", "expected \"rouse-plan\"");
+  refused("/version", 2, "field version is 2, expected 1 to 1");
+  refused("/R", {1.0}, "field R has 1 entries, expected 2");
+  refused("/R/0", "x", "field R is \"x\", expected a finite number or null");
+  refused("/R/0", -1, "field R holds -1");
+  refused("/k/1", 4, "field k is 4, expected 1 to 3");
+  refused("/k/1", 0, "field k is 0");
+  refused("/layers", {1, 0}, "not ascending");
+  refused("/layers", {0, 7}, "field layers is 7");
+  refused("/CEI/1", {1, 2}, "field CEI has 2 entries, expected 3");
+  refused("/CEI_ci/1/0", {1}, "field CEI_ci has 1 entries, expected 2");
+  refused("/samples/0/0", -3, "field samples is -3");
+  refused("/model/n_expert", 1e9, "field n_expert");
+  refused("/model", 3, "model: is no JSON object");
+  auto missing = good;
+  missing.erase("gate");
+  expect_refusal([&] { parse_plan(missing.dump(), "p"); }, Exit::bad_model, "field gate is missing");
+}
+
+TEST(PlanPolicy, RunsItsBudgetAtTheSameCost) {
+  const TempDir dir;
+  TinyModel m(golden("mixtral.gguf"));
+  Plan p = Plan::empty(m.router(), "llama", 3);
+  p.fingerprint = m.model->file().fingerprint();
+  p.intensity = {4, 1, 1};
+  p.budget = {4, 1, 1};
+  p.impact[1] = {0, 0, 0, 0, 0, 0, 0, 1};
+  const std::string path = write_plan(dir, p);
+  const auto evaluations = [&](const std::string& routing) {
+    const Cost before = m.engine.cost();
+    m.logits({271, 4, 5, 6}, routing);
+    return (m.engine.cost() - before).expert_evaluations;
+  };
+  // The last block runs one row.
+  EXPECT_EQ(evaluations("plan:" + path), 4 * 4 + 4 * 1 + 1);
+  EXPECT_EQ(evaluations("plan:" + path + ",experts-only"), evaluations("topk"));
+  EXPECT_EQ(evaluations("plan:" + path + ",k=4"), 4 * 8 + 4 * 2 + 2);
+  EXPECT_EQ(evaluations("plan:" + path + ",k=3,kmax=5"), 4 * 5 + 4 * 2 + 2);
+  EXPECT_EQ(m.logits({271, 9}, "plan:" + path + ",experts-only,lambda=0"), m.logits({271, 9}, "topk"));
+
+  // A large lambda sends block 1 to expert 7, which the plan calls causal; layers-only does not.
+  const RoutingPolicy biased("plan:" + path + ",lambda=50", m.router()),
+      plain("plan:" + path + ",layers-only", m.router());
+  RouteScratch scratch;
+  std::vector<int> ids(8);
+  std::vector<float> weights(8), logits = {3, 2, 1, 0, 0, 0, 0, -2};
+  EXPECT_EQ(route_row(biased, 1, 0, logits, {}, std::span(ids).first(1), weights, scratch), 1);
+  EXPECT_EQ(ids[0], 7);
+  EXPECT_EQ(weights[0], 1.0f);
+  route_row(plain, 1, 0, logits, {}, std::span(ids).first(1), weights, scratch);
+  EXPECT_EQ(ids[0], 0);
+}
+
+TEST(PlanPolicy, RefusesAnotherModelAndNonsense) {
+  const TempDir dir;
+  TinyModel m(golden("mixtral.gguf")), other(golden("qwen3moe.gguf"));
+  Plan p = Plan::empty(m.router(), "llama", 3);
+  p.fingerprint = "0123456789abcdef";
+  const std::string path = write_plan(dir, p);
+  const auto refused = [&](const std::string& routing, const RouterSpec& r, Exit code,
+                           const std::string& part) {
+    expect_refusal([&] { RoutingPolicy policy(routing, r); }, code, part);
+  };
+  refused("plan:" + path, m.router(), Exit::bad_model, "measured on another file (fingerprint 0123456789ab");
+  EXPECT_NO_THROW(RoutingPolicy("plan:" + path + ",any-quant", m.router()));
+  refused("plan:" + path + ",any-quant", other.router(), Exit::bad_model,
+          "is for 3 MoE layers of 8 experts, top-2");
+  refused("plan:" + path + ",any-quant,k=3", m.router(), Exit::bad_model, "R is not measured");
+  refused("plan:" + path + ",any-quant,lambda=-1", m.router(), Exit::usage, "lambda is -1");
+  refused("plan:" + path + ",any-quant,kmax=1", m.router(), Exit::usage, "kmax is 1");
+  refused("plan:" + path + ",layers-only,experts-only", m.router(), Exit::usage, "exclude each other");
+  refused("plan:" + path + ",sideways", m.router(), Exit::usage, "unexpected \"sideways\"");
+  refused("plan", m.router(), Exit::usage, "expected plan:FILE");
+  refused("plan:/nowhere.json", m.router(), Exit::bad_model, "cannot open the plan");
+}
+
+}  // namespace rouse
