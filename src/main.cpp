@@ -57,6 +57,7 @@ static int run(int argc, char** argv) {
   add_inspect(app);
   add_trace(app);
   add_calibrate(app);
+  add_plan(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

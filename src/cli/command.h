@@ -91,5 +91,6 @@ void add_trace(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
+void add_plan(CLI::App& app);
 
 }  // namespace rouse
