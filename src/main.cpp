@@ -58,6 +58,7 @@ static int run(int argc, char** argv) {
   add_trace(app);
   add_calibrate(app);
   add_plan(app);
+  add_whatif(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

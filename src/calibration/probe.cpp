@@ -29,13 +29,11 @@ double Probe::base_of(int token) const {
   return base_[static_cast<size_t>(found - positions_.begin())];
 }
 
-const RoutingPolicy& Probe::masked(int layer, int expert) {
-  const auto found = masked_.find({layer, expert});
-  if (found != masked_.end()) return found->second;
-  return masked_
-      .emplace(std::pair(layer, expert),
-               RoutingPolicy(cat("topk+mask:", layer, ".", expert), standard_.router()))
-      .first->second;
+const RoutingPolicy& Probe::policy_of(int layer, const Counterfactual& row) {
+  const std::string text = cat("topk+", row.ban ? "mask:" : "force:", layer, ".", row.expert);
+  const auto found = policies_.find(text);
+  if (found != policies_.end()) return found->second;
+  return policies_.emplace(text, RoutingPolicy(text, standard_.router())).first->second;
 }
 
 /// Rows 0 .. last wanted of a document in `seq`, logits where a wanted token is predicted.
@@ -118,8 +116,8 @@ std::vector<double> Probe::run_cheap(int layer, std::span<const Counterfactual> 
   for (const Counterfactual& c : rows) {
     const int row = c.token - 1;
     seqs.push_back(engine_.fork(kept_, row));
-    batch.push_back({&masked(layer, c.expert),
-                     {{seqs.back(), document_->tokens[static_cast<size_t>(row)], Output::logits}}});
+    batch.push_back(
+        {&policy_of(layer, c), {{seqs.back(), document_->tokens[static_cast<size_t>(row)], Output::logits}}});
     const auto begin = kept.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * n_embd);
     inputs.insert(inputs.end(), begin, begin + static_cast<std::ptrdiff_t>(n_embd));
   }
@@ -138,8 +136,8 @@ double Probe::run_naive(int layer, const Counterfactual& c) {
     before.rows.push_back({seq, document_->tokens[static_cast<size_t>(row)], Output::none});
   Batch batch;
   if (!before.rows.empty()) batch.push_back(std::move(before));
-  batch.push_back({&masked(layer, c.expert),
-                   {{seq, document_->tokens[static_cast<size_t>(c.token - 1)], Output::logits}}});
+  batch.push_back(
+      {&policy_of(layer, c), {{seq, document_->tokens[static_cast<size_t>(c.token - 1)], Output::logits}}});
   const StepResult& result = engine_.run(batch);
   const double out =
       nll(result.logits(static_cast<size_t>(c.token - 1)), document_->tokens[static_cast<size_t>(c.token)]);
@@ -164,6 +162,24 @@ std::vector<Ablation> Probe::ablate(int layer, const std::vector<int>& tokens) {
       out.push_back({some[i].token, some[i].expert, after[i] - base_of(some[i].token)});
   }
   return out;
+}
+
+std::vector<double> Probe::intervene(const Intervention& what, const std::vector<int>& positions) {
+  std::vector<Counterfactual> rows;
+  for (const int token : positions) rows.push_back({token, what.expert.second, what.ban});
+  const int layer = what.expert.first;
+  policy_of(layer, rows[0]);  // refuses what this model does not have before its block is looked up
+  std::vector<double> out;
+  for (size_t first = 0; first < rows.size(); first += kRows) {
+    const auto some = std::span(rows).subspan(first, std::min<size_t>(kRows, rows.size() - first));
+    const auto losses = run_cheap(layer, some);
+    out.insert(out.end(), losses.begin(), losses.end());
+  }
+  return out;
+}
+
+const std::vector<int>& Probe::experts(int layer, int token) const {
+  return routing_[static_cast<size_t>(token - 1)][moe_index(layer)].experts;
 }
 
 std::vector<float> Probe::gates(int layer, int token) const {

@@ -28,6 +28,12 @@ struct Ablation {
   double change;      ///< NLL without minus NLL with, nats
 };
 
+/// What is done to one row at one block: an expert banned, or forced in the last-ranked choice's place.
+struct Intervention {
+  std::pair<int, int> expert;  ///< block, expert
+  bool ban = true;
+};
+
 class Probe {
  public:
   /// The engine needs cells for two documents and kRows more.
@@ -44,6 +50,10 @@ class Probe {
   std::vector<double> perturb(int layer);
   /// Every expert that the rows of `tokens` (positions) used in block `layer`, ablated one at a time.
   std::vector<Ablation> ablate(int layer, const std::vector<int>& tokens);
+  /// NLL of the tokens at `positions` (kept ones) when the row of each is treated so.
+  std::vector<double> intervene(const Intervention& intervention, const std::vector<int>& positions);
+  /// Experts that the row of `token` used in block `layer`, best first.
+  const std::vector<int>& experts(int layer, int token) const;
   /// Gates of block `layer` for the row that predicts `token`: [n_expert].
   std::vector<float> gates(int layer, int token) const;
   void release();
@@ -51,17 +61,18 @@ class Probe {
  private:
   struct Counterfactual {
     int token, expert;
+    bool ban = true;
   };
   std::vector<double> run_cheap(int layer, std::span<const Counterfactual> rows);
   double run_naive(int layer, const Counterfactual& row);
-  const RoutingPolicy& masked(int layer, int expert);
+  const RoutingPolicy& policy_of(int layer, const Counterfactual& row);
   size_t moe_index(int layer) const;
   double base_of(int token) const;
 
   Engine& engine_;
   ProbeOptions options_;
   RoutingPolicy standard_;
-  std::map<std::pair<int, int>, RoutingPolicy> masked_;
+  std::map<std::string, RoutingPolicy> policies_;
   const Document* document_ = nullptr;
   std::vector<int> positions_;
   std::vector<double> base_;

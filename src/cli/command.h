@@ -92,5 +92,6 @@ void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_plan(CLI::App& app);
+void add_whatif(CLI::App& app);
 
 }  // namespace rouse

@@ -17,7 +17,8 @@ namespace rouse {
 namespace {
 
 struct PlanOptions {
-  std::string first, second, output, counts;
+  std::string first, second, output, counts, gguf;
+  double lambda = 0.1;
   ModelOptions model;
   uint64_t seed = 1;
   int n_expert = 10;
@@ -314,6 +315,77 @@ int from_counts(const PlanOptions& o) {
   return 0;
 }
 
+/// Writes tensor data after a header of `path`, each padded to the alignment.
+class TensorAppender {
+ public:
+  explicit TensorAppender(const std::string& path)
+      : path_(path), out_(path, std::ios::binary | std::ios::app) {
+    require(out_.good(), path, ": cannot write");
+  }
+  void add(std::span<const std::byte> data) {
+    out_.write(reinterpret_cast<const char*>(data.data()), static_cast<std::streamsize>(data.size()));
+    const size_t padding =
+        (GGUF_DEFAULT_ALIGNMENT - data.size() % GGUF_DEFAULT_ALIGNMENT) % GGUF_DEFAULT_ALIGNMENT;
+    out_.write(std::string(padding, '\0').data(), static_cast<std::streamsize>(padding));
+    require(out_.good(), path_, ": cannot write (disk full?)");
+  }
+
+ private:
+  std::string path_;
+  std::ofstream out_;
+};
+
+/// A copy of the model whose selection bias holds lambda times the plan's impact: unmodified llama.cpp then
+/// chooses experts as `plan:FILE,experts-only` does. Budgets cannot be written: the format has one k for all
+/// blocks.
+int export_gguf(const PlanOptions& o) {
+  const GgufFile file(o.gguf);
+  const ModelSpec spec = read_spec(file);
+  require_model(spec.selection_bias, o.gguf, ": files of architecture ", spec.arch,
+                " have no selection bias (exp_probs_b), so this format cannot hold a plan");
+  require_model(file.n_part() == 1, o.gguf, ": is split; merge its parts first");
+  RouterSpec router = spec.router;
+  router.fingerprint = [&] { return file.fingerprint(); };
+  const RoutingPolicy policy(cat("plan:", o.first, ",experts-only,lambda=", number_text(o.lambda)), router);
+
+  const gguf_context_ptr out(gguf_init_empty());
+  {
+    const gguf_context_ptr source(
+        gguf_init_from_buffer(file.part(0).data(), file.part(0).size(), {true, nullptr}));
+    gguf_set_kv(out.get(), source.get());
+    gguf_remove_key(out.get(), "general.alignment");  // the default, as TensorAppender pads
+  }
+  const ggml_context_ptr shapes(
+      ggml_init({ggml_tensor_overhead() * (router.layers.size() + 1), nullptr, true}));
+  std::vector<std::vector<float>> biases;
+  std::vector<const ggml_tensor*> copied;
+  for (const ggml_tensor* t : file.tensors())
+    if (std::string_view(t->name).find("exp_probs_b") == std::string_view::npos) copied.push_back(t);
+  for (const ggml_tensor* t : copied) gguf_add_tensor(out.get(), t);
+  for (const int layer : router.layers) {
+    const std::string name = cat("blk.", layer, ".exp_probs_b.bias");
+    const auto bias = policy.choice().bias(layer);
+    biases.emplace_back(bias.begin(), bias.end());
+    if (const ggml_tensor* own = file.tensor(name)) {
+      const auto* values = reinterpret_cast<const float*>(file.data(own).data());
+      for (size_t e = 0; e < biases.back().size(); ++e) biases.back()[e] += values[e];
+    }
+    ggml_tensor* t = ggml_new_tensor_1d(shapes.get(), GGML_TYPE_F32, router.n_expert);
+    ggml_set_name(t, name.c_str());
+    gguf_add_tensor(out.get(), t);
+  }
+  require(gguf_write_to_file(out.get(), o.output.c_str(), true), o.output, ": cannot write");
+  TensorAppender data(o.output);
+  ProgressBar bar("writing");
+  for (size_t i = 0; i < copied.size(); ++i) {
+    data.add(file.data(copied[i]));
+    bar.update(static_cast<double>(i + 1) / static_cast<double>(copied.size()));
+    require(!interrupted, o.output, ": interrupted, the file is incomplete");
+  }
+  for (const auto& bias : biases) data.add(std::as_bytes(std::span(bias)));
+  return 0;
+}
+
 }  // namespace
 
 void add_plan(CLI::App& app) {
@@ -350,6 +422,11 @@ void add_plan(CLI::App& app) {
   c = add("by-frequency", "a plan with how often hard tokens used an expert instead of its impact",
           by_frequency);
   source(c), output(c);
+  c = add("export", "a copy of the model whose selection bias holds the plan, for unmodified llama.cpp",
+          export_gguf);
+  source(c), output(c);
+  c->add_option("--gguf", o->gguf, "the model file that the plan was measured on")->required();
+  c->add_option("--lambda", o->lambda, "weight of the impact")->capture_default_str();
   c = add("from", "budgets by hand", from_counts), model(c), output(c);
   c->add_option("counts", o->counts, "k of every MoE layer: K,K,...")->required();
 }

@@ -63,8 +63,9 @@ struct ModelSpec {
   int n_leading_dense = 0;  ///< layers before the first MoE layer
   float norm_eps = 1e-5f;
   Activation activation = Activation::swiglu;
-  bool shared_gate = false;  ///< the shared expert's output is multiplied by sigmoid(w.x) (Qwen2-MoE)
-  bool expert_bias = false;  ///< biases in the router and in every projection of every expert (GPT-OSS)
+  bool shared_gate = false;     ///< the shared expert's output is multiplied by sigmoid(w.x) (Qwen2-MoE)
+  bool expert_bias = false;     ///< biases in the router and in every projection of every expert (GPT-OSS)
+  bool selection_bias = false;  ///< files may carry a bias that is added to gates for selection only
   const char* ffn_norm = "ffn_norm";  ///< what the file calls the norm before the feed-forward
   float embedding_scale = 1.0f, residual_scale = 1.0f, logit_scale = 1.0f;  ///< Granite's multipliers
   RopeSpec rope;

@@ -64,7 +64,7 @@ void add_latent_attention(BlockTable& t, const ModelSpec& spec) {
 void add_experts(BlockTable& t, const ModelSpec& spec) {
   const int64_t n = spec.n_embd, ff = spec.n_ff_expert, e = spec.router.n_expert, shared = spec.n_ff_shared;
   t.add("ffn_gate_inp.weight", {n, e}, Kind::router);
-  t.add("exp_probs_b.bias", {e}, Kind::bias, false);
+  if (spec.selection_bias) t.add("exp_probs_b.bias", {e}, Kind::bias, false);
   t.add("ffn_gate_up_exps.weight", {n, 2 * ff, e}, Kind::matrix, false);
   t.add("ffn_gate_exps.weight", {n, ff, e});
   t.add("ffn_up_exps.weight", {n, ff, e});

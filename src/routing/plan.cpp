@@ -201,12 +201,14 @@ std::string plan_text(const Plan& p) {
 
 std::vector<int> plan_budget(const std::vector<double>& intensity, int total, int k_max) {
   const size_t n = intensity.size();
-  const double sum = std::accumulate(intensity.begin(), intensity.end(), 0.0);
+  const double most = intensity.empty() ? 0.0 : *std::max_element(intensity.begin(), intensity.end());
+  double sum = 0;
+  for (const double r : intensity) sum += most > 0 ? r / most : 0.0;  // by the largest: no sum can overflow
   require_usage(total >= static_cast<int>(n) && total <= static_cast<int64_t>(n) * k_max, "a budget of ",
                 total, " experts does not fit ", n, " layers of 1 to ", k_max);
   std::vector<double> q(n, static_cast<double>(total) / static_cast<double>(n));
   if (sum > 0)
-    for (size_t l = 0; l < n; ++l) q[l] = total * intensity[l] / sum;
+    for (size_t l = 0; l < n; ++l) q[l] = total * (intensity[l] / most) / sum;
   std::vector<int> k;
   for (const double x : q)
     k.push_back(static_cast<int>(std::clamp(std::round(x), 1.0, static_cast<double>(k_max))));

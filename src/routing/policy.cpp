@@ -23,29 +23,35 @@ std::unique_ptr<Choice> parse_choice(const std::string& text) {
                   ": nothing after the colon, expected ", entry.usage);
     return entry.make(colon == std::string::npos ? "" : text.substr(colon + 1));
   }
-  throw Error(
-      cat("unknown routing policy \"", text, "\"; known: ", choice_names(), ", each with +mask:L.E,..."),
-      Exit::usage);
+  throw Error(cat("unknown routing policy \"", text, "\"; known: ", choice_names(),
+                  ", each with +mask:L.E,... and +force:L.E,..."),
+              Exit::usage);
 }
 
-/// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2).
-Mask parse_mask(const std::string& text, const RouterSpec& router) {
+/// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2). what: "mask" or "force".
+Mask parse_pairs(const char* what, const std::string& text, const RouterSpec& router) {
   Mask mask;
   for (const std::string& pair : split(text, ',')) {
     const size_t dot = pair.find('.');
     const auto layer = parse_int(std::string_view(pair).substr(0, dot));
     const auto expert =
         dot == std::string::npos ? std::nullopt : parse_int(std::string_view(pair).substr(dot + 1));
-    require_usage(layer && expert, "policy mask: \"", pair, "\" is not LAYER.EXPERT");
-    require_usage(std::count(router.layers.begin(), router.layers.end(), *layer) == 1, "policy mask: block ",
-                  *layer, " is no MoE layer of this model");
-    require_usage(*expert >= 0 && *expert < router.n_expert, "policy mask: expert ", *expert,
+    require_usage(layer && expert, "policy ", what, ": \"", pair, "\" is not LAYER.EXPERT");
+    require_usage(std::count(router.layers.begin(), router.layers.end(), *layer) == 1, "policy ", what,
+                  ": block ", *layer, " is no MoE layer of this model");
+    require_usage(*expert >= 0 && *expert < router.n_expert, "policy ", what, ": expert ", *expert,
                   " is outside 0..", router.n_expert - 1);
     mask.emplace_back(static_cast<int>(*layer), static_cast<int>(*expert));
   }
   std::sort(mask.begin(), mask.end());
   mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
   return mask;
+}
+
+std::string pairs_text(const char* prefix, const Mask& mask) {
+  std::vector<std::string> pairs;
+  for (const auto& [layer, expert] : mask) pairs.push_back(cat(layer, ".", expert));
+  return pairs.empty() ? "" : prefix + join(pairs, ",");
 }
 
 /// The fewest experts that any row can choose from at `layer`: the groups that the mask hurt most.
@@ -66,32 +72,46 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
     : router_(std::make_shared<RouterSpec>(router)) {
   require_usage(text.size() <= 1 << 16, "the routing policy is ", text.size(),
                 " characters long, the limit is 65536");
-  const size_t plus = text.find("+mask:");
-  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, plus));
+  const size_t mask_at = text.find("+mask:"), force_at = text.find("+force:");
+  const auto part = [&](size_t at, size_t skip) {  // up to the other modifier
+    const size_t other = at == mask_at ? force_at : mask_at;
+    return text.substr(at + skip,
+                       other != std::string::npos && other > at ? other - at - skip : std::string::npos);
+  };
+  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, std::min(mask_at, force_at)));
   require_usage(router.moe() || text == "topk",
                 "the model is dense: it has no experts to route, so only topk applies, not \"", text, "\"");
-  if (plus != std::string::npos) mask_ = parse_mask(text.substr(plus + 6), router);
+  if (mask_at != std::string::npos) mask_ = parse_pairs("mask", part(mask_at, 6), router);
+  if (force_at != std::string::npos) force_ = parse_pairs("force", part(force_at, 7), router);
   if (router.moe()) {
     choice->bind(router, mask_);
     for (const int layer : router.layers) {
       const int left = least_selectable(router, mask_, layer);
       // A ragged choice takes what is there, so one expert is enough for it.
       const int needed = choice->ragged() ? 1 : std::max(choice->depth(layer), choice->max_count(layer));
+      const auto n_forced =
+          std::count_if(force_.begin(), force_.end(), [&](const auto& f) { return f.first == layer; });
+      require_usage(n_forced <= choice->max_count(layer), "policy ", text, ": forces ", n_forced,
+                    " experts in block ", layer, ", which runs ", choice->max_count(layer));
       require_usage(left >= needed, "policy ", text, ": the mask leaves ", left, " experts in block ", layer,
                     ", needed are ", needed);
       shape_ =
           shape_ * 0x100000001b3ull ^ static_cast<uint64_t>(choice->max_count(layer) * 2 + choice->ragged());
     }
   }
-  text_ = choice->text();
-  std::vector<std::string> pairs;
-  for (const auto& [layer, expert] : mask_) pairs.push_back(cat(layer, ".", expert));
-  if (!pairs.empty()) text_ += "+mask:" + join(pairs, ",");
+  for (const auto& [layer, expert] : force_)
+    require_usage(!masked(layer, expert), "policy ", text, ": expert ", layer, ".", expert,
+                  " is both masked and forced");
+  text_ = choice->text() + pairs_text("+mask:", mask_) + pairs_text("+force:", force_);
   choice_ = std::move(choice);
 }
 
 uint64_t RoutingPolicy::hash() const {
   return hash_text(text_) ^ choice_->content_hash();
+}
+
+bool RoutingPolicy::forced(int layer, int expert) const {
+  return std::binary_search(force_.begin(), force_.end(), std::pair(layer, expert));
 }
 
 bool RoutingPolicy::masked(int layer, int expert) const {
@@ -105,7 +125,9 @@ std::string policy_help() {
     usage.resize(std::max<size_t>(usage.size(), 20), ' ');
     out += cat("  ", usage, " ", entry.help, "\n");
   }
-  return out + "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n";
+  return out +
+         "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n"
+         "  ...+force:L.E,...    experts that replace the last-ranked choices\n";
 }
 
 }  // namespace rouse

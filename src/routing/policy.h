@@ -2,7 +2,7 @@
 ///
 /// A policy is a value. It is parsed from text, prints itself back, is checked against a model, and chooses
 /// experts from what the router said about one row. It never sees a model, a graph or a decoding method.
-/// Grammar: CHOICE[+mask:L.E,L.E...], e.g. "topk", "topk:4", "rank:2", "random:1,seed=7",
+/// Grammar: CHOICE[+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4", "rank:2", "random:1,seed=7",
 /// "dynamic:0.6,max=4", "replay:trace.jsonl", "topk+mask:3.17,5.2". Source: rouse's methods, section 1 of
 /// docs/methods.md.
 #pragma once
@@ -27,7 +27,7 @@ struct RouterRow {
   std::span<const int> selectable;  ///< every selectable expert, ascending
 };
 
-/// Experts that may not be chosen, as sorted (layer, expert) pairs.
+/// Sorted (layer, expert) pairs: experts that may not be chosen, or that must be.
 using Mask = std::vector<std::pair<int, int>>;
 
 /// How experts are chosen. One file each in this folder; the table is registry.cpp.
@@ -71,6 +71,10 @@ class RoutingPolicy {
   const RouterSpec& router() const { return *router_; }
   bool masked(int layer, int expert) const;
   bool has_mask() const { return !mask_.empty(); }
+  /// Forced experts come first in the order, so each takes the place of the last-ranked choice; k is
+  /// unchanged.
+  bool forced(int layer, int expert) const;
+  bool has_force() const { return !force_.empty(); }
   /// Policies of equal shape choose equally many experts at each layer, so their rows can share one graph.
   uint64_t shape() const { return shape_; }
 
@@ -78,7 +82,7 @@ class RoutingPolicy {
   std::string text_;
   std::shared_ptr<const RouterSpec> router_;
   std::shared_ptr<const Choice> choice_;
-  Mask mask_;
+  Mask mask_, force_;
   uint64_t shape_ = 0;
 };
 

@@ -54,6 +54,9 @@ static void score_row(const RoutingPolicy& policy, int layer, std::span<const fl
     for (size_t e = 0; e < s.score.size(); ++e)
       if (policy.masked(layer, static_cast<int>(e))) s.score[e] = -INFINITY;
   if (policy.router().n_group > 1) limit_groups(policy.router(), s.score);
+  if (policy.has_force())
+    for (size_t e = 0; e < s.score.size(); ++e)
+      if (policy.forced(layer, static_cast<int>(e))) s.score[e] = INFINITY;
 }
 
 /// The model's rule over the chosen experts.

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "base/statistics.h"
 #include "calibration/calibrate.h"
 #include "calibration/state.h"
 #include "support.h"
@@ -175,6 +176,29 @@ TEST(Corpus, ReadsRecordsTokensAndPlainText) {
                  "c.jsonl:2: field text is missing");
   std::ofstream(dir / "d.jsonl") << "{\"tokens\":[272]}\n";
   expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, Exit::failed, "272 is no token id");
+}
+
+TEST(Intervention, EqualsAFullPassWithThatRowRoutedSo) {
+  TinyModel m(golden("qwen3moe.gguf"));
+  const Document document{{271, 4, 9, 66, 20, 31}, {}};
+  Probe probe(m.engine, {});
+  probe.keep(document, {3, 5});
+  const int worst = probe.experts(1, 5).back();
+  for (const bool ban : {true, false}) {
+    const auto after = probe.intervene({{1, ban ? worst : (worst + 1) % 8}, ban}, {3, 5});
+    const RoutingPolicy standard("topk", m.router()),
+        treated(cat("topk+", ban ? "mask:1." : "force:1.", ban ? worst : (worst + 1) % 8), m.router());
+    const SeqId seq = m.engine.open();
+    RowGroup before{&standard, {}};
+    for (int i = 0; i < 4; ++i)
+      before.rows.push_back({seq, document.tokens[static_cast<size_t>(i)], Output::none});
+    const StepResult& r = m.engine.run({before, {&treated, {{seq, document.tokens[4], Output::logits}}}});
+    std::vector<float> logits(r.logits(4).begin(), r.logits(4).end());
+    log_softmax(logits);
+    EXPECT_NEAR(after[1], -logits[31], 1e-5);
+    m.engine.close(seq);
+  }
+  probe.release();
 }
 
 }  // namespace rouse

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/random.h"
+#include "routing/plan.h"
 #include "support.h"
 
 namespace rouse {
@@ -63,6 +65,31 @@ TEST(Peer, TheDefaultModelRunsInUnmodifiedLibllama) {
   const std::string path = std::string(ROUSE_MODELS) + "/rouse-lab.gguf";
   TinyModel m(path);
   EXPECT_LT(nmse(m.logits(kText), PeerModel(path).logits(kText)), 1e-6);
+}
+
+/// libllama, unmodified, chooses by an exported plan as rouse does by the plan itself.
+TEST(Peer, AnExportedPlanChoosesTheSameExperts) {
+  const TempDir dir;
+  const std::string model = golden("deepseek3.gguf");
+  TinyModel m(model);
+  Plan plan = Plan::empty(m.router(), "deepseek2", 3);
+  plan.fingerprint = m.model->file().fingerprint();
+  Random random(3);
+  for (auto& row : plan.impact)
+    for (double& x : row) x = random.uniform();
+  std::ofstream(dir / "p.cor.json") << plan_text(plan);
+  const std::string out = dir / "exported.gguf";
+  ASSERT_EQ(rouse(cat("plan export ", dir / "p.cor.json", " --gguf ", model, " --lambda 0.5 -o ", out)).code,
+            0);
+  const auto planned = m.logits(kText, cat("plan:", dir / "p.cor.json", ",experts-only,lambda=0.5"));
+  EXPECT_GT(nmse(planned, m.logits(kText)), 1e-3) << "the plan changes nothing";
+  EXPECT_LT(nmse(planned, PeerModel(out).logits(kText)), 1e-8);
+  TinyModel exported(out);
+  EXPECT_LT(max_difference(planned, exported.logits(kText)), 1e-5f);
+  const CommandResult r =
+      rouse(cat("plan export ", dir / "p.cor.json", " --gguf ", golden("mixtral.gguf"), " -o ", out));
+  EXPECT_EQ(r.code, 3);
+  EXPECT_NE(r.err.find("have no selection bias"), std::string::npos) << r.err;
 }
 
 struct PeerShape {

@@ -151,4 +151,29 @@ TEST(PlanPolicy, RefusesAnotherModelAndNonsense) {
   refused("plan:/nowhere.json", m.router(), Exit::bad_model, "cannot open the plan");
 }
 
+TEST(Force, TakesTheLastRankedChoicesPlace) {
+  const RouterSpec r = router_of(2, 4, 2);
+  RouteScratch scratch;
+  std::vector<int> ids(4);
+  std::vector<float> weights(4), logits = {3, 2, 1, 0};
+  const RoutingPolicy forced("topk+force:1.3", r);
+  EXPECT_EQ(forced.text(), "topk+force:1.3");
+  EXPECT_EQ(route_row(forced, 1, 0, logits, {}, std::span(ids).first(2), weights, scratch), 2);
+  EXPECT_EQ(ids[0], 3);
+  EXPECT_EQ(ids[1], 0);
+  EXPECT_NEAR(weights[1] / weights[0], std::exp(3.0f), 1e-4) << "the model's rule over its own gates";
+  route_row(forced, 0, 0, logits, {}, std::span(ids).first(2), weights, scratch);
+  EXPECT_EQ(ids[1], 1) << "other blocks are as ever";
+  const RoutingPolicy both("topk+force:1.3+mask:1.0", r);
+  EXPECT_EQ(both.text(), "topk+mask:1.0+force:1.3");
+  route_row(both, 1, 0, logits, {}, std::span(ids).first(2), weights, scratch);
+  EXPECT_EQ(ids[1], 1);
+  expect_refusal([&] { RoutingPolicy p("topk+mask:1.3+force:1.3", r); }, Exit::usage,
+                 "both masked and forced");
+  expect_refusal([&] { RoutingPolicy p("rank:1+force:1.3,1.2", r); }, Exit::usage,
+                 "forces 2 experts in block 1");
+  expect_refusal([&] { RoutingPolicy p("topk+force:2.0", r); }, Exit::usage,
+                 "policy force: block 2 is no MoE layer");
+}
+
 }  // namespace rouse

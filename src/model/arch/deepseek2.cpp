@@ -42,6 +42,7 @@ ModelSpec deepseek2(const Keys& keys) {
   ModelSpec spec = common_spec(keys, "deepseek2");
   spec.rope.order = RopeOrder::norm;
   read_latent(keys, spec);
+  spec.selection_bias = true;
   spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
   spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
   RouterSpec& r = spec.router;
