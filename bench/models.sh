@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Step and prefill of every family against libllama on the same file, cut to about 1 GB, one interleaved run a
-# file: the table of docs/models.md. About 25 minutes; nothing else should run meanwhile.
+# file: the table of docs/models.md. About 20 minutes; nothing else should run meanwhile.
 #   bench/models.sh [FOLDER] [REPEATS] >table.md    files that are already in FOLDER are used and kept
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,8 +18,8 @@ shapes=(
   "gpt-oss-20b|--layers 2"
   "granite-3-1b-a400m|"
 )
-echo "| shape | type | size | step/s | step ratio to libllama | prefill 128 | prefill 512 |"
-echo "|---|---|---|---|---|---|---|"
+echo "| shape | type | size | step/s | step ratio to libllama | prefill ratio (256 tokens) |"
+echo "|---|---|---|---|---|---|"
 for entry in "${shapes[@]}"; do
   like=${entry%%|*}
   types=(q4_0 q4_K)
@@ -29,7 +29,7 @@ for entry in "${shapes[@]}"; do
     kept=yes
     [ -s "$file" ] || kept=no
     [ $kept = yes ] || $rouse synth --like "$like" ${entry#*|} --quant "$type" -o "$file" 2>/dev/null
-    $rouse bench -m "$file" --peer --only greedy --repeats "$repeats" -n 32 --json 2>/dev/null |
+    $rouse bench -m "$file" --peer --only greedy --repeats "$repeats" -n 32 --prompt-sizes 256 --json 2>/dev/null |
       python3 -c '
 import json, sys
 d = json.load(sys.stdin)

@@ -236,4 +236,64 @@ TEST(Cli, InspectExplainsWhatItCannotRun) {
   EXPECT_NE(r.out.find("experts 55.3 kB"), std::string::npos) << r.out;
 }
 
+TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
+  const TempDir dir;
+  std::ofstream text(dir / "t.jsonl");
+  for (int d = 0; d < 6; ++d) {
+    text << "{\"tokens\":[271";
+    for (int i = 1; i < 20; ++i) text << "," << (i * 37 + d * 11) % 271;
+    text << "]}\n";
+  }
+  text.close();
+  const std::string model = " -m " + golden("mixtral.gguf"), plan = dir / "p.cor.json";
+  const std::string calibrate =
+      "calibrate" + model + " --kv-type f32 --tokens 60 --text " + dir / "t.jsonl" + " -o ";
+  CommandResult r = rouse(calibrate + plan);
+  ASSERT_EQ(r.code, 0) << r.err;
+  ASSERT_EQ(rouse(calibrate + dir / "again.json").code, 0);
+  EXPECT_EQ(read_file(plan), read_file(dir / "again.json"));
+  EXPECT_FALSE(std::filesystem::exists(plan + ".state"));
+
+  const auto shown = nlohmann::json::parse(rouse("plan show --json " + plan).out);
+  EXPECT_EQ(shown["layers"].size(), 3u);
+  EXPECT_GT(shown["n_hard"], 0);
+  EXPECT_NE(rouse("plan show " + plan).out.find("Most causal experts"), std::string::npos);
+  ASSERT_EQ(rouse("plan shuffle " + plan + " -o " + dir / "s.json").code, 0);
+  ASSERT_EQ(rouse("plan by-frequency " + plan + " -o " + dir / "f.json").code, 0);
+  for (const char* kind : {"uniform", "random", "from 1,2,3"})
+    ASSERT_EQ(rouse(std::string("plan ") + kind + model + " -o " + dir / "x.json").code, 0) << kind;
+  const auto same = nlohmann::json::parse(rouse("plan diff --json " + plan + " " + plan).out);
+  EXPECT_EQ(same["CEI"]["rank_correlation"], 1.0);
+  EXPECT_TRUE(same["budget_changes"].empty());
+
+  const std::string run = "run --json --tokens 271,5,9 -n 6 --ignore-eos" + model;
+  const auto planned = nlohmann::json::parse(rouse(run + " --routing plan:" + plan).out);
+  const auto standard = nlohmann::json::parse(rouse(run).out);
+  EXPECT_EQ(planned["cost"]["expert_evaluations_per_token"],
+            standard["cost"]["expert_evaluations_per_token"]);
+  EXPECT_NE(planned["policy_hash"], standard["policy_hash"]);
+
+  refused("run --tokens 1 -m " + golden("qwen3moe.gguf") + " --routing plan:" + plan, 3,
+          "is for 3 MoE layers");
+  refused("calibrate" + model + " --text /nowhere.jsonl -o " + dir / "n", 2,
+          "cannot open the calibration text");
+  refused("calibrate" + model + " --percentiles 80 20 --text " + dir / "t.jsonl" + " -o " + dir / "n", 2,
+          "--percentiles");
+  refused("plan from 1,2" + model + " -o " + dir / "n", 2, "2 budgets, the model has 3");
+}
+
+TEST(Cli, WhatIfRanksExpertsByTheirEffect) {
+  const std::string base =
+      "whatif -m " + golden("mixtral.gguf") + " --tokens 271,5,9 --continuation 'the of' ";
+  const auto ranked = nlohmann::json::parse(rouse(base + "--token 1 --rank --json").out)["answers"];
+  ASSERT_EQ(ranked.size(), 24u);  // 3 blocks of 8
+  EXPECT_GE(std::abs(ranked[0]["change"].get<double>()), std::abs(ranked[23]["change"].get<double>()));
+  const std::string most = ranked[0]["what"];
+  const auto one = nlohmann::json::parse(rouse(base + "--token 1 --json --" + most).out)["answers"][0];
+  EXPECT_NEAR(one["change"].get<double>(), ranked[0]["change"].get<double>(), 1e-3);
+  refused(base + "--ban 1.9", 2, "expert 9 is outside 0..7");
+  refused(base, 2, "give --ban");
+  refused(base + "--rank", 2, "--rank wants one token");
+}
+
 }  // namespace rouse
