@@ -4,6 +4,12 @@
 
 namespace rouse {
 
+/// A CPU multiplies an expert's matrix row by row of its batch, so many rows stream it from memory again and
+/// again when it exceeds the cache: past this size gate and up are two products again, though they lie
+/// stacked.
+static constexpr size_t kSplitBytes = 12u << 20;
+static constexpr int kSplitRows = 32;
+
 /// up null: gate holds both.
 ggml_tensor* StepGraph::activate(ggml_tensor* gate, ggml_tensor* up) {
   if (model_.spec().activation == Activation::swiglu_oai)
@@ -92,8 +98,17 @@ ggml_tensor* StepGraph::expert_product(ggml_tensor* x, ggml_tensor* logits, Rout
     return narrow(ggml_add_id(g_, out, bias, ids), 2);
   };
   const Gated& e = w.experts;
-  ggml_tensor* act = e.both ? activate(product(e.both, w.gate_up_bias, rows), nullptr)
-                            : activate(product(e.gate, w.gate_bias, rows), product(e.up, w.up_bias, rows));
+  ggml_tensor *gate = e.gate, *up = e.up, *gate_bias = w.gate_bias, *up_bias = w.up_bias;
+  if (e.both && e.both->nb[2] > kSplitBytes && piece.n_row >= kSplitRows && !w.gate_up_bias) {
+    const int64_t n_ff = e.both->ne[1] / 2;
+    const auto half = [&](int64_t first) {
+      return ggml_view_3d(g_, e.both, e.both->ne[0], n_ff, e.both->ne[2], e.both->nb[1], e.both->nb[2],
+                          static_cast<size_t>(first) * e.both->nb[1]);
+    };
+    gate = half(0), up = half(n_ff);
+  }
+  ggml_tensor* act = gate ? activate(product(gate, gate_bias, rows), product(up, up_bias, rows))
+                          : activate(product(e.both, w.gate_up_bias, rows), nullptr);
   return product(e.down, w.down_bias, narrow(act, 2));
 }
 
