@@ -66,8 +66,11 @@ void add_experts(BlockTable& t, const ModelSpec& spec) {
   t.add("ffn_gate_inp.weight", {n, e}, Kind::router);
   if (spec.selection_bias) t.add("exp_probs_b.bias", {e}, Kind::bias, false);
   t.add("ffn_gate_up_exps.weight", {n, 2 * ff, e}, Kind::matrix, false);
-  t.add("ffn_gate_exps.weight", {n, ff, e});
-  t.add("ffn_up_exps.weight", {n, ff, e});
+  const std::string merged = t.tensors.back().name;
+  for (const char* half : {"ffn_gate_exps.weight", "ffn_up_exps.weight"}) {
+    t.add(half, {n, ff, e});
+    t.tensors.back().instead = merged;
+  }
   t.add("ffn_down_exps.weight", {ff, n, e});
   if (spec.expert_bias) {
     t.add("ffn_gate_inp.bias", {e}, Kind::bias);
@@ -120,6 +123,7 @@ static std::string shape_text(std::span<const int64_t> ne) {
 }
 
 const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
+  if (!info.instead.empty() && file.tensor(info.instead)) return nullptr;
   const ggml_tensor* t = file.tensor(info.name);
   require_model(t || !info.required, file.path(), ": tensor ", info.name, " is missing");
   if (!t) return nullptr;
@@ -139,14 +143,8 @@ void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor) {
 void check_tensors(const GgufFile& file, const ModelSpec& spec) {
   std::set<std::string> known;
   const auto check = [&](const std::vector<TensorInfo>& tensors) {
-    for (TensorInfo info : tensors) {
-      // One merged tensor stands for gate and up.
-      const size_t at =
-          std::min(info.name.find("ffn_gate_exps.weight"), info.name.find("ffn_up_exps.weight"));
-      if (at != std::string::npos && file.tensor(info.name.substr(0, at) + "ffn_gate_up_exps.weight"))
-        info.required = false;
+    for (const TensorInfo& info : tensors)
       if (find_tensor(file, info)) known.insert(info.name);
-    }
   };
   check(outer_tensors(spec));
   for (int layer = 0; layer < spec.n_layer; ++layer) check(block_tensors(spec, layer));

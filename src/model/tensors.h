@@ -21,7 +21,8 @@ struct TensorInfo {
   std::string name;
   std::vector<int64_t> ne;  ///< ggml's order
   TensorKind kind = TensorKind::matrix;
-  bool required = true;  ///< else a file may leave it out
+  bool required = true;      ///< else a file may leave it out
+  std::string instead = "";  ///< the name of a tensor that stands for it where a file has that one
 };
 
 /// Tensors of block `layer`, "blk.N." included in their names.
@@ -29,8 +30,8 @@ std::vector<TensorInfo> block_tensors(const ModelSpec& spec, int layer);
 /// Embeddings, final norm, head, frequency table.
 std::vector<TensorInfo> outer_tensors(const ModelSpec& spec);
 
-/// The file's tensor of that entry, or null where an optional one is left out. Throws Error (exit 3) when it
-/// is missing or has another shape.
+/// The file's tensor of that entry, or null where an optional one is left out or another stands for it.
+/// Throws Error (exit 3) when it is missing or has another shape.
 const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info);
 /// Throws the Error for a tensor that does not belong to the model.
 [[noreturn]] void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor);

@@ -90,13 +90,12 @@ class BlockDeclarer {
   }
 
   void experts(LayerWeights& w) {
-    if (const ggml_tensor* both = find("ffn_gate_up_exps.weight"))
-      place(&w.experts.both, {both}, WeightUse::experts);
-    else
-      gated(w.experts, "_exps", WeightUse::experts);
+    const ggml_tensor* both = find("ffn_gate_up_exps.weight");
+    if (both) place(&w.experts.both, {both}, WeightUse::experts);
+    const bool stacked = both || gated(w.experts, "_exps", WeightUse::experts);
     place(&w.experts.down, {need("ffn_down_exps.weight")}, WeightUse::experts);
     const ggml_tensor *gate = find("ffn_gate_exps.bias"), *up = find("ffn_up_exps.bias");
-    if (stacked_) {
+    if (stacked) {
       place(&w.gate_up_bias, {gate, up}, WeightUse::other, 0);
     } else {
       place(&w.gate_bias, {gate});
@@ -115,16 +114,18 @@ class BlockDeclarer {
     const ggml_backend_dev_t device = loader_.device_of(sources[0]->name, layer_, device_);
     loader_.place(slot, std::move(sources), use, device, dim);
   }
-  void gated(Gated& w, const std::string& suffix, WeightUse use) {
+  /// Whether gate and up became one stacked matrix.
+  bool gated(Gated& w, const std::string& suffix, WeightUse use) {
     const ggml_tensor* gate = need(cat("ffn_gate", suffix, ".weight"));
     const ggml_tensor* up = need(cat("ffn_up", suffix, ".weight"));
-    stacked_ = gate->type == up->type;
-    if (stacked_) {
+    const bool stacked = gate->type == up->type;
+    if (stacked) {
       place(&w.both, {gate, up}, use);
     } else {
       place(&w.gate, {gate}, use);
       place(&w.up, {up}, use);
     }
+    return stacked;
   }
 
   WeightLoader& loader_;
@@ -132,7 +133,6 @@ class BlockDeclarer {
   int layer_;
   ggml_backend_dev_t device_;
   uint64_t bytes_ = 0, expert_bytes_ = 0;
-  bool stacked_ = false;  ///< the last gate and up
 };
 
 }  // namespace

@@ -22,6 +22,9 @@ class Edited {
   void drop(const std::string& name) {
     std::erase_if(tensors_, [&](const ggml_tensor* t) { return t->name == name; });
   }
+  bool has(const std::string& name) const {
+    return std::any_of(tensors_.begin(), tensors_.end(), [&](const auto* t) { return t->name == name; });
+  }
   ggml_tensor* find(const std::string& name) {
     for (ggml_tensor* t : tensors_)
       if (t->name == name) return t;
@@ -164,33 +167,43 @@ TEST_F(ModelFile, ASplitFileEqualsTheWhole) {
                  "m-00003-of-00003.gguf: cannot open");
 }
 
-TEST_F(ModelFile, TiedHeadsAndMergedExpertsGiveTheSameLogits) {
-  // Gate and up of every expert in one tensor, as some converters write them.
-  Edited e("olmoe.gguf");
-  const ggml_context_ptr merged(ggml_init({1 << 24, nullptr, false}));
-  for (int layer = 0; layer < 3; ++layer) {
-    const std::string b = cat("blk.", layer, ".");
-    ggml_tensor *gate = e.find(b + "ffn_gate_exps.weight"), *up = e.find(b + "ffn_up_exps.weight");
-    ggml_tensor* both =
-        ggml_new_tensor_3d(merged.get(), GGML_TYPE_F32, gate->ne[0], 2 * gate->ne[1], gate->ne[2]);
-    ggml_set_name(both, (b + "ffn_gate_up_exps.weight").c_str());
-    for (int64_t expert = 0; expert < gate->ne[2]; ++expert) {
-      auto* out = static_cast<char*>(both->data) + static_cast<size_t>(expert) * both->nb[2];
-      std::memcpy(out, static_cast<char*>(gate->data) + static_cast<size_t>(expert) * gate->nb[2],
-                  gate->nb[2]);
-      std::memcpy(out + gate->nb[2], static_cast<char*>(up->data) + static_cast<size_t>(expert) * up->nb[2],
-                  up->nb[2]);
+// Gate and up of every expert in one tensor, as some converters write them.
+TEST_F(ModelFile, MergedExpertsGiveTheSameLogits) {
+  for (const char* name : {"olmoe.gguf", "gpt_oss.gguf"}) {  // the second has biases, which stay apart
+    Edited e(name);
+    const ggml_context_ptr merged(ggml_init({1 << 24, nullptr, false}));
+    for (int layer = 0; e.has(cat("blk.", layer, ".ffn_gate_exps.weight")); ++layer) {
+      const std::string b = cat("blk.", layer, ".");
+      ggml_tensor *gate = e.find(b + "ffn_gate_exps.weight"), *up = e.find(b + "ffn_up_exps.weight");
+      ggml_tensor* both =
+          ggml_new_tensor_3d(merged.get(), GGML_TYPE_F32, gate->ne[0], 2 * gate->ne[1], gate->ne[2]);
+      ggml_set_name(both, (b + "ffn_gate_up_exps.weight").c_str());
+      for (int64_t expert = 0; expert < gate->ne[2]; ++expert) {
+        auto* out = static_cast<char*>(both->data) + static_cast<size_t>(expert) * both->nb[2];
+        std::memcpy(out, static_cast<char*>(gate->data) + static_cast<size_t>(expert) * gate->nb[2],
+                    gate->nb[2]);
+        std::memcpy(out + gate->nb[2], static_cast<char*>(up->data) + static_cast<size_t>(expert) * up->nb[2],
+                    up->nb[2]);
+      }
+      e.drop(b + "ffn_gate_exps.weight");
+      if (layer > 0) e.drop(b + "ffn_up_exps.weight");
+      e.tensors().push_back(both);
     }
-    e.drop(b + "ffn_gate_exps.weight");
-    e.drop(b + "ffn_up_exps.weight");
-    e.tensors().push_back(both);
+    const std::string stray = "blk.0.ffn_up_exps.weight";
+    e.write(path_);
+    expect_refusal([&] { load(path_); }, Exit::bad_model, "tensor " + stray + " is not part of");
+    e.drop(stray);
+    e.write(path_);
+    const std::vector<int> text = {271, 5, 17, 200, 33};
+    TinyModel one(path_), two(golden(name));
+    EXPECT_EQ(one.logits(text), two.logits(text)) << name;
+    const GgufFile file(path_);
+    EXPECT_NO_THROW(check_tensors(file, read_spec(file)));
   }
-  e.write(path_);
-  const std::vector<int> text = {271, 5, 17, 200, 33};
-  TinyModel one(path_), two(golden("olmoe.gguf"));
-  EXPECT_EQ(one.logits(text), two.logits(text));
-  EXPECT_NO_THROW(load(path_));
+}
 
+TEST_F(ModelFile, TiedHeadsGiveTheSameLogits) {
+  const std::vector<int> text = {271, 5, 17, 200, 33};
   Edited tied("olmoe.gguf"), untied("olmoe.gguf");
   tied.drop("output.weight");
   tied.write(dir_ / "tied.gguf");
