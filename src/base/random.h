@@ -1,7 +1,10 @@
 /// base/random.h - seeded random numbers that are the same with every standard library.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace rouse {
 
@@ -33,5 +36,14 @@ class Random {
  private:
   uint64_t state_;
 };
+
+/// In place, uniformly.
+template <class T>
+void shuffle(std::vector<T>& values, Random& random) {
+  for (size_t i = values.size(); i > 1; --i)
+    std::swap(values[i - 1], values[random.below(static_cast<uint32_t>(i))]);
+}
+/// At most n of the numbers 0 .. size-1, drawn without replacement, ascending.
+std::vector<size_t> draw_subset(size_t size, size_t n, Random random);
 
 }  // namespace rouse

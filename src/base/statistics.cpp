@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-
-#include "base/random.h"
+#include <numeric>
 
 namespace rouse {
 
@@ -33,6 +32,14 @@ void softmax(std::span<float> values) {
   for (float& v : values) v = static_cast<float>(v / sum);
 }
 
+double nll(std::span<const float> logits, int token) {
+  return log_sum_exp(logits, logits[argmax(logits)]) - logits[static_cast<size_t>(token)];
+}
+
+double mean(std::span<const double> values) {
+  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+}
+
 double quantile(const std::vector<double>& sorted, double q) {
   const double at = q * static_cast<double>(sorted.size() - 1);
   const size_t below = static_cast<size_t>(at);
@@ -46,20 +53,59 @@ Spread spread(std::vector<double> values) {
   return {quantile(values, 0.5), quantile(values, 0.25), quantile(values, 0.75)};
 }
 
+Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
+                            const std::function<double(Random&)>& draw) {
+  std::vector<double> values;
+  for (int i = 0; i < n_resample; ++i) {
+    Random random(seed, stream, static_cast<uint64_t>(i));
+    const double value = draw(random);
+    if (!std::isnan(value)) values.push_back(value);
+  }
+  if (values.empty()) return {NAN, NAN};
+  std::sort(values.begin(), values.end());
+  return {quantile(values, 0.025), quantile(values, 0.975)};
+}
+
+std::vector<double> resample(std::span<const double> values, Random& random) {
+  std::vector<double> out(values.size());
+  for (double& x : out) x = values[random.below(static_cast<uint32_t>(values.size()))];
+  return out;
+}
+
+/// Ranks from 0 with ties sharing their mean.
+static std::vector<double> ranks(std::span<const double> values) {
+  std::vector<size_t> order(values.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::vector<double> out(values.size());
+  for (size_t i = 0; i < order.size();) {
+    size_t j = i;
+    while (j < order.size() && values[order[j]] == values[order[i]]) ++j;
+    for (size_t m = i; m < j; ++m) out[order[m]] = (static_cast<double>(i + j) - 1) / 2;
+    i = j;
+  }
+  return out;
+}
+
+double rank_correlation(std::span<const double> a, std::span<const double> b) {
+  assert(a.size() == b.size());
+  if (a.size() < 3) return NAN;
+  const auto x = ranks(a), y = ranks(b);
+  const double m = (static_cast<double>(a.size()) - 1) / 2;
+  double xy = 0, xx = 0, yy = 0;
+  for (size_t i = 0; i < x.size(); ++i)
+    xy += (x[i] - m) * (y[i] - m), xx += (x[i] - m) * (x[i] - m), yy += (y[i] - m) * (y[i] - m);
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : NAN;
+}
+
 Spread ratio_interval(std::span<const double> numerators, std::span<const double> denominators) {
   assert(numerators.size() == denominators.size());
   if (numerators.empty()) return {};
   std::vector<double> ratios(numerators.size());
   for (size_t i = 0; i < ratios.size(); ++i) ratios[i] = numerators[i] / denominators[i];
-  Random random(1);
-  std::vector<double> medians, sample(ratios.size());
-  for (int draw = 0; draw < 2000; ++draw) {
-    for (double& v : sample) v = ratios[random.below(static_cast<uint32_t>(ratios.size()))];
-    std::sort(sample.begin(), sample.end());
-    medians.push_back(quantile(sample, 0.5));
-  }
-  std::sort(medians.begin(), medians.end());
-  return {spread(ratios).median, quantile(medians, 0.025), quantile(medians, 0.975)};
+  const Interval i =
+      bootstrap_interval(1, 0, 2000, [&](Random& random) { return spread(resample(ratios, random)).median; });
+  return {spread(ratios).median, i.low, i.high};
 }
 
 }  // namespace rouse

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
+
+#include "base/random.h"
 
 namespace rouse {
 
@@ -17,6 +20,12 @@ void log_softmax(std::span<float> values);
 /// values becomes probabilities over its finite entries.
 void softmax(std::span<float> values);
 
+/// -log softmax(logits)[token], in nats and in double.
+double nll(std::span<const float> logits, int token);
+
+/// NaN when empty.
+double mean(std::span<const double> values);
+
 /// Linear interpolation between order statistics; q in [0, 1]. sorted must be ascending and not empty.
 double quantile(const std::vector<double>& sorted, double q);
 
@@ -26,7 +35,22 @@ struct Spread {
 };
 Spread spread(std::vector<double> values);
 
-/// Median of paired ratios with a 95% interval of the median by bootstrap (2,000 seeded resamples).
+struct Interval {
+  double low = 0, high = 0;
+};
+/// 95% interval of a statistic by bootstrap (percentiles of n_resample draws). `draw` computes it on one
+/// resample; resample i takes its numbers from Random(seed, stream, i), so intervals do not depend on each
+/// other. Draws that are NaN do not count; with none left both ends are NaN.
+Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
+                            const std::function<double(Random&)>& draw);
+/// As many values, drawn with replacement.
+std::vector<double> resample(std::span<const double> values, Random& random);
+
+/// Spearman's rank correlation of pairs, ties sharing their mean rank; NaN below three pairs or when one side
+/// is constant.
+double rank_correlation(std::span<const double> a, std::span<const double> b);
+
+/// Median of paired ratios with a 95% interval of the median by bootstrap.
 Spread ratio_interval(std::span<const double> numerators, std::span<const double> denominators);
 
 }  // namespace rouse

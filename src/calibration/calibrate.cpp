@@ -17,32 +17,8 @@ using Json = nlohmann::json;
 constexpr double kEpsilon = 1e-8;  // of R_l
 constexpr int kResamples = 1000;
 
-double mean(const std::vector<double>& values) {
-  double sum = 0;
-  for (const double x : values) sum += x;
-  return values.empty() ? NAN : sum / static_cast<double>(values.size());
-}
-
 double intensity(const std::vector<double>& hard, const std::vector<double>& easy) {
   return mean(hard) / (mean(easy) + kEpsilon);
-}
-
-/// 95% interval by a seeded bootstrap over `statistic(resample)`.
-template <class Statistic>
-std::pair<double, double> bootstrap(uint64_t seed, uint64_t stream, Statistic statistic) {
-  std::vector<double> values;
-  for (int i = 0; i < kResamples; ++i) {
-    Random random(seed, stream, static_cast<uint64_t>(i));
-    values.push_back(statistic(random));
-  }
-  std::sort(values.begin(), values.end());
-  return {quantile(values, 0.025), quantile(values, 0.975)};
-}
-
-std::vector<double> resample(const std::vector<double>& values, Random& random) {
-  std::vector<double> out(values.size());
-  for (double& x : out) x = values[random.below(static_cast<uint32_t>(values.size()))];
-  return out;
 }
 
 /// The whole run: units in a fixed order, each found in the state or done and added to it.
@@ -55,10 +31,10 @@ class Calibration {
         o_(o),
         plan_(Plan::empty(engine.model().spec().router, engine.model().spec().arch,
                           engine.model().spec().n_layer)),
-        probe_(engine, o.probe),
-        state_(state_path, header(provenance)) {
+        probe_(engine, o.probe) {
     plan_.fingerprint = engine.model().file().fingerprint();
     plan_.options = provenance;
+    state_.emplace(state_path, header(provenance));
     for (const int layer : o_.layers)
       require_usage(std::count(plan_.layers.begin(), plan_.layers.end(), layer) == 1, "--layers: block ",
                     layer, " is no MoE layer of this model");
@@ -85,7 +61,7 @@ class Calibration {
     }
     return {{"format", "rouse-calibration"},
             {"version", 1},
-            {"fingerprint", engine_.model().file().fingerprint()},
+            {"fingerprint", plan_.fingerprint},
             {"documents", hash_text(text)},
             {"options", provenance}};
   }
@@ -93,11 +69,11 @@ class Calibration {
   /// The unit's result, from the state or by doing it; null when interrupted.
   template <class Work>
   const Json* unit(const std::string& name, Work work) {
-    const Json* done = state_.find(name);
+    const Json* done = state_->find(name);
     if (!done) {
       if (interrupted_ && *interrupted_) return nullptr;
-      state_.add(name, work());
-      done = state_.find(name);
+      state_->add(name, work());
+      done = state_->find(name);
     }
     if (progress_) progress_(static_cast<double>(++n_done_) / static_cast<double>(n_unit_));
     return done;
@@ -172,7 +148,7 @@ class Calibration {
       plan_.hard[l] = mean(hard);
       plan_.easy[l] = mean(easy);
       plan_.intensity[l] = intensity(hard, easy);
-      plan_.intensity_ci[l] = bootstrap(o_.probe.seed, static_cast<uint64_t>(layer), [&](Random& random) {
+      plan_.intensity_ci[l] = interval(static_cast<uint64_t>(layer), [&](Random& random) {
         const auto h = resample(hard, random);
         return intensity(h, resample(easy, random));
       });
@@ -226,8 +202,8 @@ class Calibration {
         plan_.samples[l][e] = static_cast<int>(experts[e].size());
         if (experts[e].empty()) continue;
         plan_.impact[l][e] = mean(experts[e]);
-        plan_.impact_ci[l][e] = bootstrap(o_.probe.seed, static_cast<uint64_t>(layer) * 65536 + e + 4096,
-                                          [&](Random& random) { return mean(resample(experts[e], random)); });
+        plan_.impact_ci[l][e] = interval(static_cast<uint64_t>(layer) * 65536 + e + 4096,
+                                         [&](Random& random) { return mean(resample(experts[e], random)); });
       }
     return true;
   }
@@ -239,10 +215,11 @@ class Calibration {
                                  engine_.model().spec().router.n_selectable());
   }
 
-  size_t index(int layer) const {
-    return static_cast<size_t>(std::lower_bound(plan_.layers.begin(), plan_.layers.end(), layer) -
-                               plan_.layers.begin());
+  std::pair<double, double> interval(uint64_t stream, const std::function<double(Random&)>& draw) const {
+    const Interval i = bootstrap_interval(o_.probe.seed, stream, kResamples, draw);
+    return {i.low, i.high};
   }
+  size_t index(int layer) const { return layer_index(plan_.layers, layer); }
   /// Numbers of a state file, which is input too.
   static std::vector<double> numbers(const Json& json, size_t size, const std::string& unit) {
     require_model(json.is_array() && json.size() == size, "the state's unit ", unit, " is damaged");
@@ -260,7 +237,7 @@ class Calibration {
   CalibrateOptions o_;
   Plan plan_;
   Probe probe_;
-  WorkState state_;
+  std::optional<WorkState> state_;
   std::vector<int> layers_;
   std::vector<std::vector<double>> losses_;
   std::vector<std::vector<int>> hard_, either_;  ///< [document]: positions

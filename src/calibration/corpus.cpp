@@ -1,9 +1,7 @@
 #include "calibration/corpus.h"
 
-#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <sstream>
 
 #include "base/error.h"
@@ -31,18 +29,6 @@ std::vector<int> record_tokens(const std::string& line, const std::string& where
   }
   require(record.contains("text") && record["text"].is_string(), where, ": field text is missing");
   return tokenizer.encode(record["text"].get<std::string>(), true, false);
-}
-
-/// The first n of 0..size-1 in a seeded shuffle.
-std::vector<size_t> draw(size_t size, size_t n, uint64_t seed, uint64_t stream) {
-  std::vector<size_t> order(size);
-  std::iota(order.begin(), order.end(), size_t{0});
-  Random random(seed, stream, 0);
-  for (size_t i = 0; i < std::min(n, size); ++i)
-    std::swap(order[i], order[i + random.below(static_cast<uint32_t>(size - i))]);
-  order.resize(std::min(n, size));
-  std::sort(order.begin(), order.end());
-  return order;
 }
 
 }  // namespace
@@ -94,11 +80,12 @@ void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed
   constexpr size_t kPerDocument = 20;
   const size_t wanted = std::max<size_t>(1, static_cast<size_t>(n_scored) / kPerDocument);
   std::vector<Document> kept;
-  for (const size_t i : draw(documents.size(), wanted, seed, 0)) kept.push_back(std::move(documents[i]));
+  for (const size_t i : draw_subset(documents.size(), wanted, Random(seed, 0, 0)))
+    kept.push_back(std::move(documents[i]));
   std::vector<std::pair<size_t, int>> candidates;
   for (size_t i = 0; i < kept.size(); ++i)
     for (size_t t = 1; t < kept[i].tokens.size(); ++t) candidates.emplace_back(i, static_cast<int>(t));
-  for (const size_t c : draw(candidates.size(), static_cast<size_t>(n_scored), seed, 1))
+  for (const size_t c : draw_subset(candidates.size(), static_cast<size_t>(n_scored), Random(seed, 1, 0)))
     kept[candidates[c].first].scored.push_back(candidates[c].second);
   std::erase_if(kept, [](const Document& d) { return d.scored.empty(); });
   documents = std::move(kept);

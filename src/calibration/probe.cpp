@@ -5,24 +5,12 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "base/statistics.h"
 
 namespace rouse {
 
-/// -log softmax(logits)[token], in double.
-static double nll(std::span<const float> logits, int token) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float x : logits) sum += std::exp(x - largest);
-  return largest + std::log(sum) - logits[static_cast<size_t>(token)];
-}
-
 Probe::Probe(Engine& engine, const ProbeOptions& options)
     : engine_(engine), options_(options), standard_("topk", engine.model().spec().router) {}
-
-size_t Probe::moe_index(int layer) const {
-  const auto& layers = standard_.router().layers;
-  return static_cast<size_t>(std::lower_bound(layers.begin(), layers.end(), layer) - layers.begin());
-}
 
 double Probe::base_of(int token) const {
   const auto found = std::lower_bound(positions_.begin(), positions_.end(), token);
@@ -150,30 +138,24 @@ std::vector<Ablation> Probe::ablate(int layer, const std::vector<int>& tokens) {
   for (const int token : tokens)
     for (const int expert : routing_[static_cast<size_t>(token - 1)][moe_index(layer)].experts)
       rows.push_back({token, expert});
+  const std::vector<double> after = intervene(layer, rows);
   std::vector<Ablation> out;
-  for (size_t first = 0; first < rows.size(); first += kRows) {
-    const auto some = std::span(rows).subspan(first, std::min<size_t>(kRows, rows.size() - first));
-    std::vector<double> after;
-    if (options_.naive)
-      for (const Counterfactual& c : some) after.push_back(run_naive(layer, c));
-    else
-      after = run_cheap(layer, some);
-    for (size_t i = 0; i < some.size(); ++i)
-      out.push_back({some[i].token, some[i].expert, after[i] - base_of(some[i].token)});
-  }
+  for (size_t i = 0; i < rows.size(); ++i)
+    out.push_back({rows[i].token, rows[i].expert, after[i] - base_of(rows[i].token)});
   return out;
 }
 
-std::vector<double> Probe::intervene(const Intervention& what, const std::vector<int>& positions) {
-  std::vector<Counterfactual> rows;
-  for (const int token : positions) rows.push_back({token, what.expert.second, what.ban});
-  const int layer = what.expert.first;
-  policy_of(layer, rows[0]);  // refuses what this model does not have before its block is looked up
+std::vector<double> Probe::intervene(int layer, std::span<const Counterfactual> rows) {
+  for (const Counterfactual& c : rows) policy_of(layer, c);  // refuses before anything runs
   std::vector<double> out;
-  for (size_t first = 0; first < rows.size(); first += kRows) {
-    const auto some = std::span(rows).subspan(first, std::min<size_t>(kRows, rows.size() - first));
-    const auto losses = run_cheap(layer, some);
-    out.insert(out.end(), losses.begin(), losses.end());
+  for (; !rows.empty(); rows = rows.subspan(std::min<size_t>(kRows, rows.size()))) {
+    const auto some = rows.first(std::min<size_t>(kRows, rows.size()));
+    if (options_.naive) {
+      for (const Counterfactual& c : some) out.push_back(run_naive(layer, c));
+    } else {
+      const auto losses = run_cheap(layer, some);
+      out.insert(out.end(), losses.begin(), losses.end());
+    }
   }
   return out;
 }

@@ -28,9 +28,10 @@ struct Ablation {
   double change;      ///< NLL without minus NLL with, nats
 };
 
-/// What is done to one row at one block: an expert banned, or forced in the last-ranked choice's place.
-struct Intervention {
-  std::pair<int, int> expert;  ///< block, expert
+/// What is done at one block to the row that predicts one token: an expert banned, or forced in the
+/// last-ranked choice's place.
+struct Counterfactual {
+  int token, expert;  ///< position of the token; expert id
   bool ban = true;
 };
 
@@ -50,8 +51,9 @@ class Probe {
   std::vector<double> perturb(int layer);
   /// Every expert that the rows of `tokens` (positions) used in block `layer`, ablated one at a time.
   std::vector<Ablation> ablate(int layer, const std::vector<int>& tokens);
-  /// NLL of the tokens at `positions` (kept ones) when the row of each is treated so.
-  std::vector<double> intervene(const Intervention& intervention, const std::vector<int>& positions);
+  /// NLL of each row's token (a kept one) when the row is treated so in block `layer`. Throws Error (exit 2)
+  /// for an expert that cannot be banned or forced.
+  std::vector<double> intervene(int layer, std::span<const Counterfactual> rows);
   /// Experts that the row of `token` used in block `layer`, best first.
   const std::vector<int>& experts(int layer, int token) const;
   /// Gates of block `layer` for the row that predicts `token`: [n_expert].
@@ -59,14 +61,10 @@ class Probe {
   void release();
 
  private:
-  struct Counterfactual {
-    int token, expert;
-    bool ban = true;
-  };
   std::vector<double> run_cheap(int layer, std::span<const Counterfactual> rows);
   double run_naive(int layer, const Counterfactual& row);
   const RoutingPolicy& policy_of(int layer, const Counterfactual& row);
-  size_t moe_index(int layer) const;
+  size_t moe_index(int layer) const { return layer_index(standard_.router().layers, layer); }
   double base_of(int token) const;
 
   Engine& engine_;

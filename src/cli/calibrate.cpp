@@ -2,7 +2,6 @@
 #include "calibration/calibrate.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -63,12 +62,7 @@ int calibrate_command(CalibrateCommand c) {
                  state.c_str());
     return static_cast<int>(Exit::interrupted);
   }
-  const std::string partial = c.output + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  out << plan_text(*plan);
-  out.close();
-  require(out.good(), partial, ": cannot write the plan (disk full?)");
-  std::filesystem::rename(partial, c.output);
+  save_plan(*plan, c.output);
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
                plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);

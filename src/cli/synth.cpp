@@ -1,7 +1,6 @@
 /// cli/synth.cpp - random-weight model files of a supported architecture and size, with a real tokenizer.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <map>
 #include <thread>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/synth_shape.h"
+#include "gguf/writer.h"
 #include "model/tensors.h"
 
 namespace rouse {
@@ -75,20 +75,23 @@ SynthShape shape_of(const SynthOptions& o) {
 /// Rows of a tensor past this many repeat earlier ones, shuffled: K-quants take minutes a gigabyte.
 constexpr int64_t kDrawnRows = 8192;
 
-/// The tensors and keys of a file before its weights are drawn.
-class Writer {
+/// The tensors and keys of a file, and its weights as they are drawn.
+class Synth {
  public:
-  Writer(const SynthOptions& o, const GgufFile& vocab)
-      : o_(o), shape_(shape_of(o)), type_(parse_type(o.quant)), gguf_(gguf_init_empty()) {
-    copy_vocabulary(vocab);
-    write_shape_keys(gguf_.get(), shape_,
+  Synth(const SynthOptions& o, const GgufFile& vocab)
+      : o_(o), shape_(shape_of(o)), type_(parse_type(o.quant)) {
+    const gguf_context_ptr keys(gguf_init_empty());
+    vocab.copy_keys(keys.get(), "tokenizer.");
+    write_shape_keys(keys.get(), shape_,
                      cat("synth-", o.like.empty() ? shape_.arch : o.like, "-", shape_.n_layer, "x",
                          shape_.n_embd, "-seed", o.seed));
-    const ModelSpec spec = plan(static_cast<int64_t>(*vocab.array_length("tokenizer.ggml.tokens")));
+    const ModelSpec spec =
+        plan(keys.get(), static_cast<int64_t>(*vocab.array_length("tokenizer.ggml.tokens")));
     std::vector<TensorInfo> tensors = outer_tensors(spec);
     for (int layer = 0; layer < spec.n_layer; ++layer)
       for (TensorInfo& t : block_tensors(spec, layer)) tensors.push_back(std::move(t));
-    context_.reset(ggml_init({ggml_tensor_overhead() * tensors.size(), nullptr, true}));
+    writer_ = std::make_unique<GgufWriter>(tensors.size());
+    gguf_set_kv(writer_->keys(), keys.get());
     for (const TensorInfo& t : tensors)
       if (t.required || (t.name == "output.weight" && !shape_.tied) ||
           (t.name.find("exp_probs_b") != std::string::npos && spec.router.gate == Gate::sigmoid))
@@ -96,40 +99,22 @@ class Writer {
   }
 
   uint64_t write(const std::string& path) {
-    require(gguf_write_to_file(gguf_.get(), path.c_str(), true), path, ": cannot write");
-    std::unique_ptr<FILE, int (*)(FILE*)> out(std::fopen(path.c_str(), "ab"), std::fclose);
-    require(out != nullptr, path, ": cannot write");
     ProgressBar bar("writing");
-    uint64_t index = 0, total = 0;
-    const auto count = static_cast<double>(gguf_get_n_tensors(gguf_.get()));
-    for (ggml_tensor* t = ggml_get_first_tensor(context_.get()); t;
-         t = ggml_get_next_tensor(context_.get(), t)) {
-      const std::vector<std::byte> data = draw(t, index++);
-      require(std::fwrite(data.data(), 1, data.size(), out.get()) == data.size(), path,
-              ": cannot write (disk full?)");
-      total += data.size();
-      bar.update(static_cast<double>(index) / count);
-      require(!interrupted, path, ": interrupted, the file is incomplete");
-    }
-    return total;
+    return writer_->write(path, [&](size_t i) {
+      if (interrupted) throw Error(cat(path, ": interrupted, nothing was written"), Exit::interrupted);
+      bar.update(static_cast<double>(i) / static_cast<double>(writer_->tensors().size()));
+      draw(writer_->tensors()[i], i);
+      return std::span<const std::byte>(data_);
+    });
   }
 
   std::string type_text() const { return ggml_type_name(type_); }
 
  private:
-  void copy_vocabulary(const GgufFile& vocab) {
-    gguf_context_ptr source(
-        gguf_init_from_buffer(vocab.part(0).data(), vocab.part(0).size(), {true, nullptr}));
-    gguf_set_kv(gguf_.get(), source.get());
-    for (size_t i = 0; i < vocab.n_key(); ++i)
-      if (vocab.key_name(i).rfind("tokenizer.", 0) != 0)
-        gguf_remove_key(gguf_.get(), vocab.key_name(i).c_str());
-  }
-
   /// What a reader will make of the keys: refuses sizes that no reader would take.
-  ModelSpec plan(int64_t n_vocab) const {
+  ModelSpec plan(const gguf_context* source, int64_t n_vocab) const {
     gguf_context_ptr keys(gguf_init_empty());
-    gguf_set_kv(keys.get(), gguf_.get());
+    gguf_set_kv(keys.get(), source);
     ggml_context_ptr shapes(ggml_init({ggml_tensor_overhead(), nullptr, true}));
     ggml_set_name(ggml_new_tensor_2d(shapes.get(), GGML_TYPE_F32, shape_.n_embd, n_vocab),
                   "token_embd.weight");
@@ -143,23 +128,17 @@ class Writer {
   void add(const TensorInfo& info) {
     // MXFP4 is made for experts; files that use it keep the rest in Q8_0.
     const bool expert = info.name.find("_exps.weight") != std::string::npos;
-    ggml_type wanted = type_ == GGML_TYPE_MXFP4 && !expert ? GGML_TYPE_Q8_0 : type_;
-    if (info.kind != TensorKind::matrix)
-      wanted = GGML_TYPE_F32;
-    else
-      wanted = fitting(wanted, info.ne[0]);
-    ggml_tensor* t =
-        ggml_new_tensor(context_.get(), wanted, static_cast<int>(info.ne.size()), info.ne.data());
-    ggml_set_name(t, info.name.c_str());
-    gguf_add_tensor(gguf_.get(), t);
+    const ggml_type wanted = type_ == GGML_TYPE_MXFP4 && !expert ? GGML_TYPE_Q8_0 : type_;
+    writer_->add(info.name, info.kind == TensorKind::matrix ? fitting(wanted, info.ne[0]) : GGML_TYPE_F32,
+                 info.ne);
     kinds_.push_back(info.kind);
   }
 
   /// Norms are 1, biases within 0.1; matrices are uniform with variance 1 / n_in (routers 4 / n_in, so that
   /// they have an opinion).
-  std::vector<std::byte> draw(const ggml_tensor* t, uint64_t index) const {
-    std::vector<std::byte> out((ggml_nbytes(t) + GGUF_DEFAULT_ALIGNMENT - 1) / GGUF_DEFAULT_ALIGNMENT *
-                               GGUF_DEFAULT_ALIGNMENT);
+  void draw(const ggml_tensor* t, uint64_t index) {
+    std::vector<std::byte>& out = data_;
+    out.assign(ggml_nbytes(t), std::byte{0});
     const TensorKind kind = kinds_[index];
     const int64_t n_row = ggml_nrows(t), n = t->ne[0];
     const float half_width = kind == TensorKind::bias ? 0.1f
@@ -194,15 +173,14 @@ class Writer {
       std::memcpy(out.data() + static_cast<size_t>(r) * t->nb[1], out.data() + from * t->nb[1],
                   ggml_row_size(t->type, n));
     }
-    return out;
   }
 
   SynthOptions o_;
   SynthShape shape_;
   ggml_type type_;
-  gguf_context_ptr gguf_;
-  ggml_context_ptr context_;
+  std::unique_ptr<GgufWriter> writer_;
   std::vector<TensorKind> kinds_;  ///< in tensor order
+  std::vector<std::byte> data_;    ///< of the tensor at hand
 };
 
 int synth(const SynthOptions& o) {
@@ -210,10 +188,10 @@ int synth(const SynthOptions& o) {
   m.model = o.vocab_from;
   const GgufFile vocab(model_path(m));
   require_model(vocab.array_length("tokenizer.ggml.tokens").has_value(), vocab.path(), ": has no vocabulary");
-  Writer writer(o, vocab);
-  const uint64_t n_byte = writer.write(o.output);
+  Synth file(o, vocab);
+  const uint64_t n_byte = file.write(o.output);
   std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),
-               writer.type_text().c_str());
+               file.type_text().c_str());
   return 0;
 }
 

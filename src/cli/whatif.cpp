@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <iostream>
+#include <map>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -21,40 +22,43 @@ struct WhatIfOptions {
   bool rank = false, json = false;
 };
 
-/// (block, expert) of "L.E"; RoutingPolicy checks the ranges.
-std::pair<int, int> parse_expert(const std::string& text) {
-  const size_t dot = text.find('.');
-  const auto layer = parse_int(std::string_view(text).substr(0, dot));
-  const auto expert =
-      dot == std::string::npos ? std::nullopt : parse_int(std::string_view(text).substr(dot + 1));
-  require_usage(layer && expert && *layer >= 0 && *layer < 1 << 20 && *expert >= 0 && *expert < 1 << 20, "\"",
-                text, "\" is no expert, expected BLOCK.EXPERT");
-  return {static_cast<int>(*layer), static_cast<int>(*expert)};
-}
-
 struct Question {
-  std::string change;  ///< "ban 3.17"
-  Intervention intervention;
+  std::pair<int, int> expert;  ///< block, expert
+  bool ban;
+  std::string text() const { return cat(ban ? "ban " : "force ", expert.first, ".", expert.second); }
 };
 
+/// One answer a question, in their order; the rows of a block run together.
 Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
          const std::vector<int>& positions, const std::vector<Question>& questions) {
-  Json out = Json::array();
-  for (const Question& q : questions) {
-    const std::vector<double> after = probe.intervene(q.intervention, positions);
-    Json tokens = Json::array();
-    double sum = 0;
-    for (size_t i = 0; i < positions.size(); ++i) {
-      const double change = probe.kept_losses()[i] - after[i];  // of the log-probability
-      sum += change;
-      tokens.push_back({{"position", positions[i]},
-                        {"token", tokenizer.piece(document.tokens[static_cast<size_t>(positions[i])])},
-                        {"logprob", -probe.kept_losses()[i]},
-                        {"change", change}});
+  std::map<int, std::vector<size_t>> by_layer;
+  for (size_t q = 0; q < questions.size(); ++q) by_layer[questions[q].expert.first].push_back(q);
+  std::vector<Json> answers(questions.size());
+  ProgressBar bar("asking");
+  double done = 0;
+  for (const auto& [layer, some] : by_layer) {
+    std::vector<Counterfactual> rows;
+    for (const size_t q : some)
+      for (const int token : positions) rows.push_back({token, questions[q].expert.second, questions[q].ban});
+    const std::vector<double> losses = probe.intervene(layer, rows);
+    for (size_t i = 0; i < some.size(); ++i) {
+      const auto after = std::span(losses).subspan(i * positions.size(), positions.size());
+      Json tokens = Json::array();
+      double sum = 0;
+      for (size_t p = 0; p < positions.size(); ++p) {
+        const double change = probe.kept_losses()[p] - after[p];  // of the log-probability
+        sum += change;
+        tokens.push_back({{"position", positions[p]},
+                          {"token", tokenizer.piece(document.tokens[static_cast<size_t>(positions[p])])},
+                          {"logprob", -probe.kept_losses()[p]},
+                          {"change", change}});
+      }
+      answers[some[i]] = {{"what", questions[some[i]].text()}, {"change", sum}, {"tokens", tokens}};
     }
-    out.push_back({{"what", q.change}, {"change", sum}, {"tokens", tokens}});
+    bar.update((done += 1) / static_cast<double>(by_layer.size()));
+    if (interrupted) throw Error("interrupted", Exit::interrupted);
   }
-  return out;
+  return answers;
 }
 
 void print(const Json& answers, bool ranked) {
@@ -89,15 +93,14 @@ int whatif(const WhatIfOptions& o) {
   Probe probe(*session.engine, {});
   probe.keep(document, positions);
   std::vector<Question> questions;
-  for (const std::string& e : o.ban) questions.push_back({"ban " + e, {parse_expert(e), true}});
-  for (const std::string& e : o.force) questions.push_back({"force " + e, {parse_expert(e), false}});
+  for (const std::string& e : o.ban) questions.push_back({parse_expert("--ban", e, router), true});
+  for (const std::string& e : o.force) questions.push_back({parse_expert("--force", e, router), false});
   if (o.rank) {
     require_usage(positions.size() == 1, "--rank wants one token: give --token N");
     for (const int layer : router.layers) {
       const auto used = probe.experts(layer, positions[0]);
       for (int e = 0; e < router.n_expert; ++e) {
-        const bool ban = std::count(used.begin(), used.end(), e) > 0;
-        questions.push_back({cat(ban ? "ban " : "force ", layer, ".", e), {{layer, e}, ban}});
+        questions.push_back({{layer, e}, std::count(used.begin(), used.end(), e) > 0});
       }
     }
   }

@@ -40,7 +40,7 @@ MappedFile::~MappedFile() {
   if (base_ != MAP_FAILED) munmap(base_, size_);
 }
 
-void MappedFile::forget(std::span<const std::byte> part) const {
+void MappedFile::forget(std::span<const std::byte> part) {
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = (reinterpret_cast<uintptr_t>(part.data()) + page - 1) / page * page;
   const uintptr_t end = reinterpret_cast<uintptr_t>(part.data() + part.size()) / page * page;
@@ -86,15 +86,16 @@ void GgufFile::add_other_parts() {
   const int64_t count = *integer("split.count"), first = integer("split.no").value_or(0);
   require_model(count <= kMaxParts, path_, ": key split.count is ", count, ", expected at most ", kMaxParts);
   require_model(first == 0, path_, ": is part ", first + 1, " of ", count, "; give the first part");
-  char suffix[32];
-  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", 1, static_cast<int>(count));
-  require_model(path_.ends_with(suffix), path_, ": is the first of ", count,
-                " parts, but its name does not end in ", suffix);
-  const std::string prefix = path_.substr(0, path_.size() - std::strlen(suffix));
+  const auto suffix = [&](int64_t i) {
+    char out[32];
+    std::snprintf(out, sizeof out, "-%05d-of-%05d.gguf", static_cast<int>(i + 1), static_cast<int>(count));
+    return std::string(out);
+  };
+  require_model(path_.ends_with(suffix(0)), path_, ": is the first of ", count,
+                " parts, but its name does not end in ", suffix(0));
+  const std::string prefix = path_.substr(0, path_.size() - suffix(0).size());
   for (int64_t i = 1; i < count; ++i) {
-    std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i + 1),
-                  static_cast<int>(count));
-    const std::string path = prefix + suffix;
+    const std::string path = prefix + suffix(i);
     add_part(path);
     gguf_context* g = parts_.back().gguf.get();
     const int64_t id = gguf_find_key(g, "split.no");
@@ -187,6 +188,12 @@ std::optional<size_t> GgufFile::array_length(const std::string& key) const {
 
 std::string GgufFile::array_text(const std::string& key, size_t i) const {
   return gguf_get_arr_str(gguf(), find(key), i);
+}
+
+void GgufFile::copy_keys(gguf_context* to, const std::string& prefix) const {
+  gguf_set_kv(to, gguf());
+  for (size_t i = 0; i < n_key(); ++i)
+    if (key_name(i).rfind(prefix, 0) != 0) gguf_remove_key(to, key_name(i).c_str());
 }
 
 std::string GgufFile::key_text(size_t i) const {

@@ -23,7 +23,7 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(base_), size_}; }
   /// Lets the kernel drop pages that were copied elsewhere, so that they do not count as resident memory.
-  void forget(std::span<const std::byte> part) const;
+  static void forget(std::span<const std::byte> part);
 
  private:
   void* base_ = nullptr;
@@ -45,8 +45,6 @@ class GgufFile {
   int part_of(const ggml_tensor* tensor) const { return home_.at(tensor); }
   /// Of all parts.
   uint64_t n_byte() const;
-  /// See MappedFile::forget.
-  void forget(std::span<const std::byte> data) const { parts_[0].map->forget(data); }
   size_t n_key() const { return static_cast<size_t>(gguf_get_n_kv(gguf())); }
   std::string key_name(size_t i) const { return gguf_get_key(gguf(), static_cast<int64_t>(i)); }
   /// The value as text, arrays shortened; for people to read.
@@ -64,6 +62,8 @@ class GgufFile {
   /// Element type of an array key (gguf_type), or nothing.
   std::optional<int> array_type(const std::string& key) const;
   std::string array_text(const std::string& key, size_t i) const;
+  /// Sets every key that begins with `prefix` in `to`.
+  void copy_keys(gguf_context* to, const std::string& prefix = "") const;
 
   /// The tensors in file order: views without data, valid as long as the file.
   const std::vector<const ggml_tensor*>& tensors() const { return tensors_; }

@@ -77,7 +77,7 @@ void WeightLoader::upload(const Item& item) const {
   if (item.sources.size() == 1) {
     const auto data = file_.data(item.sources[0]);
     ggml_backend_tensor_set(t, data.data(), 0, data.size());
-    file_.forget(data);
+    MappedFile::forget(data);
     return;
   }
   // Chunk by chunk: expert e of the result holds expert e of each source in turn.
@@ -91,7 +91,7 @@ void WeightLoader::upload(const Item& item) const {
       at += size;
     }
   ggml_backend_tensor_set(t, whole.data(), 0, whole.size());  // whole: packed buffers take no parts
-  for (const ggml_tensor* source : item.sources) file_.forget(file_.data(source));
+  for (const ggml_tensor* source : item.sources) MappedFile::forget(file_.data(source));
 }
 
 void WeightLoader::load(std::vector<ggml_context_ptr>& contexts,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <sstream>
@@ -197,6 +198,15 @@ std::string plan_text(const Plan& p) {
   for (const auto& [key, value] : json.items())
     out += cat("  \"", key, "\": ", value.dump(), ++i < json.size() ? ",\n" : "\n");
   return out + "}\n";
+}
+
+void save_plan(const Plan& plan, const std::string& path) {
+  const std::string partial = path + ".partial";
+  std::ofstream out(partial, std::ios::binary);
+  out << plan_text(plan);
+  out.close();
+  require(out.good(), partial, ": cannot write the plan (disk full?)");
+  std::filesystem::rename(partial, path);
 }
 
 std::vector<int> plan_budget(const std::vector<double>& intensity, int total, int k_max) {

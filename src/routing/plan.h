@@ -40,6 +40,8 @@ Plan read_plan(const std::string& path);
 /// The same from text; `name` opens error messages.
 Plan parse_plan(const std::string& text, const std::string& name);
 std::string plan_text(const Plan& plan);
+/// Writes the file whole or not at all.
+void save_plan(const Plan& plan, const std::string& path);
 
 /// k_l in proportion to R_l with sum total, 1 <= k_l <= k_max, by largest remainder: q_l = total R_l / sum R,
 /// rounded and clamped; then one by one to the largest q_l - k_l, or from the smallest; ties to the lower

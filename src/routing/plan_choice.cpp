@@ -82,10 +82,7 @@ class PlanChoice final : public Choice {
                   plan_.fingerprint.substr(0, 12), ", this model has ", fingerprint.substr(0, 12),
                   "); for another quantisation of the same model add ,any-quant");
   }
-  size_t index(int layer) const {
-    return static_cast<size_t>(std::lower_bound(plan_.layers.begin(), plan_.layers.end(), layer) -
-                               plan_.layers.begin());
-  }
+  size_t index(int layer) const { return layer_index(plan_.layers, layer); }
 
   PlanOptions o_;
   Plan plan_;

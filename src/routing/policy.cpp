@@ -31,18 +31,8 @@ std::unique_ptr<Choice> parse_choice(const std::string& text) {
 /// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2). what: "mask" or "force".
 Mask parse_pairs(const char* what, const std::string& text, const RouterSpec& router) {
   Mask mask;
-  for (const std::string& pair : split(text, ',')) {
-    const size_t dot = pair.find('.');
-    const auto layer = parse_int(std::string_view(pair).substr(0, dot));
-    const auto expert =
-        dot == std::string::npos ? std::nullopt : parse_int(std::string_view(pair).substr(dot + 1));
-    require_usage(layer && expert, "policy ", what, ": \"", pair, "\" is not LAYER.EXPERT");
-    require_usage(std::count(router.layers.begin(), router.layers.end(), *layer) == 1, "policy ", what,
-                  ": block ", *layer, " is no MoE layer of this model");
-    require_usage(*expert >= 0 && *expert < router.n_expert, "policy ", what, ": expert ", *expert,
-                  " is outside 0..", router.n_expert - 1);
-    mask.emplace_back(static_cast<int>(*layer), static_cast<int>(*expert));
-  }
+  for (const std::string& pair : split(text, ','))
+    mask.push_back(parse_expert(cat("policy ", what), pair, router));
   std::sort(mask.begin(), mask.end());
   mask.erase(std::unique(mask.begin(), mask.end()), mask.end());
   return mask;
@@ -67,6 +57,19 @@ int least_selectable(const RouterSpec& router, const Mask& mask, int layer) {
 }
 
 }  // namespace
+
+std::pair<int, int> parse_expert(const std::string& what, const std::string& text, const RouterSpec& router) {
+  const size_t dot = text.find('.');
+  const auto layer = parse_int(std::string_view(text).substr(0, dot));
+  const auto expert =
+      dot == std::string::npos ? std::nullopt : parse_int(std::string_view(text).substr(dot + 1));
+  require_usage(layer && expert, what, ": \"", text, "\" is not LAYER.EXPERT");
+  require_usage(std::count(router.layers.begin(), router.layers.end(), *layer) == 1, what, ": block ", *layer,
+                " is no MoE layer of this model");
+  require_usage(*expert >= 0 && *expert < router.n_expert, what, ": expert ", *expert, " is outside 0..",
+                router.n_expert - 1);
+  return {static_cast<int>(*layer), static_cast<int>(*expert)};
+}
 
 RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
     : router_(std::make_shared<RouterSpec>(router)) {

@@ -86,6 +86,9 @@ class RoutingPolicy {
   uint64_t shape_ = 0;
 };
 
+/// (block, expert) of "L.E". Throws Error (exit 2) unless the model has it; `what` opens the message.
+std::pair<int, int> parse_expert(const std::string& what, const std::string& text, const RouterSpec& router);
+
 /// Every kind of choice: name, what it does, how it is written. In the order of `--help`.
 struct ChoiceEntry {
   const char* name;

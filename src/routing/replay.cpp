@@ -42,10 +42,7 @@ class Replay final : public Choice {
   }
 
  private:
-  size_t index(int layer) const {
-    return static_cast<size_t>(std::lower_bound(trace_.layers.begin(), trace_.layers.end(), layer) -
-                               trace_.layers.begin());
-  }
+  size_t index(int layer) const { return layer_index(trace_.layers, layer); }
 
   std::string path_;
   Trace trace_;

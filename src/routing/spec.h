@@ -1,6 +1,7 @@
 /// routing/spec.h - what a model's routers do, as data: everything a policy needs to know of a model.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <string>
 #include <vector>
@@ -28,5 +29,10 @@ struct RouterSpec {
   bool moe() const { return n_expert > 0 && !layers.empty(); }
   int n_selectable() const { return n_expert / n_group * n_group_used; }
 };
+
+/// Where block `layer` stands among the MoE layers; layers ascending.
+inline size_t layer_index(const std::vector<int>& layers, int layer) {
+  return static_cast<size_t>(std::lower_bound(layers.begin(), layers.end(), layer) - layers.begin());
+}
 
 }  // namespace rouse

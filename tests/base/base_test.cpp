@@ -49,4 +49,25 @@ TEST(Statistics, RatioIntervalHoldsTheMedian) {
   EXPECT_GE(s.high, 2);
 }
 
+TEST(Statistics, RankCorrelationSharesTies) {
+  const std::vector<double> a = {1, 2, 2, 4}, b = {10, 20, 20, 40}, reversed = {4, 3, 2, 1};
+  EXPECT_DOUBLE_EQ(rank_correlation(a, b), 1);
+  // ranks 0 1.5 1.5 3 against 3 2 1 0: sum of products -4.5, norms sqrt(4.5) and sqrt(5)
+  EXPECT_NEAR(rank_correlation(a, reversed), -4.5 / std::sqrt(4.5 * 5), 1e-12);
+  EXPECT_TRUE(std::isnan(rank_correlation(std::vector<double>{1, 1, 1}, std::vector<double>{1, 2, 3})));
+}
+
+TEST(Statistics, BootstrapIntervalCoversTheMeanAndSkipsUndefinedDraws) {
+  std::vector<double> values(400), squares;
+  Random random(3);
+  for (double& x : values) x = random.normal();
+  for (const double x : values) squares.push_back((x - mean(values)) * (x - mean(values)));
+  const double error = std::sqrt(mean(squares) / 400);
+  const Interval i = bootstrap_interval(1, 0, 1000, [&](Random& r) { return mean(resample(values, r)); });
+  EXPECT_NEAR((i.high - i.low) / (2 * 1.96 * error), 1, 0.1);
+  EXPECT_LT(i.low, mean(values));
+  EXPECT_GT(i.high, mean(values));
+  EXPECT_TRUE(std::isnan(bootstrap_interval(1, 0, 10, [](Random&) { return NAN; }).low));
+}
+
 }  // namespace rouse

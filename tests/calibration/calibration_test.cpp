@@ -185,9 +185,10 @@ TEST(Intervention, EqualsAFullPassWithThatRowRoutedSo) {
   probe.keep(document, {3, 5});
   const int worst = probe.experts(1, 5).back();
   for (const bool ban : {true, false}) {
-    const auto after = probe.intervene({{1, ban ? worst : (worst + 1) % 8}, ban}, {3, 5});
+    const int expert = ban ? worst : (worst + 1) % 8;
+    const auto after = probe.intervene(1, std::vector<Counterfactual>{{3, expert, ban}, {5, expert, ban}});
     const RoutingPolicy standard("topk", m.router()),
-        treated(cat("topk+", ban ? "mask:1." : "force:1.", ban ? worst : (worst + 1) % 8), m.router());
+        treated(cat("topk+", ban ? "mask:1." : "force:1.", expert), m.router());
     const SeqId seq = m.engine.open();
     RowGroup before{&standard, {}};
     for (int i = 0; i < 4; ++i)
