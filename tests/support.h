@@ -11,7 +11,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "decoding/generation.h"
+#include "decoding/scheduler.h"
 
 namespace rouse {
 
@@ -32,6 +32,7 @@ struct TinyModel {
         model(std::make_shared<Model>(path, devices)),
         engine(model, {.n_ctx = n_ctx, .n_batch = n_batch, .kv_type = kv, .flash_attention = flash}) {}
   const RouterSpec& router() const { return model->spec().router; }
+  MethodModels models() const { return {model->spec()}; }
   /// Logits of the last token under one policy, in a sequence of its own.
   std::vector<float> logits(const std::vector<int>& tokens, const std::string& routing = "topk") {
     const RoutingPolicy policy(routing, router());

@@ -58,7 +58,7 @@ void Probe::keep(const Document& document, const std::vector<int>& positions) {
   positions_ = positions;
   n_row_ = positions.back();
   kept_ = engine_.open(n_row_);
-  engine_.taps = {.routing = true, .hidden_layers = {}, .ffn_layers = standard_.router().layers};
+  engine_.taps = {.routing = true, .ffn_layers = standard_.router().layers, .exits = {}};
   const StepResult& result = engine_.run({document_rows(standard_, kept_, document, positions)});
   engine_.taps = {};
   base_ = losses_of(result, document, positions);

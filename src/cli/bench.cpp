@@ -20,7 +20,8 @@ struct BenchOptions {
   std::vector<int> n_prompt{128, 512};
   int n_gen = 32, repeats = 5;
   double weak_needed = -1;
-  std::string weak;
+  std::string weak, plan, amateur, iti;
+  std::vector<int> n_parallel{1};
   std::vector<std::string> only;
   bool peer = false, json = false;
 };
@@ -28,44 +29,74 @@ struct BenchOptions {
 struct BenchRow {
   std::string name;
   MethodOptions method;
-  bool peer = false, standard = false;
-  std::vector<double> step_s;                  ///< seconds a token, one a repeat
+  float temperature = 0;
+  int n_parallel = 1;   ///< texts side by side
+  bool shared = false;  ///< they are samples of one prompt
+  bool peer = false;
+  std::vector<double> step_s;                  ///< seconds a token of all texts, one a repeat
+  std::vector<double> total_s;                 ///< seconds of prompts and steps
   std::vector<std::vector<double>> prefill_s;  ///< [n_prompt][repeat]
   double evaluations = 0, bytes = 0;           ///< a token
 };
 
+/// Every method, each as often as there are numbers of texts side by side; the first of a number is greedy.
 std::vector<BenchRow> bench_rows(const BenchOptions& o, const RouterSpec& router) {
   std::vector<BenchRow> rows;
-  const auto add = [&](std::string name, std::string method, std::string routing, std::string execution) {
-    if (!o.only.empty() && name != "greedy" &&
+  int n_parallel = 1;
+  const auto add = [&](const std::string& name, MethodOptions method) -> BenchRow* {
+    if (!o.only.empty() && name != "greedy" && name != "libllama" &&
         std::ranges::none_of(o.only, [&](const std::string& part) { return name.find(part) == 0; }))
-      return;
+      return nullptr;
+    method.simulate_weak_needed = o.weak_needed;
     BenchRow row;
-    row.name = std::move(name);
-    row.method.name = std::move(method);
-    row.method.routing = std::move(routing);
-    row.method.execution = std::move(execution);
-    row.method.weak = o.weak;
-    row.method.simulate_weak_needed = o.weak_needed;
+    row.name = n_parallel > 1 ? cat(name, " x", n_parallel) : name;
+    row.method = std::move(method);
+    row.n_parallel = n_parallel;
     row.prefill_s.resize(o.n_prompt.size());
     rows.push_back(std::move(row));
+    return &rows.back();
   };
-  add("greedy", "greedy", "topk", "");
-  if (o.peer) {
-    BenchRow row;
-    row.name = "libllama";
-    row.peer = true;
-    row.prefill_s.resize(o.n_prompt.size());
-    rows.push_back(std::move(row));
-  }
-  if (!router.moe()) return rows;
+  const auto routed = [](std::string policy) {
+    MethodOptions m;
+    m.routing = std::move(policy);
+    return m;
+  };
+  const auto method = [&](std::string name) {
+    MethodOptions m;
+    m.name = std::move(name);
+    return m;
+  };
   const int k = router.n_expert_used;
-  for (const int other : {k / 2, std::min(2 * k, router.n_selectable())})
-    if (other >= 1 && other != k) add(cat("topk:", other), "greedy", cat("topk:", other), "");
-  add(cat("rank:", k), "greedy", cat("rank:", k), "");
-  add("dynamic:0.6", "greedy", "dynamic:0.6", "");
-  for (const char* execution : {"plain", "fused", "lazy", "auto"})
-    add(cat("scmoe:", execution), "scmoe", "topk", execution);
+  for (const int n : o.n_parallel) {
+    n_parallel = n;
+    add("greedy", {});
+    if (o.peer) add("libllama", {})->peer = true;
+    if (router.moe()) {
+      for (const int other : {k / 2, std::min(2 * k, router.n_selectable())})
+        if (other >= 1 && other != k) add(cat("topk:", other), routed(cat("topk:", other)));
+      add(cat("rank:", k), routed(cat("rank:", k)));
+      add("dynamic:0.6", routed("dynamic:0.6"));
+      if (!o.plan.empty()) add("plan", routed("plan:" + o.plan));
+      for (const char* execution : {"plain", "fused", "lazy", "auto"}) {
+        MethodOptions m = method("scmoe");
+        m.weak = o.weak;
+        m.execution = execution;
+        add(cat("scmoe:", execution), m);
+      }
+    }
+    add("dola", method("dola"));
+    MethodOptions cd = method("cd");
+    cd.amateur = o.amateur;
+    if (!o.amateur.empty()) add("cd", cd);
+    MethodOptions iti;
+    iti.iti = o.iti;
+    if (!o.iti.empty()) add("iti", iti);
+    add("contrastive", method("contrastive"));
+    add("beam", method("beam"));
+    if (BenchRow* sample = add("sample", {})) sample->temperature = 1;
+    if (n > 1)
+      if (BenchRow* samples = add("samples", {})) samples->temperature = 1, samples->shared = true;
+  }
   return rows;
 }
 
@@ -93,32 +124,70 @@ double memory_bandwidth(int n_thread) {
   return best;
 }
 
-/// One repeat of one row: every prompt length; steps after the first.
-void measure(BenchRow& row, const BenchOptions& o, Session& session, Peer* peer,
-             const std::vector<std::vector<int>>& prompts) {
-  for (size_t p = 0; p < prompts.size(); ++p) {
-    const bool with_steps = p == 0;
-    if (row.peer) {
-      row.prefill_s[p].push_back(peer->prefill(prompts[p]));
-      if (with_steps) row.step_s.push_back(peer->steps(o.n_gen) / o.n_gen);
+/// Texts of a row side by side, n_predict tokens each. prompt(i): of the i-th.
+template <class Prompt>
+std::vector<std::unique_ptr<Generation>> generate(const BenchRow& row, const Session& session, int n_predict,
+                                                  Prompt prompt) {
+  GenerateOptions options;
+  options.n_predict = n_predict;
+  options.ignore_eos = true;
+  options.sampling.temperature = row.temperature;
+  std::vector<std::unique_ptr<Generation>> texts;
+  for (int i = 0; i < row.n_parallel; ++i) {
+    if (i > 0 && row.shared) {
+      texts.push_back(std::make_unique<Generation>(*texts[0], static_cast<uint64_t>(i)));
       continue;
     }
-    if (!with_steps && row.name != "greedy")
+    options.sampling.seed = static_cast<uint64_t>(i);
+    texts.push_back(session.start(row.method, prompt(i), options));
+  }
+  std::vector<Generation*> all;
+  for (const auto& g : texts) all.push_back(g.get());
+  run_generations(session.engines(), all, &interrupted);
+  return texts;
+}
+
+/// One repeat of one row: every prompt length; steps after the first.
+void measure(BenchRow& row, const BenchOptions& o, const Session& session, Peer* peer) {
+  const int n_vocab = session.model->spec().n_vocab;
+  for (size_t p = 0; p < o.n_prompt.size(); ++p) {
+    const bool with_steps = p == 0;
+    const auto prompt = [&](int text) {
+      Random random(1, p, static_cast<uint64_t>(text));
+      std::vector<int> out;
+      for (int i = 0; i < o.n_prompt[p]; ++i)
+        out.push_back(static_cast<int>(random.below(static_cast<uint32_t>(n_vocab))));
+      return out;
+    };
+    if (!with_steps && (row.n_parallel > 1 || (!row.peer && row.name != "greedy")))
       continue;  // longer prompts matter for the comparison with the peer alone
-    GenerateOptions options;
-    options.n_predict = with_steps ? o.n_gen + 1 : 1;
-    options.ignore_eos = true;
-    Generation g(*session.engine, *session.tokenizer,
-                 make_method(row.method, session.model->spec().router, session.accelerated), prompts[p],
-                 options);
-    Generation* one = &g;
-    run_generations(*session.engine, {&one, 1}, &interrupted);
-    row.prefill_s[p].push_back(g.prefill().seconds);
+    if (row.peer) {
+      std::vector<std::vector<int>> prompts;
+      for (int i = 0; i < row.n_parallel; ++i) prompts.push_back(prompt(i));
+      row.prefill_s[p].push_back(peer->prefill(prompts));
+      if (with_steps) row.step_s.push_back(peer->steps(o.n_gen) / o.n_gen / row.n_parallel);
+      continue;
+    }
+    const double begin = now_seconds();
+    const auto texts = generate(row, session, with_steps ? o.n_gen + 1 : 1, prompt);
+    const double total = now_seconds() - begin;
+    double prefill = 0;  // rounds are shared, so the longest prefill is that of all
+    for (const auto& g : texts) prefill = std::max(prefill, g->prefill().seconds);
+    row.prefill_s[p].push_back(prefill);
     if (!with_steps) continue;
-    const auto n = static_cast<double>(std::max<int64_t>(1, g.step().tokens));
-    row.step_s.push_back(g.step().seconds / n);
-    row.evaluations = static_cast<double>(g.step().cost.expert_evaluations) / n;
-    row.bytes = static_cast<double>(g.step().cost.weight_bytes) / n;
+    int64_t n = 0, evaluations = 0, bytes = 0;
+    double step = 0;
+    for (const auto& g : texts) {
+      n += g->step().tokens;
+      step = std::max(step, g->step().seconds);
+      evaluations += g->step().cost.expert_evaluations;
+      bytes += g->step().cost.weight_bytes;
+    }
+    const auto tokens = static_cast<double>(std::max<int64_t>(1, n));
+    row.total_s.push_back(total);
+    row.step_s.push_back(step / tokens);
+    row.evaluations = static_cast<double>(evaluations) / tokens;
+    row.bytes = static_cast<double>(bytes) / tokens;
   }
 }
 
@@ -128,11 +197,13 @@ Json interval(const Spread& s) {
 
 Json row_json(const BenchRow& row, const BenchRow& greedy, const BenchRow* peer, const BenchOptions& o,
               double bandwidth) {
-  Json out{{"name", row.name}};
+  Json out{{"name", row.name}, {"n_parallel", row.n_parallel}};
   const Spread step = spread(row.step_s);
   out["step_tok_s"] = 1 / step.median;
   out["step_tok_s_spread"] = Json::array({1 / step.high, 1 / step.low});
-  out["prefill_tok_s"] = o.n_prompt[0] / spread(row.prefill_s[0]).median;
+  const int n_prompt = o.n_prompt[0] * (row.shared ? 1 : row.n_parallel);
+  out["prefill_tok_s"] = n_prompt / spread(row.prefill_s[0]).median;
+  out["seconds_per_512_tokens"] = 512 * step.median;
   const Spread ratio = ratio_interval(row.step_s, greedy.step_s);
   out["step_ratio_to_greedy"] = ratio.median;
   out["step_ratio_to_greedy_interval"] = interval(ratio);
@@ -152,7 +223,9 @@ Json row_json(const BenchRow& row, const BenchRow& greedy, const BenchRow* peer,
   Json prefill = Json::array();
   for (size_t i = 0; i < o.n_prompt.size(); ++i) {
     if (row.prefill_s[i].empty()) continue;
-    Json entry{{"n_prompt", o.n_prompt[i]}, {"tok_s", o.n_prompt[i] / spread(row.prefill_s[i]).median}};
+    Json entry{
+        {"n_prompt", o.n_prompt[i]},
+        {"tok_s", o.n_prompt[i] * (row.shared ? 1 : row.n_parallel) / spread(row.prefill_s[i]).median}};
     if (peer && !row.peer) {
       const Spread p = ratio_interval(peer->prefill_s[i], row.prefill_s[i]);
       entry["ratio_to_peer"] = p.median;
@@ -170,25 +243,30 @@ void print_table(const Json& d) {
       d["model"].get<std::string>().c_str(), d["device"].get<std::string>().c_str(),
       d["n_prompt"][0].get<int>(), d["n_gen"].get<int>(), d["repeats"].get<int>());
   if (d.contains("weak_needed"))
-    std::printf("simulated: %.0f%% of SCMoE's steps need the weak logits\n",
-                100 * d["weak_needed"].get<double>());
+    std::printf(
+        "simulated: %.0f%% of the steps of SCMoE, DoLa and contrastive decoding need their contrast\n",
+        100 * d["weak_needed"].get<double>());
   std::printf("memory bandwidth %.1f GB/s\n\n", d["bandwidth_gb_s"].get<double>());
-  std::printf("%-13s %9s %9s   %-22s %9s %7s\n", "", "prefill/s", "step/s", "time of a step/greedy",
-              "experts", "bound");
+  std::printf("%-16s %9s %9s   %-22s %9s %7s %9s\n", "", "prefill/s", "token/s", "time of a token/greedy",
+              "experts", "bound", "s/512");
   for (const Json& r : d["rows"]) {
     const auto i = r["step_ratio_to_greedy_interval"];
-    std::printf("%-13s %9.0f %9.2f   %5.2f [%.2f, %.2f]     ", r["name"].get<std::string>().c_str(),
+    std::printf("%-16s %9.0f %9.2f   %5.2f [%.2f, %.2f]     ", r["name"].get<std::string>().c_str(),
                 r["prefill_tok_s"].get<double>(), r["step_tok_s"].get<double>(),
                 r["step_ratio_to_greedy"].get<double>(), i[0].get<double>(), i[1].get<double>());
     if (r.contains("weight_bytes_per_token"))
       std::printf(" %9.1f %6.0f%%", r["expert_evaluations_per_token"].get<double>(),
                   100 * r["share_of_bandwidth_bound"].get<double>());
+    else
+      std::printf(" %9s %7s", "", "");
+    std::printf(" %9.2f", r["seconds_per_512_tokens"].get<double>());
     std::printf("\n");
   }
   for (const Json& r : d["rows"]) {
-    if (r["name"] != "greedy" || !r.contains("step_ratio_to_peer")) continue;
+    if (r["name"].get<std::string>().rfind("greedy", 0) != 0 || !r.contains("step_ratio_to_peer")) continue;
     const auto i = r["step_ratio_to_peer_interval"];
-    std::printf("\nspeed against libllama: step %.3f [%.3f, %.3f]", r["step_ratio_to_peer"].get<double>(),
+    std::printf("\nspeed of %s against libllama: step %.3f [%.3f, %.3f]",
+                r["name"].get<std::string>().c_str(), r["step_ratio_to_peer"].get<double>(),
                 i[0].get<double>(), i[1].get<double>());
     for (const Json& p : r["prefill"])
       std::printf(", prefill of %d %.3f [%.3f, %.3f]", p["n_prompt"].get<int>(),
@@ -196,25 +274,30 @@ void print_table(const Json& d) {
                   p["ratio_to_peer_interval"][1].get<double>());
     std::printf("\n");
   }
+  for (const Json& r : d["rows"])
+    if (r.contains("speed_against_one_after_another")) {
+      const auto i = r["speed_against_one_after_another_interval"];
+      std::printf("\n%s: %.2f [%.2f, %.2f] times as fast as one sample after another\n",
+                  r["name"].get<std::string>().c_str(), r["speed_against_one_after_another"].get<double>(),
+                  i[0].get<double>(), i[1].get<double>());
+    }
 }
 
 int bench(const BenchOptions& o) {
   require_usage(o.weak_needed <= 1, "--weak-needed is ", o.weak_needed, ", expected a share of at most 1");
   const int longest = *std::max_element(o.n_prompt.begin(), o.n_prompt.end()) + o.n_gen + 2;
+  const int most = *std::max_element(o.n_parallel.begin(), o.n_parallel.end());
   ModelOptions m = o.model;
   m.n_ctx = std::max(m.n_ctx, longest);
-  Session session(m, 2);
+  m.n_batch = std::max(m.n_batch, most > 1 ? most * o.n_prompt[0] : 0);  // all prompts in one round
+  const Session session(m, std::max(2 * most, 6), o.amateur);
   const ModelSpec& spec = session.model->spec();
   std::unique_ptr<Peer> peer;
-  if (o.peer) peer = std::make_unique<Peer>(model_path(m), session.devices->n_thread(), longest, m.n_batch);
-  std::vector<std::vector<int>> prompts;
-  Random random(1);
-  for (const int n : o.n_prompt) {
-    prompts.emplace_back();
-    for (int i = 0; i < n; ++i)
-      prompts.back().push_back(static_cast<int>(random.below(static_cast<uint32_t>(spec.n_vocab))));
-  }
+  if (o.peer)
+    peer = std::make_unique<Peer>(model_path(m), session.devices->n_thread(), longest, m.n_batch, most);
   std::vector<BenchRow> rows = bench_rows(o, spec.router);
+  for (const BenchRow& row : rows)
+    if (!row.peer) make_method(row.method, session.models());  // refuse before anything is measured
   const double bandwidth = memory_bandwidth(session.devices->n_thread());
   {
     ProgressBar bar("measuring");
@@ -222,9 +305,10 @@ int bench(const BenchOptions& o) {
     double done = 0;
     for (int repeat = -1; repeat < o.repeats && !interrupted; ++repeat) {  // the first is a warm-up
       for (BenchRow& row : rows) {
-        measure(row, o, session, peer.get(), prompts);
+        measure(row, o, session, peer.get());
         if (repeat < 0) {
           row.step_s.clear();
+          row.total_s.clear();
           for (auto& p : row.prefill_s) p.clear();
         }
         bar.update(++done / total);
@@ -233,17 +317,33 @@ int bench(const BenchOptions& o) {
     }
   }
   if (interrupted) return static_cast<int>(Exit::interrupted);
-  const BenchRow* reference = o.peer ? &rows[1] : nullptr;
   Json out{{"model", spec.name.empty() ? model_path(m) : spec.name},
            {"device", session.devices->text()},
            {"placement", session.model->placement_text()},
            {"n_prompt", o.n_prompt},
            {"n_gen", o.n_gen},
+           {"n_parallel", o.n_parallel},
            {"repeats", o.repeats},
            {"bandwidth_gb_s", bandwidth / 1e9}};
   if (o.weak_needed >= 0) out["weak_needed"] = o.weak_needed;
   out["rows"] = Json::array();
-  for (const BenchRow& row : rows) out["rows"].push_back(row_json(row, rows[0], reference, o, bandwidth));
+  for (const BenchRow& row : rows) {
+    const auto of = [&](const char* name, int n) -> const BenchRow* {
+      const auto found = std::ranges::find_if(rows, [&](const BenchRow& r) {
+        return r.n_parallel == n && r.name.rfind(name, 0) == 0 && !r.shared;
+      });
+      return found == rows.end() ? nullptr : &*found;
+    };
+    out["rows"].push_back(row_json(row, *of("greedy", row.n_parallel),
+                                   o.peer ? of("libllama", row.n_parallel) : nullptr, o, bandwidth));
+    const BenchRow* alone = row.shared ? of("sample", 1) : nullptr;
+    if (!alone) continue;
+    std::vector<double> one_by_one = alone->total_s;
+    for (double& t : one_by_one) t *= row.n_parallel;
+    const Spread s = ratio_interval(one_by_one, row.total_s);
+    out["rows"].back()["speed_against_one_after_another"] = s.median;
+    out["rows"].back()["speed_against_one_after_another_interval"] = interval(s);
+  }
   if (o.json)
     std::cout << out.dump(2) << '\n';
   else
@@ -268,9 +368,16 @@ void add_bench(CLI::App& app) {
   sub->add_option("-r,--repeats", o->repeats, "repeats, after one warm-up")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
+  sub->add_option("--parallel", o->n_parallel, "texts side by side; 1 first, then say 1,8")
+      ->delimiter(',')
+      ->capture_default_str()
+      ->check(CLI::Range(1, 32));
+  sub->add_option("--plan", o->plan, "also measure routing by this plan");
+  sub->add_option("--amateur", o->amateur, "also measure contrastive decoding with this smaller model");
+  sub->add_option("--iti", o->iti, "also measure the head shift of this file");
   sub->add_option("--weak", o->weak, "scmoe's weak routing");
   sub->add_option("--weak-needed", o->weak_needed,
-                  "simulate that this share of steps needs the weak logits (random weights make flat ones)");
+                  "simulate that this share of steps needs a contrast (random weights make flat logits)");
   sub->add_option("--only", o->only, "only rows whose name begins so, beside greedy; repeatable");
   sub->add_flag("--peer", o->peer, "also measure libllama on the same file and threads");
   sub->add_flag("--json", o->json, "print JSON");

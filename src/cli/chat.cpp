@@ -15,8 +15,7 @@ struct ChatOptions {
 };
 
 int chat(const ChatOptions& o) {
-  Session session(o.model, stream_count(o.method));
-  const RouterSpec& router = session.model->spec().router;
+  Session session(o.model, {&o.method, 1});
   std::vector<ChatMessage> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});
   session.tokenizer->render_chat({{"user", "x"}},
@@ -24,7 +23,7 @@ int chat(const ChatOptions& o) {
   const bool terminal = isatty(STDIN_FILENO);
   if (terminal)
     std::fprintf(stderr, "%s | /clear forgets, /exit or Ctrl-D ends\n",
-                 method_text(o.method, router).c_str());
+                 method_text(resolved(o.method, session.router())).c_str());
   std::string line;
   while (!interrupted) {
     if (terminal) std::cout << "> " << std::flush;
@@ -36,14 +35,14 @@ int chat(const ChatOptions& o) {
     if (line.empty()) continue;
     messages.push_back({"user", line});
     try {
-      Generation generation(
-          *session.engine, *session.tokenizer, make_method(o.method, router, session.accelerated),
+      const auto generation = session.start(
+          o.method,
           session.tokenizer->encode(session.tokenizer->render_chat(messages, o.chat_template), true, true),
           o.generate, [](const std::string& piece) { std::cout << piece << std::flush; });
-      Generation* one = &generation;
-      run_generations(*session.engine, {&one, 1}, &interrupted);
+      Generation* one = generation.get();
+      run_generations(session.engines(), {&one, 1}, &interrupted);
       std::cout << "\n";
-      messages.push_back({"assistant", generation.text()});
+      messages.push_back({"assistant", generation->text()});
     } catch (const Error& e) {
       messages.pop_back();
       std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", e.what());

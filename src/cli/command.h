@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "decoding/generation.h"
+#include "decoding/scheduler.h"
 
 namespace rouse {
 
@@ -40,13 +40,24 @@ void add_generate_options(CLI::App& app, GenerateOptions& o);
 /// to get one.
 std::string model_path(const ModelOptions& o);
 
-/// A model with its tokenizer, ready to run. Sequences share options.n_ctx cells each of n_stream streams.
+/// A model with its tokenizer, ready to run, and the amateur of contrastive decoding where one is wanted.
+/// Sequences share options.n_ctx cells each of n_stream streams.
 struct Session {
-  Session(const ModelOptions& o, int n_stream);
+  explicit Session(const ModelOptions& o, int n_stream = 1, const std::string& amateur_path = "");
+  /// For the methods at hand, `n_parallel` texts at a time. Throws Error (exit 2) when they name two
+  /// amateurs.
+  Session(const ModelOptions& o, std::span<const MethodOptions> methods, int n_parallel = 1);
+  Engines engines() const { return {engine.get(), amateur_engine.get()}; }
+  MethodModels models() const { return {model->spec(), accelerated, amateur ? &amateur->spec() : nullptr}; }
+  const RouterSpec& router() const { return model->spec().router; }
+  /// A generation whose options were checked against each other. Throws Error (exit 2).
+  std::unique_ptr<Generation> start(const MethodOptions& method, std::vector<int> prompt,
+                                    const GenerateOptions& options, Generation::OnText on_text = {}) const;
+
   std::shared_ptr<const Devices> devices;
-  std::shared_ptr<const Model> model;
+  std::shared_ptr<const Model> model, amateur;
   std::unique_ptr<Tokenizer> tokenizer;
-  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Engine> engine, amateur_engine;
   bool accelerated = false;
   double load_seconds = 0;
 };
@@ -58,8 +69,10 @@ std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenize
 /// The text of -p, of -f, or of standard input when it is no terminal.
 std::string prompt_text(const PromptOptions& o);
 
-/// How many streams a method keeps, to size the KV cache before the model is there.
-int stream_count(const MethodOptions& o);
+/// The whole file. Throws Error (exit 2); `what` names it.
+std::string file_text(const std::string& path, const char* what);
+/// One line a method.
+std::string method_help();
 
 /// One bar on a terminal for work over two seconds; silent otherwise.
 class ProgressBar {

@@ -32,28 +32,9 @@ MethodOptions parse_variant(const std::string& text) {
   while (words >> word) {
     const size_t equals = word.find('=');
     require_usage(equals != std::string::npos, "--with \"", text, "\": \"", word, "\" is not name=value");
-    const std::string key = word.substr(0, equals), value = word.substr(equals + 1);
-    const auto number = [&] {
-      const auto parsed = parse_double(value);
-      require_usage(parsed.has_value(), "--with \"", text, "\": ", value, " is not a number");
-      return static_cast<float>(*parsed);
-    };
-    if (key == "routing")
-      m.routing = value;
-    else if (key == "weak")
-      m.weak = value;
-    else if (key == "exec")
-      m.execution = value;
-    else if (key == "alpha")
-      m.alpha = number();
-    else if (key == "beta")
-      m.beta = number();
-    else if (key == "strong-temp")
-      m.strong_temp = number();
-    else if (key == "weak-temp")
-      m.weak_temp = number();
-    else
-      throw Error(cat("--with \"", text, "\": unknown option ", key), Exit::usage);
+    const std::string key = word.substr(0, equals);
+    require_usage(key != "method" && set_method_option(m, key, word.substr(equals + 1)), "--with \"", text,
+                  "\": unknown option ", key);
   }
   return m;
 }
@@ -144,24 +125,27 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
 
 int compare(const CompareOptions& o) {
   const std::string text = prompt_text(o.prompt);
-  Session session(o.model, 2);
+  std::vector<MethodOptions> methods;
+  for (const std::string& v : o.with) methods.push_back(parse_variant(v));
+  methods.push_back(parse_variant("scmoe"));  // of the default variants
+  Session session(o.model, methods);
   const RouterSpec& router = session.model->spec().router;
   const std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
   std::vector<std::string> variants = o.with.empty() ? default_variants(router) : o.with;
   if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the ratios refer to
-  std::vector<MethodOptions> methods;
+  methods.clear();
   for (const std::string& v : variants) {
     methods.push_back(parse_variant(v));
-    make_method(methods.back(), router, session.accelerated);  // refuse a bad one before the first answer
+    check_options(methods.back(), o.generate);
+    make_method(methods.back(), session.models());  // refuse a bad one before the first answer
   }
   session.engine->taps.routing = router.moe();
   const auto generate = [&](const MethodOptions& m, int n_predict) {
     GenerateOptions options = o.generate;
     options.n_predict = n_predict;
-    auto g = std::make_unique<Generation>(*session.engine, *session.tokenizer,
-                                          make_method(m, router, session.accelerated), prompt, options);
+    auto g = session.start(m, prompt, options);
     Generation* one = g.get();
-    run_generations(*session.engine, {&one, 1}, &interrupted);
+    run_generations(session.engines(), {&one, 1}, &interrupted);
     return g;
   };
   if (!o.json) {
@@ -176,7 +160,7 @@ int compare(const CompareOptions& o) {
     generate(methods[i], 2);
     const auto g = generate(methods[i], o.generate.n_predict);
     Json row = generation_json(*g, methods[i], router);
-    row["variant"] = methods[i].name == "greedy" ? cat("greedy, ", g->method().streams()[0].text())
+    row["variant"] = methods[i].name == "greedy" ? cat("greedy, ", g->method().streams()[0].policy.text())
                                                  : row["method"].get<std::string>();
     const double step_s = g->step().seconds / static_cast<double>(std::max<int64_t>(1, g->step().tokens));
     if (i == 0) greedy_s = step_s;
@@ -211,7 +195,7 @@ void add_compare(CLI::App& app) {
       "\"METHOD|POLICY [name=value...]\", such as \"scmoe weak=rank:3 beta=0.8\" or topk:4; repeatable");
   sub->add_flag("--strip", o->strip, "show the used experts of every block (default for small models)");
   sub->add_flag("--json", o->json, "print JSON");
-  sub->footer("Routing policies:\n" + policy_help());
+  sub->footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
   sub->callback([o] { std::exit(compare(*o)); });
 }
 

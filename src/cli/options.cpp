@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "tokenizer/grammar.h"
 
 namespace rouse {
 
@@ -41,26 +42,34 @@ void add_prompt_options(CLI::App& app, PromptOptions& o) {
                  "use this template instead of the file's (qa, chatml, llama3, ...)");
 }
 
+/// The default of an option as `--help` shows it.
+static std::string default_text(const MethodOption& option) {
+  const MethodOptions o;
+  if (const auto* text = std::get_if<std::string MethodOptions::*>(&option.member)) return o.**text;
+  if (const auto* real = std::get_if<float MethodOptions::*>(&option.member)) return cat(o.**real);
+  return cat(o.*std::get<int MethodOptions::*>(option.member));
+}
+
 void add_method_options(CLI::App& app, MethodOptions& o) {
-  app.add_option("--routing", o.routing, "routing policy (see below); of SCMoE's strong stream")
-      ->capture_default_str();
-  app.add_option("--method", o.name, "decoding method (see below)")->capture_default_str();
-  app.add_option("--weak", o.weak, "scmoe: weak routing (default rank:k of a top-k model)");
-  app.add_option("--alpha", o.alpha,
-                 "scmoe: a token is plausible from alpha times the best one's probability")
-      ->capture_default_str();
-  app.add_option("--beta", o.beta, "scmoe: strength of the contrast")->capture_default_str();
-  app.add_option("--strong-temp", o.strong_temp, "scmoe: divides the strong logits")->capture_default_str();
-  app.add_option("--weak-temp", o.weak_temp, "scmoe: divides the weak logits")->capture_default_str();
-  app.add_option("--exec", o.execution, "scmoe: plain, fused, lazy or auto; the same tokens at another speed")
-      ->capture_default_str();
-  std::string footer = "Routing policies:\n" + policy_help() + "Methods:\n";
+  for (const MethodOption& option : method_options()) {
+    const std::string help = *option.methods ? cat(option.methods, ": ", option.help) : option.help;
+    const auto set = [&o, name = std::string(option.name)](const std::string& value) {
+      set_method_option(o, name, value);
+    };
+    auto* flag = app.add_option_function<std::string>(cat("--", option.name), set, help);
+    flag->type_name("")->default_str(default_text(option));
+  }
+  app.footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
+}
+
+std::string method_help() {
+  std::string out;
   for (const MethodEntry& entry : method_registry()) {
     std::string name = entry.name;
-    name.resize(10, ' ');
-    footer += cat("  ", name, entry.help, "\n");
+    name.resize(std::max<size_t>(name.size(), 12), ' ');
+    out += cat("  ", name, " ", entry.help, "\n");
   }
-  app.footer(footer);
+  return out;
 }
 
 void add_generate_options(CLI::App& app, GenerateOptions& o) {
@@ -70,6 +79,22 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
       ->check(CLI::Range(0, 1 << 24));
   app.add_option("--stop", o.stop, "text that ends the answer and is not printed; repeatable");
   app.add_flag("--ignore-eos", o.ignore_eos, "forbid the end token");
+  app.add_option_function<std::string>(
+         "--grammar",
+         [&o](const std::string& value) {
+           require_usage(o.grammar.empty(), "give one of --grammar and --json-schema");
+           o.grammar = file_text(value, "grammar");
+         },
+         "GBNF file that the text must follow")
+      ->type_name("FILE");
+  app.add_option_function<std::string>(
+         "--json-schema",
+         [&o](const std::string& value) {
+           require_usage(o.grammar.empty(), "give one of --grammar and --json-schema");
+           o.grammar = json_schema_grammar(file_text(value, "JSON schema"));
+         },
+         "file with a JSON schema (a subset, see docs/methods.md) that the text must follow")
+      ->type_name("FILE");
   app.add_option("-s,--seed", s.seed, "seed of the sampling")->capture_default_str();
   app.add_option("--temp", s.temperature, "temperature; 0 is greedy")->capture_default_str();
   app.add_option("--top-k", s.top_k, "sample among the K best (0: all)")->capture_default_str();
@@ -87,8 +112,12 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
       ->capture_default_str();
 }
 
-int stream_count(const MethodOptions& o) {
-  return o.name == "scmoe" ? 2 : 1;
+std::string file_text(const std::string& path, const char* what) {
+  std::ifstream in(path, std::ios::binary);
+  require_usage(in.good(), path, ": cannot open the ", what);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
 }
 
 std::string prompt_text(const PromptOptions& o) {
@@ -96,16 +125,11 @@ std::string prompt_text(const PromptOptions& o) {
                 "give one of -p, -f and --tokens, not several");
   if (!o.prompt.empty()) return o.prompt;
   if (!o.tokens.empty()) return "";
+  if (!o.file.empty()) return file_text(o.file, "prompt file");
+  require_usage(!isatty(STDIN_FILENO),
+                "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
   std::ostringstream text;
-  if (!o.file.empty()) {
-    std::ifstream in(o.file, std::ios::binary);
-    require_usage(in.good(), o.file, ": cannot open the prompt file");
-    text << in.rdbuf();
-  } else {
-    require_usage(!isatty(STDIN_FILENO),
-                  "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
-    text << std::cin.rdbuf();
-  }
+  text << std::cin.rdbuf();
   return text.str();
 }
 

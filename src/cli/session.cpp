@@ -82,7 +82,31 @@ std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<c
                                  [&](double done) { bar.update(done); });
 }
 
-Session::Session(const ModelOptions& o, int n_stream) {
+static std::string only_amateur(std::span<const MethodOptions> methods) {
+  std::string path;
+  for (const MethodOptions& m : methods) {
+    if (!method_entry(m.name).amateur || m.amateur.empty()) continue;
+    require_usage(path.empty() || path == m.amateur, "two amateurs, ", path, " and ", m.amateur,
+                  "; one run takes one");
+    path = m.amateur;
+  }
+  return path;
+}
+
+/// Streams of the widest method, and the branches that live beside them.
+static int widest(std::span<const MethodOptions> methods) {
+  int n = 1;
+  for (const MethodOptions& m : methods) {
+    n = std::max(n, method_entry(m.name).n_stream);
+    if (m.name == "beam") n = std::max(n, m.beams + 1);
+  }
+  return n;
+}
+
+Session::Session(const ModelOptions& o, std::span<const MethodOptions> methods, int n_parallel)
+    : Session(o, widest(methods) * n_parallel, only_amateur(methods)) {}
+
+Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur_path) {
   const double begin = now_seconds();
   devices = std::make_shared<Devices>(o.n_thread);
   model = load_model(o, devices);
@@ -94,8 +118,22 @@ Session::Session(const ModelOptions& o, int n_stream) {
   options.kv_type = o.kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
   options.flash_attention = o.flash == "on";
   engine = std::make_unique<Engine>(model, options);
+  if (!amateur_path.empty()) {
+    ModelOptions a = o;
+    a.model = amateur_path;
+    amateur = load_model(a, devices);
+    require_same_vocabulary(*tokenizer, Tokenizer(amateur->file()));
+    amateur_engine = std::make_unique<Engine>(amateur, options);
+  }
   accelerated = devices->gpu() && o.n_gpu_layer > 0;
   load_seconds = now_seconds() - begin;
+}
+
+std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,
+                                           const GenerateOptions& options, Generation::OnText on_text) const {
+  check_options(method, options);
+  return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
+                                      options, std::move(on_text));
 }
 
 Json cost_json(const Cost& c) {
@@ -122,7 +160,7 @@ Json generation_json(const Generation& g, const MethodOptions& method, const Rou
   if (g.step().tokens > 0)
     cost["expert_evaluations_per_token"] =
         static_cast<double>(g.step().cost.expert_evaluations) / static_cast<double>(g.step().tokens);
-  const RoutingPolicy& policy = g.method().streams()[0];
+  const RoutingPolicy& policy = g.method().streams()[0].policy;
   return {{"text", g.text()},
           {"tokens", g.tokens()},
           {"prompt_tokens", g.prompt()},
@@ -131,7 +169,7 @@ Json generation_json(const Generation& g, const MethodOptions& method, const Rou
           {"cost", cost},
           {"policy", policy.text()},
           {"policy_hash", hex64(policy.hash())},
-          {"method", method_text(method, router)}};
+          {"method", method_text(resolved(method, router))}};
 }
 
 }  // namespace rouse

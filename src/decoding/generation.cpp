@@ -1,5 +1,6 @@
 #include "decoding/generation.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
@@ -20,117 +21,322 @@ const char* stop_reason_text(StopReason reason) {
       return "stop";
     case StopReason::context:
       return "context";
+    case StopReason::grammar:
+      return "grammar";
     case StopReason::cancelled:
       return "cancelled";
   }
   return "?";
 }
 
-Generation::Generation(Engine& engine, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
+void check_options(const MethodOptions& method, const GenerateOptions& o) {
+  const MethodEntry& entry = method_entry(method.name);
+  const SamplingOptions& s = o.sampling;
+  const bool penalties = s.repeat_penalty != 1 || s.presence_penalty != 0 || s.frequency_penalty != 0;
+  require_usage(entry.samples || s.temperature == 0, "method ", method.name,
+                " chooses by its own score, which is no distribution: --temp must stay 0");
+  require_usage(entry.samples || !penalties, "method ", method.name,
+                " chooses by its own score: penalties on tokens do not apply to it");
+  require_usage(entry.grammar || o.grammar.empty(), "method ", method.name,
+                " keeps several texts at once: a grammar follows one");
+}
+
+static SamplingOptions adjusted(SamplingOptions sampling, const Method& method) {
+  method.adjust(sampling);
+  return sampling;
+}
+
+Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
                        std::vector<int> prompt, const GenerateOptions& options, OnText on_text)
-    : engine_(engine),
+    : engines_(engines),
       tokenizer_(tokenizer),
-      method_(std::move(method)),
       options_(options),
-      chooser_(options.sampling),
+      chooser_(adjusted(options.sampling, *method)),
       on_text_(std::move(on_text)),
-      prompt_(std::move(prompt)) {
+      prompt_(std::move(prompt)),
+      history_(prompt_) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
   require_usage(options.n_predict >= 0, "-n is ", options.n_predict, ", expected 0 or more");
   for (const int token : prompt_)
     require_usage(token >= 0 && token < tokenizer.n_vocab(), "prompt token ", token, " is outside 0..",
                   tokenizer.n_vocab() - 1);
-  const auto n_stream = static_cast<int>(method_->streams().size());
-  const auto n_prompt = static_cast<int>(prompt_.size());
-  require_usage(n_prompt * n_stream <= engine.n_free(), "the prompt has ", n_prompt, " tokens",
-                n_stream > 1 ? cat(" on each of ", n_stream, " streams") : "", ", the context has room for ",
-                engine.n_free(), "; raise -c or shorten the prompt");
-  for (const RoutingPolicy& policy : method_->streams()) policy.choice().admit(n_prompt - 1);
-  const int n_reserve = std::min(n_prompt + options.n_predict, engine.n_free() / n_stream);
-  for (int s = 0; s < n_stream; ++s) sequences_.push_back(engine.open(n_reserve));
-  history_ = prompt_;
-  method_->append(prompt_);
+  if (!options.grammar.empty()) grammar_ = std::make_unique<Grammar>(tokenizer, options.grammar);
+  begin(std::move(method));
+  const int n_prompt = static_cast<int>(prompt_.size());
+  for (int i = 0; i < static_cast<int>(kModels); ++i) {
+    const Room least = method_->room(i, n_prompt, 0), most = method_->room(i, n_prompt, options.n_predict);
+    if (most.streams == 0) continue;
+    const int n_cell = engines_.of(i).n_cell();
+    require_usage(n_prompt * most.streams <= n_cell, "the prompt has ", n_prompt,
+                  " tokens, the context has room for ", n_cell / most.streams,
+                  most.streams > 1 ? cat(" on each of ", most.streams, " streams") : "", "; raise -c");
+    require_usage(most.branches == 0 || std::max(least.cells, most.cells) <= n_cell, "this method needs ",
+                  most.cells, " cells of the context for ", n_prompt, " tokens of prompt and ",
+                  options.n_predict, " to generate, there are ", n_cell, "; raise -c or lower -n");
+    require_usage(most.streams + most.branches <= kMaxSequence, "this method needs ",
+                  most.streams + most.branches, " sequences, the limit is ", kMaxSequence);
+  }
   prefill_.tokens = n_prompt;
+  method_->append(prompt_);
   if (options.n_predict == 0) stop_ = StopReason::length;
 }
 
+Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
+    : engines_(leader.engines_),
+      tokenizer_(leader.tokenizer_),
+      options_(leader.options_),
+      chooser_([&] {
+        SamplingOptions s = adjusted(leader.options_.sampling, *leader.method_);
+        s.seed = seed;
+        return s;
+      }()),
+      grammar_(leader.grammar_ ? leader.grammar_->clone() : nullptr),
+      on_text_(std::move(on_text)),
+      prompt_(leader.prompt_),
+      history_(prompt_),
+      leader_(&leader),
+      shares_prompt_(true) {
+  leader.followers_.push_back(this);
+  leader.method_->expect_clones();
+  begin(leader.method_->clone());
+  stop_ = leader.stop_;
+}
+
+void Generation::begin(std::unique_ptr<Method> method) {
+  method_ = std::move(method);
+  method_->begin(
+      {options_.n_predict, tokenizer_.end_tokens(), [this](std::span<float> scores) { allow(scores); }});
+}
+
 Generation::~Generation() {
-  for (const SeqId seq : sequences_) engine_.close(seq);
+  close();
+  if (leader_) std::erase(leader_->followers_, this);
+  for (Generation* follower : followers_) follower->leader_ = nullptr, follower->cancel();
 }
 
-Batch Generation::next() {
-  asks_ = method_->ask();
-  Batch batch;
-  for (const Ask& ask : asks_) {
-    RowGroup group{&method_->streams()[static_cast<size_t>(ask.stream)], {}};
-    for (const int token : ask.tokens)
-      group.rows.push_back({sequences_[static_cast<size_t>(ask.stream)], token, Output::none});
-    group.rows.back().output = ask.output;
-    batch.push_back(std::move(group));
+void Generation::close() {
+  for (const auto& [key, seq] : sequences_)
+    engines_.of(method_->streams()[static_cast<size_t>(key.first)].model).close(seq);
+  sequences_.clear();
+  asks_.clear();
+}
+
+Room Generation::room(int i) const {
+  Room room = method_->room(i, static_cast<int>(prompt_.size()), options_.n_predict);
+  if (shares_prompt_) room.cells -= room.streams * static_cast<int>(prompt_.size());
+  if (room.streams > 0) room.cells = std::min(room.cells, engines_.of(i).n_cell());
+  return room;
+}
+
+/// What to run next; a method that wants nothing answers until it does or the text is done.
+void Generation::ask() {
+  while (asks_.empty() && !done()) {
+    asks_ = method_->ask();
+    kept_.assign(asks_.size(), {});
+    asked_.assign(asks_.size(), 0);
+    if (asks_.empty() && answer()) choose();
   }
-  return batch;
 }
 
-void Generation::take(const StepResult& result, size_t row, double seconds) {
-  const size_t first_row = row;
-  Cost cost{.steps = result.cost.steps};
-  bool prompt = false;
-  std::vector<Answer> answers;
-  for (const Ask& ask : asks_) {
-    prompt = prompt || ask.prompt;
-    if (!result.routing.empty()) {
-      const int64_t first = engine_.length(sequences_[static_cast<size_t>(ask.stream)]) -
-                            static_cast<int64_t>(ask.tokens.size());
-      for (size_t i = 0; i < ask.tokens.size(); ++i)
-        routed_.push_back(
-            {ask.stream, ask.tokens[i], first + static_cast<int64_t>(i), result.routing[row + i]});
+/// The sequence of an ask's branch, made when it is not there yet.
+SeqId Generation::branch(const Ask& ask) {
+  const Stream& stream = stream_of(ask);
+  Engine& engine = engines_.of(stream.model);
+  const auto found = sequences_.find({ask.stream, ask.branch});
+  if (found != sequences_.end()) return found->second;
+  SeqId seq;
+  if (ask.from >= 0) {
+    const SeqId from = sequences_.at({ask.stream, ask.from});
+    seq = engine.fork(from, engine.length(from));
+  } else {
+    const Room r = room(stream.model);
+    seq = engine.open(r.cells / std::max(1, r.streams));
+  }
+  sequences_[{ask.stream, ask.branch}] = seq;
+  return seq;
+}
+
+void Generation::collect(Round& round, size_t n_row) {
+  if (done() || waiting()) return;
+  ask();
+  if (done()) return;
+  std::vector<size_t> take(asks_.size());
+  std::array<size_t, kModels> wanted{};
+  for (size_t i = 0; i < asks_.size(); ++i) {
+    take[i] = std::min(asks_[i].tokens.size() - asked_[i], asks_[i].prompt ? n_row : SIZE_MAX);
+    if (asks_[i].prompt) n_row -= take[i];
+    wanted[static_cast<size_t>(stream_of(asks_[i]).model)] += take[i];
+  }
+  for (size_t model = 0; model < kModels; ++model)
+    if (wanted[model] > 0 && wanted[model] + round.work[model].n_row >
+                                 static_cast<size_t>(engines_.of(static_cast<int>(model)).n_free()))
+      return stop(StopReason::context);
+  for (size_t i = 0; i < asks_.size(); ++i)
+    if (take[i] > 0) add_rows(round, i, take[i]);
+  drop_branches();
+}
+
+/// The next n rows of an ask.
+void Generation::add_rows(Round& round, size_t i, size_t n) {
+  const Ask& ask = asks_[i];
+  const Stream& stream = stream_of(ask);
+  const SeqId seq = branch(ask);
+  Round::Work& work = round.work[static_cast<size_t>(stream.model)];
+  RowGroup group{&stream.policy, {}, stream.shift.get()};
+  for (size_t t = asked_[i]; t < asked_[i] + n; ++t) {
+    const Output output = t + 1 == ask.tokens.size() ? ask.output : ask.every ? Output::hidden : Output::none;
+    group.rows.push_back({seq, ask.tokens[t], output});
+  }
+  pieces_.push_back({i, stream.model, work.n_row, n});
+  work.batch.push_back(std::move(group));
+  work.n_row += n;
+  asked_[i] += n;
+  for (const int exit : ask.exits)
+    if (!std::binary_search(work.exits.begin(), work.exits.end(), exit))
+      work.exits.insert(std::lower_bound(work.exits.begin(), work.exits.end(), exit), exit);
+}
+
+/// Where copies were begun in this round, branches that nobody asked for are history.
+void Generation::drop_branches() {
+  for (auto it = sequences_.begin(); it != sequences_.end();) {
+    const auto [stream, branch] = it->first;
+    bool copied = false, asked = false;
+    for (const Ask& a : asks_) {
+      copied = copied || (a.stream == stream && a.from >= 0);
+      asked = asked || (a.stream == stream && a.branch == branch);
     }
-    row += ask.tokens.size();
-    Answer answer;
-    cost.head_rows += ask.output == Output::logits;
-    if (ask.output == Output::logits) answer.logits = allowed(result.logits(row - 1), answers.size());
-    if (ask.output != Output::none) answer.hidden = result.hidden(row - 1);
-    answer.columns = [this, hidden = answer.hidden](std::span<const int> tokens, std::span<float> out) {
-      engine_.head().columns(hidden, tokens, out);
-    };
-    answers.push_back(std::move(answer));
+    if (copied && !asked) {
+      engines_.of(method_->streams()[static_cast<size_t>(stream)].model).close(it->second);
+      it = sequences_.erase(it);
+    } else {
+      ++it;
+    }
   }
+}
+
+/// Copies what the rows of a piece gave: the next run overwrites it, and an ask may take several.
+void Generation::keep(const Piece& piece, const StepResult& result, const std::vector<int>& exits) {
+  const Ask& ask = asks_[piece.ask];
+  Kept& kept = kept_[piece.ask];
+  const size_t last = piece.first + piece.n - 1;
+  const auto add = [](std::vector<float>& to, std::span<const float> from) {
+    to.insert(to.end(), from.begin(), from.end());
+  };
+  if (!result.routing.empty()) {
+    const int64_t end = engines_.of(piece.model).length(sequences_.at({ask.stream, ask.branch})) -
+                        static_cast<int64_t>(piece.n);
+    const size_t begin = asked_[piece.ask] - piece.n;
+    for (size_t i = 0; i < piece.n; ++i)
+      routed_.push_back({ask.stream, ask.tokens[begin + i], end + static_cast<int64_t>(i),
+                         result.routing[piece.first + i]});
+  }
+  if (ask.every)
+    for (size_t row = piece.first; row < last; ++row) add(kept.hidden, result.hidden(row));
+  const bool whole = asked_[piece.ask] == ask.tokens.size();
+  if (ask.every && !whole) add(kept.hidden, result.hidden(last));
+  if (!whole || ask.output == Output::none) return;
+  if (ask.output == Output::logits) add(kept.logits, result.logits(last));
+  add(kept.hidden, result.hidden(last));
+  for (const int exit : ask.exits) {
+    const auto at = std::lower_bound(exits.begin(), exits.end(), exit) - exits.begin();
+    const auto row = result.exit(static_cast<size_t>(at), last);
+    kept.exits.emplace_back(row.begin(), row.end());
+  }
+}
+
+void Generation::take(const Round& round) {
+  if (pieces_.empty()) return;
+  bool prompt = false, whole = true;
+  Cost cost;
+  for (const Piece& piece : pieces_) {
+    const Round::Work& work = round.work[static_cast<size_t>(piece.model)];
+    const StepResult& result = *work.result;
+    const Ask& ask = asks_[piece.ask];
+    prompt = prompt || ask.prompt;
+    keep(piece, result, work.exits);
+    cost.rows += static_cast<int64_t>(piece.n);
+    for (size_t r = piece.first; r < piece.first + piece.n; ++r)
+      cost.expert_evaluations += result.row_evaluations[r];
+    cost.head_rows += asked_[piece.ask] == ask.tokens.size() && ask.output == Output::logits;
+    cost.weight_bytes += result.cost.weight_bytes * static_cast<int64_t>(piece.n) / result.cost.rows;
+    cost.steps = std::max(cost.steps, result.cost.steps);
+  }
+  pieces_.clear();
+  for (size_t i = 0; i < asks_.size(); ++i) whole = whole && asked_[i] == asks_[i].tokens.size();
   const auto begin = std::chrono::steady_clock::now();
-  if (method_->answer(answers, scores_)) choose();
+  if (whole && answer()) choose();
+  const double own = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   Phase& phase = prompt ? prefill_ : step_;
-  phase.seconds += seconds + std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  cost.rows = static_cast<int64_t>(row - first_row);
-  for (size_t r = first_row; r < row; ++r) cost.expert_evaluations += result.row_evaluations[r];
-  cost.weight_bytes = result.cost.weight_bytes * cost.rows / result.cost.rows;
+  phase.seconds += round.seconds + own;
   phase.cost += cost;
 }
 
-/// The logits without forbidden tokens. Before the method sees them: SCMoE's plausible set must not consist
-/// of one.
-std::span<const float> Generation::allowed(std::span<const float> logits, size_t slot) {
-  if (!options_.ignore_eos) return logits;
-  allowed_.resize(std::max(allowed_.size(), slot + 1));
-  std::vector<float>& copy = allowed_[slot];
-  copy.assign(logits.begin(), logits.end());
-  for (const int token : tokenizer_.end_tokens()) copy[static_cast<size_t>(token)] = -INFINITY;
-  return copy;
+/// Hands the method what its asks gave. True: the scores of the next token are there.
+bool Generation::answer() {
+  std::vector<Answer> answers;
+  for (size_t i = 0; i < asks_.size(); ++i) {
+    Head& head = engines_.of(stream_of(asks_[i]).model).head();
+    Answer a{kept_[i].logits, kept_[i].hidden, {}, {}, {}};
+    a.exits.assign(kept_[i].exits.begin(), kept_[i].exits.end());
+    a.head = [&head](std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
+      head.logits(rows, tokens, out);
+    };
+    a.final_norm = [&head](std::span<float> rows) { head.norm(rows); };
+    answers.push_back(std::move(a));
+  }
+  const bool final = method_->answer(answers, scores_);
+  asks_.clear();
+  return final;
+}
+
+/// Goes on from where the leader's prompt ended, with its own seed.
+void Generation::adopt(Generation& leader) {
+  leader_ = nullptr;
+  if (done()) return;
+  begin(leader.method_->clone());
+  for (const auto& [key, seq] : leader.sequences_) {
+    Engine& engine = engines_.of(method_->streams()[static_cast<size_t>(key.first)].model);
+    sequences_[key] = engine.fork(seq, engine.length(seq));
+  }
+  scores_ = leader.scores_;
+  prompt_open_ = false;
+  choose();
+}
+
+/// Tokens that must not come next. Before a method sees them: SCMoE's plausible set must not consist of one.
+void Generation::allow(std::span<float> scores) const {
+  if (options_.ignore_eos)
+    for (const int token : tokenizer_.end_tokens()) scores[static_cast<size_t>(token)] = -INFINITY;
+  if (grammar_) grammar_->allow(scores);
 }
 
 void Generation::choose() {
-  const int token = chooser_.pick(scores_, history_);
+  prompt_open_ = false;
+  for (Generation* follower : std::exchange(followers_, {})) follower->adopt(*this);
+  if (std::none_of(scores_.begin(), scores_.end(), [](float s) { return s > -INFINITY; }) && grammar_)
+    return stop(StopReason::grammar);
+  int token = chooser_.pick(scores_, history_);
+  if (!options_.follow.empty()) {
+    choices_.push_back(token);
+    token = options_.follow[tokens_.size()];
+  }
   if (!tokens_.empty()) ++step_.tokens;
-  if (tokenizer_.ends_generation(token)) {
+  if (tokenizer_.ends_generation(token) && options_.follow.empty()) {
     stop_ = StopReason::eos;
   } else {
+    if (grammar_) grammar_->accept(token);
     emit(token);
   }
-  if (!done() && static_cast<int>(tokens_.size()) >= options_.n_predict) stop_ = StopReason::length;
-  // The next step appends at most this token and, on a lagging stream, everything that it still lacks.
-  int needed = 0;
-  for (const SeqId seq : sequences_) needed += static_cast<int>(history_.size()) - engine_.length(seq);
-  if (!done() && needed > engine_.n_free()) stop_ = StopReason::context;
+  const bool followed = !options_.follow.empty() && tokens_.size() == options_.follow.size();
+  if (!done() && (static_cast<int>(tokens_.size()) >= options_.n_predict || followed))
+    stop_ = StopReason::length;
   publish(done());
   if (!done()) method_->append(std::span(&history_.back(), 1));
+}
+
+void Generation::stop(StopReason reason) {
+  stop_ = reason;
+  publish(true);
 }
 
 void Generation::emit(int token) {
@@ -161,29 +367,6 @@ void Generation::publish(bool final) {
   if (end <= published_) return;
   on_text_(text_.substr(published_, end - published_));
   published_ = end;
-}
-
-void run_generations(Engine& engine, std::span<Generation* const> generations,
-                     const std::atomic<bool>* interrupted) {
-  for (;;) {
-    Batch batch;
-    std::vector<std::pair<Generation*, size_t>> owners;  // and where their rows begin
-    size_t n_row = 0;
-    for (Generation* generation : generations) {
-      if (interrupted && *interrupted && !generation->done()) generation->cancel();
-      if (generation->done()) continue;
-      owners.emplace_back(generation, n_row);
-      for (RowGroup& group : generation->next()) {
-        n_row += group.rows.size();
-        batch.push_back(std::move(group));
-      }
-    }
-    if (owners.empty()) return;
-    const auto begin = std::chrono::steady_clock::now();
-    const StepResult& result = engine.run(batch);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    for (const auto& [generation, row] : owners) generation->take(result, row, seconds);
-  }
 }
 
 }  // namespace rouse

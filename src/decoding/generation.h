@@ -2,14 +2,14 @@
 /// stop.
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <functional>
 #include <map>
-#include <optional>
 
 #include "decoding/chooser.h"
 #include "decoding/method.h"
 #include "engine/engine.h"
+#include "tokenizer/grammar.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rouse {
@@ -18,10 +18,15 @@ struct GenerateOptions {
   int n_predict = 512;            ///< tokens at most
   bool ignore_eos = false;        ///< the end token is never chosen
   std::vector<std::string> stop;  ///< text that ends the answer; not part of it
+  std::string grammar;            ///< GBNF that the text must follow; empty: none
   SamplingOptions sampling;
+  std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };
 
-enum class StopReason { none, eos, length, stop_string, context, cancelled };
+/// Throws Error (exit 2) when the method and what is done with its scores do not go together.
+void check_options(const MethodOptions& method, const GenerateOptions& options);
+
+enum class StopReason { none, eos, length, stop_string, context, grammar, cancelled };
 const char* stop_reason_text(StopReason reason);
 
 /// Seconds and cost of the prompt and of the steps, apart. In a shared batch rows, expert evaluations and
@@ -39,30 +44,58 @@ struct RoutedPosition {
   std::vector<RoutedRow> layers;
 };
 
+/// The model and, for contrastive decoding, the amateur.
+struct Engines {
+  Engine* model;
+  Engine* amateur = nullptr;
+  Engine& of(int i) const { return i == 0 ? *model : *amateur; }
+};
+inline constexpr size_t kModels = 2;
+
+/// One round of rows for each model.
+struct Round {
+  struct Work {
+    Batch batch;
+    size_t n_row = 0;
+    std::vector<int> exits;              ///< that anybody wants, ascending
+    const StepResult* result = nullptr;  ///< once it has run
+  };
+  std::array<Work, kModels> work;
+  double seconds = 0;
+};
+
 class Generation {
  public:
   using OnText = std::function<void(const std::string& piece)>;
 
-  /// Opens the method's sequences. Throws Error (exit 2) when the prompt is empty or does not fit the
-  /// context.
-  Generation(Engine& engine, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
+  /// Takes no room yet. Throws Error (exit 2) when the prompt is empty or can never fit the context, or when
+  /// the method, the sampling and the grammar do not go together.
+  Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
              std::vector<int> prompt, const GenerateOptions& options, OnText on_text = {});
+  /// Another sample of the same text: it waits for `leader` to run the prompt and shares its cells. The
+  /// leader must not have begun, and must live until this one has its own sequences.
+  Generation(Generation& leader, uint64_t seed, OnText on_text = {});
   ~Generation();
   Generation(const Generation&) = delete;
   Generation& operator=(const Generation&) = delete;
 
   bool done() const { return stop_ != StopReason::none; }
-  /// Rows to run next, to be merged with those of other generations.
-  Batch next();
-  /// What came of them; `first_row` is where they begin in the result.
-  void take(const StepResult& result, size_t first_row, double seconds);
-  void cancel() { stop_ = StopReason::cancelled; }
+  bool waiting() const { return leader_ != nullptr; }
+  bool in_prompt() const { return prompt_open_; }
+  /// What it may take on model `i`; the cells are at most all there are.
+  Room room(int i) const;
+
+  /// Adds its next rows, at most n_row of a prompt, to a round, and afterwards reads what came of them.
+  void collect(Round& round, size_t n_row);
+  void take(const Round& round);
+  void cancel() { stop_ = done() ? stop_ : StopReason::cancelled; }
+  /// Gives its sequences back. What was generated stays.
+  void close();
 
   const std::vector<int>& prompt() const { return prompt_; }
-  const std::vector<int>& tokens() const {
-    return tokens_;
-  }                                                  ///< chosen so far; an end token is not among them
-  const std::string& text() const { return text_; }  ///< their text, without a stop string
+  const std::vector<int>& tokens() const { return tokens_; }    ///< so far; an end token is not among them
+  const std::vector<int>& choices() const { return choices_; }  ///< what it would have taken at every step
+  const std::string& text() const { return text_; }             ///< their text, without a stop string
   StopReason stop_reason() const { return stop_; }
   const Phase& prefill() const { return prefill_; }
   const Phase& step() const { return step_; }
@@ -70,32 +103,58 @@ class Generation {
   const Method& method() const { return *method_; }
 
  private:
-  std::span<const float> allowed(std::span<const float> logits, size_t slot);
+  /// Rows of an ask that run in one round.
+  struct Piece {
+    size_t ask;
+    int model;
+    size_t first, n;  ///< rows of the round's batch
+  };
+  struct Kept {
+    std::vector<float> logits, hidden;
+    std::vector<std::vector<float>> exits;
+  };
+  void begin(std::unique_ptr<Method> method);
+  void ask();
+  const Stream& stream_of(const Ask& ask) const {
+    return method_->streams()[static_cast<size_t>(ask.stream)];
+  }
+  SeqId branch(const Ask& ask);
+  void add_rows(Round& round, size_t ask, size_t n);
+  void drop_branches();
+  void keep(const Piece& piece, const StepResult& result, const std::vector<int>& exits);
+  bool answer();
+  void adopt(Generation& leader);
+  void allow(std::span<float> scores) const;
   void choose();
   void emit(int token);
   void publish(bool final);
+  void stop(StopReason reason);
 
-  Engine& engine_;
+  Engines engines_;
   const Tokenizer& tokenizer_;
   std::unique_ptr<Method> method_;
   GenerateOptions options_;
   Chooser chooser_;
+  std::unique_ptr<Grammar> grammar_;
   OnText on_text_;
-  std::vector<SeqId> sequences_;  ///< one a stream
-  std::vector<int> prompt_, history_, tokens_;
+  std::vector<int> prompt_, history_, tokens_, choices_;
+  Generation* leader_ = nullptr;
+  bool shares_prompt_ = false;
+  std::vector<Generation*> followers_;
+
+  std::map<std::pair<int, int>, SeqId> sequences_;  ///< by stream and branch
   std::vector<Ask> asks_;
+  std::vector<size_t> asked_;  ///< rows of each ask that were handed out
+  std::vector<Kept> kept_;     ///< answers, as far as they are there
+  std::vector<Piece> pieces_;
+  bool prompt_open_ = true;
   std::vector<float> scores_;
-  std::vector<std::vector<float>> allowed_;
+
   std::string text_;
   size_t published_ = 0;
   StopReason stop_ = StopReason::none;
   Phase prefill_, step_;
   std::vector<RoutedPosition> routed_;
 };
-
-/// Runs generations side by side, all their rows in one batch a step, until every one is done or
-/// `interrupted`.
-void run_generations(Engine& engine, std::span<Generation* const> generations,
-                     const std::atomic<bool>* interrupted = nullptr);
 
 }  // namespace rouse

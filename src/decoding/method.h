@@ -11,59 +11,119 @@
 #include <string>
 #include <vector>
 
+#include "decoding/chooser.h"
+#include "decoding/options.h"
 #include "engine/batch.h"
+#include "model/spec.h"
 
 namespace rouse {
+
+/// A line of KV cache that a method keeps, the prompt included.
+struct Stream {
+  RoutingPolicy policy;
+  int model = 0;  ///< 0: the model; 1: the amateur
+  std::shared_ptr<const HeadShift> shift = nullptr;
+};
 
 /// Rows to append to one of the method's streams; the output is wanted of the last one.
 struct Ask {
   int stream;
   std::vector<int> tokens;
   Output output;
-  bool prompt = false;  ///< holds tokens of the prompt: counted as prefill
+  bool prompt = false;          ///< holds tokens of the prompt: counted as prefill, and may run in pieces
+  bool every = false;           ///< hidden rows are wanted of all
+  std::vector<int> exits = {};  ///< the last row after so many blocks is wanted too
+  /// A stream can branch: the rows go to branch `branch`, begun anew as a copy of branch `from` when that is
+  /// not -1. Branches that nobody asks for in a round with such copies are then forgotten.
+  int branch = 0, from = -1;
 };
 
 /// What came back for an Ask.
 struct Answer {
-  std::span<const float> logits;  ///< [n_vocab], if asked for
-  std::span<const float> hidden;  ///< [n_embd], if asked for
-  /// Logits of a few tokens for `hidden`, without the whole head.
-  std::function<void(std::span<const int> tokens, std::span<float> out)> columns;
+  std::span<const float> logits;              ///< [n_vocab], if asked for
+  std::span<const float> hidden;              ///< [n_embd], or of every row: row-major [n][n_embd]
+  std::vector<std::span<const float>> exits;  ///< [exit]: [n_embd]
+  /// Logits of rows (row-major [n][n_embd]) for some tokens, or with none given for all: row-major [n][..].
+  std::function<void(std::span<const float> rows, std::span<const int> tokens, std::span<float> out)> head;
+  std::function<void(std::span<float> rows)> final_norm;  ///< in place
+};
+
+/// What bounds a text; from whoever drives the method.
+struct Limits {
+  int n_predict = 0;
+  std::vector<int> end_tokens;
+  std::function<void(std::span<float>)> allow;  ///< puts -inf where a token must not come next; may be empty
+};
+
+/// Which of a model's sequences a method needs, for whoever shares out the KV cache.
+struct Room {
+  int streams = 0;   ///< of the prompt's length and more
+  int branches = 0;  ///< sequences that may live beside them
+  int cells = 0;     ///< KV cells at most
 };
 
 class Method {
  public:
   virtual ~Method() = default;
-  /// The routing policy of each stream it wants; each stream has a KV cache of its own, the prompt included.
-  virtual const std::vector<RoutingPolicy>& streams() const = 0;
+  virtual const std::vector<Stream>& streams() const = 0;
+  /// Before the first append.
+  void begin(Limits limits) { limits_ = std::move(limits); }
   /// The prompt, then every token that was chosen.
   virtual void append(std::span<const int> tokens) = 0;
-  /// What to run now, after `append` or after an answer that was not final.
+  /// What to run now, after `append` or after an answer that was not final. Nothing: answer follows at once.
   virtual std::vector<Ask> ask() = 0;
   /// One answer for each ask. True: `scores` [n_vocab] holds the next token's scores, -inf where it must not
   /// be.
   virtual bool answer(std::span<const Answer> answers, std::vector<float>& scores) = 0;
+  /// A copy in the same state, for samples that share a prompt; begin() comes before its next use.
+  virtual std::unique_ptr<Method> clone() const = 0;
+  /// Copies will be made once the prompt has run, so nothing of it should be left for later.
+  virtual void expect_clones() {}
+  /// Room on model `model` for a prompt and an answer of these lengths.
+  virtual Room room(int model, int n_prompt, int n_predict) const;
+  /// Adjusts what the user left at its default.
+  virtual void adjust(SamplingOptions&) const {}
+
+  /// Scoring a given text: rows after so many blocks that score() wants of stream 0.
+  virtual std::vector<int> score_exits() const { return {}; }
+  /// Log-score of the token that followed, nats. rows: one answer a stream, with logits. alpha > 0 masks
+  /// tokens that are not plausible: they score kMasked. Throws Error (exit 2) where a method's score is no
+  /// distribution.
+  virtual double score(std::span<const Answer> rows, int token, float alpha) const;
+  static constexpr double kMasked = -1000;
+
+ protected:
+  void allow(std::span<float> scores) const {
+    if (limits_.allow) limits_.allow(scores);
+  }
+  Limits limits_;
 };
 
-/// What the command line and result files say of a method.
-struct MethodOptions {
-  std::string name = "greedy";
-  std::string routing = "topk";  ///< of the only stream, or of SCMoE's strong one
-  std::string weak;              ///< SCMoE; empty: rank:k of a top-k model
-  float alpha = 0.1f, beta = 0.5f, strong_temp = 1.0f, weak_temp = 1.0f;
-  std::string execution = "auto";      ///< SCMoE: plain, fused, lazy, auto
-  double simulate_weak_needed = -1.0;  ///< bench only: pretend that this share of steps needs the weak logits
+/// The models that a method runs on.
+struct MethodModels {
+  const ModelSpec& spec;
+  bool accelerated = false;            ///< weights lie on a GPU, where bandwidth binds rather than arithmetic
+  const ModelSpec* amateur = nullptr;  ///< whose vocabulary was compared
 };
 
 struct MethodEntry {
   const char* name;
   const char* help;
-  std::unique_ptr<Method> (*make)(const MethodOptions&, const RouterSpec&, bool accelerated);
+  std::unique_ptr<Method> (*make)(const MethodOptions&, const MethodModels&);
+  bool samples = true;   ///< temperature, penalties and self-consistency make sense of its scores
+  bool grammar = true;   ///< its next token can be constrained
+  bool scores = true;    ///< it can score a given text
+  int n_stream = 1;      ///< on the model, for sizing its KV cache
+  bool amateur = false;  ///< it needs a second model
 };
 std::span<const MethodEntry> method_registry();
-/// Throws Error (exit 2). accelerated: weights lie on a GPU, where bandwidth binds rather than arithmetic.
-std::unique_ptr<Method> make_method(const MethodOptions& options, const RouterSpec& router, bool accelerated);
-/// "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)": canonical, for provenance.
-std::string method_text(const MethodOptions& options, const RouterSpec& router);
+/// Throws Error (exit 2).
+const MethodEntry& method_entry(const std::string& name);
+std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models);
+/// Defaults that depend on the model filled in: scmoe's weak routing is rank:k of a top-k model, the
+/// published one.
+MethodOptions resolved(MethodOptions options, const RouterSpec& router);
+/// What works with what, as a Markdown table.
+std::string method_table();
 
 }  // namespace rouse

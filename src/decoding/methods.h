@@ -5,8 +5,14 @@
 
 namespace rouse {
 
-std::unique_ptr<Method> standard(const MethodOptions& options, const RouterSpec& router, bool accelerated);
-std::unique_ptr<Method> scmoe(const MethodOptions& options, const RouterSpec& router, bool accelerated);
-std::string scmoe_text(const MethodOptions& options, const RouterSpec& router);
+std::unique_ptr<Method> standard(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> scmoe(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> contrastive_decoding(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> dola(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> contrastive_search(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> beam_search(const MethodOptions& options, const MethodModels& models);
+
+/// The stream that `--routing` and `--iti` describe.
+Stream main_stream(const MethodOptions& options, const MethodModels& models);
 
 }  // namespace rouse

@@ -1,33 +1,91 @@
 /// decoding/registry.cpp - every decoding method, in the order that `--help` lists them.
 #include "base/error.h"
 #include "base/text.h"
+#include "decoding/iti.h"
 #include "decoding/methods.h"
 
 namespace rouse {
 
 static constexpr MethodEntry kMethods[] = {
-    {"greedy", "the model's own logits: the best token, or with --temp above 0 a sampled one", standard},
-    {"scmoe",
-     "SCMoE: contrast of strong and weak routing (--weak --alpha --beta --strong-temp --weak-temp --exec)",
-     scmoe},
+    {.name = "greedy",
+     .help = "the model's own logits: the best token, or with --temp above 0 a sampled one",
+     .make = standard},
+    {.name = "scmoe",
+     .help = "SCMoE: contrast of strong and weak routing of the model",
+     .make = scmoe,
+     .n_stream = 2},
+    {.name = "cd",
+     .help = "contrastive decoding: contrast with a smaller model (--amateur FILE)",
+     .make = contrastive_decoding,
+     .amateur = true},
+    {.name = "dola", .help = "DoLa: contrast with the logits of an early layer", .make = dola},
+    {.name = "contrastive",
+     .help = "contrastive search: probable candidates that do not repeat the context",
+     .make = contrastive_search,
+     .samples = false,
+     .scores = false},
+    {.name = "beam",
+     .help = "beam search: the most probable text that N hypotheses find",
+     .make = beam_search,
+     .samples = false,
+     .grammar = false,
+     .scores = false},
 };
 
 std::span<const MethodEntry> method_registry() {
   return kMethods;
 }
 
-std::unique_ptr<Method> make_method(const MethodOptions& options, const RouterSpec& router,
-                                    bool accelerated) {
+const MethodEntry& method_entry(const std::string& name) {
   std::vector<std::string> names;
   for (const MethodEntry& entry : kMethods) {
-    if (options.name == entry.name) return entry.make(options, router, accelerated);
+    if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown method \"", options.name, "\"; known: ", join(names, ", ")), Exit::usage);
+  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
 }
 
-std::string method_text(const MethodOptions& options, const RouterSpec& router) {
-  return options.name == "scmoe" ? scmoe_text(options, router) : options.name;
+std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
+  const MethodEntry& entry = method_entry(options.name);
+  check_given(options);
+  require_usage(!entry.amateur || models.amateur, "method ", options.name,
+                " contrasts with a second model: give --amateur FILE");
+  return entry.make(options, models);
+}
+
+MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
+  if (options.weak.empty() && options.name == "scmoe") options.weak = cat("rank:", router.n_expert_used);
+  return options;
+}
+
+Stream main_stream(const MethodOptions& options, const MethodModels& models) {
+  Stream stream{RoutingPolicy(options.routing, models.spec.router)};
+  if (!options.iti.empty())
+    stream.shift = head_shift(read_iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
+  return stream;
+}
+
+std::string method_table() {
+  std::string out =
+      "| method | any routing policy, ITI | sampling, penalties, self-consistency | grammar, JSON schema | "
+      "scores "
+      "a given text |\n|---|---|---|---|---|\n";
+  const auto yes = [](bool value) { return value ? "yes" : "no"; };
+  for (const MethodEntry& e : kMethods)
+    out +=
+        cat("| `", e.name, "` | yes | ", yes(e.samples), " | ", yes(e.grammar), " | ", yes(e.scores), " |\n");
+  return out;
+}
+
+Room Method::room(int model, int n_prompt, int n_predict) const {
+  Room room;
+  for (const Stream& s : streams()) room.streams += s.model == model;
+  room.cells = room.streams * (n_prompt + n_predict);
+  return room;
+}
+
+double Method::score(std::span<const Answer>, int, float) const {
+  throw Error("this method's score is no distribution, so it cannot score a given text", Exit::usage);
 }
 
 }  // namespace rouse

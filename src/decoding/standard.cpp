@@ -1,5 +1,7 @@
 /// decoding/standard.cpp - the model's own logits: greedy search, or sampling when the temperature is above
 /// 0.
+#include "base/statistics.h"
+#include "decoding/contrast.h"
 #include "decoding/methods.h"
 
 namespace rouse {
@@ -7,29 +9,35 @@ namespace {
 
 class Standard final : public Method {
  public:
-  explicit Standard(RoutingPolicy policy) : streams_{std::move(policy)} {}
-  const std::vector<RoutingPolicy>& streams() const override { return streams_; }
+  explicit Standard(Stream stream) : streams_{std::move(stream)} {}
+  const std::vector<Stream>& streams() const override { return streams_; }
   void append(std::span<const int> tokens) override { pending_.assign(tokens.begin(), tokens.end()); }
   std::vector<Ask> ask() override {
     const bool prompt = !started_;
     started_ = true;
-    return {{0, std::move(pending_), Output::logits, prompt}};
+    return {{.stream = 0, .tokens = std::move(pending_), .output = Output::logits, .prompt = prompt}};
   }
   bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
     scores.assign(answers[0].logits.begin(), answers[0].logits.end());
+    allow(scores);
     return true;
+  }
+  std::unique_ptr<Method> clone() const override { return std::make_unique<Standard>(*this); }
+  double score(std::span<const Answer> rows, int token, float alpha) const override {
+    if (alpha > 0 && !plausible(rows[0].logits, token, alpha)) return kMasked;
+    return -nll(rows[0].logits, token);
   }
 
  private:
-  std::vector<RoutingPolicy> streams_;
+  std::vector<Stream> streams_;
   std::vector<int> pending_;
   bool started_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Method> standard(const MethodOptions& options, const RouterSpec& router, bool) {
-  return std::make_unique<Standard>(RoutingPolicy(options.routing, router));
+std::unique_ptr<Method> standard(const MethodOptions& options, const MethodModels& models) {
+  return std::make_unique<Standard>(main_stream(options, models));
 }
 
 }  // namespace rouse

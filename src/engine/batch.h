@@ -20,19 +20,25 @@ struct Row {
   Output output = Output::none;
 };
 
+/// Added to what the heads of each block give, before the output projection: [n_layer][n_embd_out], or empty
+/// for blocks that stay as they are. Inference-time intervention (arXiv:2306.03341) is such a shift.
+using HeadShift = std::vector<std::vector<float>>;
+
 /// Rows that share a routing policy. All groups of a batch run in one graph.
 struct RowGroup {
   const RoutingPolicy* policy;
   std::vector<Row> rows;
+  const HeadShift* shift = nullptr;
 };
 using Batch = std::vector<RowGroup>;
 
 /// Additional things to read out of every step.
 struct Taps {
-  bool routing = false;            ///< experts and gates of every row at every MoE layer
-  std::vector<int> hidden_layers;  ///< rows as they leave these blocks
-  std::vector<int>
-      ffn_layers;  ///< rows as they enter the feed-forward half of these blocks, residual included
+  bool routing = false;  ///< experts and gates of every row at every MoE layer
+  /// Every row as it enters the feed-forward half of these blocks, residual included.
+  std::vector<int> ffn_layers;
+  std::vector<int> exits;  ///< rows with an output, after so many blocks; 0: the embeddings
+  bool heads = false;      ///< what the heads give to the output projection, rows with an output, every block
 };
 
 /// Multiplies what one MoE block adds to the residual, shared experts included: CoR's probe of a layer.
@@ -73,14 +79,15 @@ struct Cost {
 /// Rows count in the order of the batch, group after group.
 struct StepResult {
   int n_vocab = 0, n_embd = 0;
-  std::vector<int> logits_at, hidden_at;         ///< [n_row]: index into the arrays below, or -1
-  std::vector<float> logits_data;                ///< row-major [..][n_vocab]
-  std::vector<float> hidden_data;                ///< row-major [..][n_embd]
-  Cost cost;                                     ///< of the whole batch
-  std::vector<int> row_evaluations;              ///< [n_row]: expert evaluations of each
-  std::vector<std::vector<RoutedRow>> routing;   ///< [n_row][n_moe_layer], when tapped
-  std::vector<std::vector<float>> layer_hidden;  ///< [tapped layer]: row-major [n_row][n_embd], when tapped
-  std::vector<std::vector<float>> ffn_inputs;    ///< likewise
+  std::vector<int> logits_at, hidden_at;        ///< [n_row]: index into the arrays below, or -1
+  std::vector<float> logits_data;               ///< row-major [..][n_vocab]
+  std::vector<float> hidden_data;               ///< row-major [..][n_embd]
+  Cost cost;                                    ///< of the whole batch
+  std::vector<int> row_evaluations;             ///< [n_row]: expert evaluations of each
+  std::vector<std::vector<RoutedRow>> routing;  ///< [n_row][n_moe_layer], when tapped
+  std::vector<std::vector<float>> ffn_inputs;   ///< [tapped layer]: row-major [n_row][n_embd], when tapped
+  std::vector<std::vector<float>> exits;  ///< [tapped exit]: row-major [..][n_embd], rows as in hidden_data
+  std::vector<std::vector<float>> heads;  ///< [n_layer]: row-major [..][n_embd_out], likewise
 
   std::span<const float> logits(size_t row) const {
     return std::span(logits_data)
@@ -91,6 +98,11 @@ struct StepResult {
     return std::span(hidden_data)
         .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
                  static_cast<size_t>(n_embd));
+  }
+  /// The row after the blocks of the i-th tapped exit.
+  std::span<const float> exit(size_t i, size_t row) const {
+    return std::span(exits[i]).subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
+                                       static_cast<size_t>(n_embd));
   }
 };
 

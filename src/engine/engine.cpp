@@ -70,18 +70,22 @@ const StepResult& Engine::run_rows(const Batch& batch, int first_layer, std::spa
   check(batch);
   std::vector<FlatRow> rows;
   for (const RowGroup& group : batch)
-    for (const Row& row : group.rows) rows.push_back({group.policy, row});
+    for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row});
   const ModelSpec& spec = model_->spec();
   result_ = {};
   result_.n_vocab = spec.n_vocab;
   result_.n_embd = spec.n_embd;
   result_.logits_at.assign(rows.size(), -1);
   result_.hidden_at.assign(rows.size(), -1);
-  result_.layer_hidden.resize(taps.hidden_layers.size());
+  result_.exits.resize(taps.exits.size());
+  if (taps.heads) result_.heads.resize(static_cast<size_t>(spec.n_layer));
   result_.ffn_inputs.resize(taps.ffn_layers.size());
   const auto n_embd = static_cast<size_t>(spec.n_embd);
   require(first_layer < 0 || inputs.size() == rows.size() * n_embd, inputs.size(), " hidden values for ",
           rows.size(), " rows of ", n_embd);
+  for (const FlatRow& r : rows)
+    require(!r.shift || r.shift->size() == static_cast<size_t>(spec.n_layer),
+            "a head shift of another model");
   require(perturbation.noise.empty() || perturbation.noise.size() == rows.size() * n_embd, "noise of ",
           perturbation.noise.size(), " values for ", rows.size(), " rows of ", n_embd);
   result_.row_evaluations.resize(rows.size());
@@ -145,14 +149,33 @@ StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in) {
   return *graphs_.back();
 }
 
+/// Which rows have a head shift, and which blocks any of them changes.
+template <class Rows>
+static void add_shifts(const Rows& rows, StepShape& shape, StepInput& in) {
+  for (const auto& r : rows) {
+    auto found = std::find(in.shifts.begin(), in.shifts.end(), r.shift);
+    if (r.shift && found == in.shifts.end()) found = in.shifts.insert(found, r.shift);
+    in.shift_of.push_back(r.shift ? static_cast<int32_t>(found - in.shifts.begin()) : -1);
+  }
+  shape.n_shift = static_cast<int>(in.shifts.size());
+  std::replace(in.shift_of.begin(), in.shift_of.end(), -1, static_cast<int32_t>(shape.n_shift));
+  for (const HeadShift* shift : in.shifts)
+    for (size_t layer = 0; layer < shift->size(); ++layer)
+      if (!(*shift)[layer].empty()) shape.shift_layers.push_back(static_cast<int>(layer));
+  std::sort(shape.shift_layers.begin(), shape.shift_layers.end());
+  shape.shift_layers.erase(std::unique(shape.shift_layers.begin(), shape.shift_layers.end()),
+                           shape.shift_layers.end());
+}
+
 void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer,
                        std::span<const float> inputs) {
   StepInput in;
   StepShape shape;
   shape.n_row = static_cast<int>(rows.size());
-  shape.all_rows_to_end = taps.routing || !taps.hidden_layers.empty() || !taps.ffn_layers.empty();
-  shape.hidden_layers = taps.hidden_layers;
+  shape.all_rows_to_end = taps.routing || !taps.ffn_layers.empty();
   shape.ffn_layers = taps.ffn_layers;
+  shape.exits = taps.exits;
+  shape.heads = taps.heads;
   shape.first_layer = first_layer;
   in.hidden = inputs;
   in.perturbation = perturbation;
@@ -168,6 +191,7 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_la
     in.routes.push_back({r.policy, in.positions.back()});
     shape.policy_shapes.push_back(r.policy->shape());
   }
+  add_shifts(rows, shape, in);
   const size_t logits_before = result_.logits_data.size() / static_cast<size_t>(result_.n_vocab);
   const size_t hidden_before = result_.hidden_data.size() / static_cast<size_t>(result_.n_embd);
   for (const Output wanted : {Output::logits, Output::hidden})
@@ -187,23 +211,29 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_la
   StepGraph& graph = graph_for(shape, in);
   graph.run(in);
 
-  const auto grow = [](std::vector<float>& v, size_t n) {
-    v.resize(v.size() + n);
-    return std::span(v).last(n);
-  };
-  if (shape.n_logits)
-    graph.read_logits(grow(result_.logits_data,
-                           static_cast<size_t>(shape.n_logits) * static_cast<size_t>(result_.n_vocab)));
-  if (shape.n_output())
-    graph.read_hidden(grow(result_.hidden_data,
-                           static_cast<size_t>(shape.n_output()) * static_cast<size_t>(result_.n_embd)));
-  for (size_t i = 0; i < taps.hidden_layers.size(); ++i)
-    graph.read_layer_hidden(i,
-                            grow(result_.layer_hidden[i], rows.size() * static_cast<size_t>(result_.n_embd)));
-  for (size_t i = 0; i < taps.ffn_layers.size(); ++i)
-    graph.read_ffn_input(i, grow(result_.ffn_inputs[i], rows.size() * static_cast<size_t>(result_.n_embd)));
+  read(graph, rows.size());
   if (taps.routing) read_routing(graph, first);
   count(graph, in, first);
+}
+
+/// Appends what a graph of n_row rows gave to the result.
+void Engine::read(const StepGraph& graph, size_t n_row) {
+  const auto grow = [](std::vector<float>& v, size_t n, int64_t width) {
+    v.resize(v.size() + n * static_cast<size_t>(width));
+    return std::span(v).last(n * static_cast<size_t>(width));
+  };
+  const auto n_logits = static_cast<size_t>(graph.shape().n_logits),
+             n_output = static_cast<size_t>(graph.shape().n_output());
+  if (n_logits) graph.read_logits(grow(result_.logits_data, n_logits, result_.n_vocab));
+  if (n_output) {
+    graph.read_hidden(grow(result_.hidden_data, n_output, result_.n_embd));
+    for (size_t i = 0; i < result_.exits.size(); ++i)
+      graph.read_exit(i, grow(result_.exits[i], n_output, result_.n_embd));
+    for (size_t block = 0; block < result_.heads.size(); ++block)
+      graph.read_heads(block, grow(result_.heads[block], n_output, model_->spec().attention.n_embd_out()));
+  }
+  for (size_t i = 0; i < result_.ffn_inputs.size(); ++i)
+    graph.read_ffn_input(i, grow(result_.ffn_inputs[i], n_row, result_.n_embd));
 }
 
 void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {

@@ -55,6 +55,7 @@ class Engine {
  private:
   struct FlatRow {
     const RoutingPolicy* policy;
+    const HeadShift* shift;
     Row row;
   };
   void check(const Batch& batch) const;
@@ -62,6 +63,7 @@ class Engine {
   void run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer, std::span<const float> inputs);
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
   StepGraph& graph_for(const StepShape& shape, const StepInput& input);
+  void read(const StepGraph& graph, size_t n_row);
   void count(const StepGraph& graph, const StepInput& in, size_t first);
   void read_routing(const StepGraph& graph, size_t first);
 

@@ -1,6 +1,7 @@
 /// engine/head.h - the output head for rows that already ran: logits of a few tokens, or of all.
 #pragma once
 
+#include <map>
 #include <memory>
 
 #include "model/weights.h"
@@ -10,17 +11,23 @@ namespace rouse {
 class Head {
  public:
   explicit Head(const Model& model) : model_(model) {}
-  /// hidden [n_embd], after the final norm; out [tokens.size()] receives the logits of `tokens`.
-  void columns(std::span<const float> hidden, std::span<const int> tokens, std::span<float> out);
-  /// out [n_vocab].
-  void all(std::span<const float> hidden, std::span<float> out);
+  /// rows: row-major [n][n_embd], after the final norm; out: row-major [n][tokens.size()] receives the logits
+  /// of `tokens`, or with none given of the whole vocabulary.
+  void logits(std::span<const float> rows, std::span<const int> tokens, std::span<float> out);
+  /// The final norm, in place, for rows that left early; row-major [n][n_embd].
+  void norm(std::span<float> rows) const;
 
  private:
+  struct Graph {
+    ggml_context_ptr context;
+    ggml_backend_sched_ptr scheduler;
+    ggml_tensor *hidden = nullptr, *logits = nullptr;
+    ggml_cgraph* graph = nullptr;
+  };
+  void all(std::span<const float> rows, std::span<float> out);
+  Graph& graph_for(int n_row);
   const Model& model_;
-  ggml_context_ptr context_;
-  ggml_backend_sched_ptr scheduler_;
-  ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
-  ggml_cgraph* graph_ = nullptr;
+  std::map<int, Graph> graphs_;  ///< by number of rows
 };
 
 }  // namespace rouse

@@ -1,4 +1,6 @@
 /// engine/step_attention.cpp - the attention half of a block: project, turn, store, attend.
+#include <algorithm>
+
 #include "engine/step_graph.h"
 
 namespace rouse {
@@ -23,12 +25,22 @@ ggml_tensor* StepGraph::attention(ggml_tensor* x, int layer) {
     ggml_tensor* part = attend(q, layer, span, a.windowed(layer) ? window_masks_[i] : masks_[i]);
     out = out ? ggml_concat(g_, out, part, 1) : part;
   }
-  if (!w.v_b) return out;
+  if (!w.v_b) return shifted(out, layer);
   // Absorbed: each head takes its value out of the compressed row only now.
   ggml_tensor* rows =
       ggml_permute(g_, ggml_reshape_3d(g_, out, a.n_embd_head_v, a.n_head, out->ne[1]), 0, 2, 1, 3);
   ggml_tensor* values = ggml_mul_mat(g_, w.v_b, rows);  // [value, n_row, n_head]
-  return ggml_reshape_2d(g_, ggml_cont(g_, ggml_permute(g_, values, 0, 2, 1, 3)), a.n_embd_out(), out->ne[1]);
+  out = ggml_reshape_2d(g_, ggml_cont(g_, ggml_permute(g_, values, 0, 2, 1, 3)), a.n_embd_out(), out->ne[1]);
+  return shifted(out, layer);
+}
+
+/// Rows with a head shift have it added; the others add zeros.
+ggml_tensor* StepGraph::shifted(ggml_tensor* heads, int layer) {
+  const auto found = std::find(shape_.shift_layers.begin(), shape_.shift_layers.end(), layer);
+  if (found == shape_.shift_layers.end()) return heads;
+  return ggml_add(
+      g_, heads,
+      ggml_get_rows(g_, shifts_[static_cast<size_t>(found - shape_.shift_layers.begin())], shift_of_));
 }
 
 ggml_tensor* StepGraph::turn(ggml_tensor* t) {

@@ -45,6 +45,12 @@ ggml_tensor* StepGraph::scale(ggml_tensor* x, float factor) {
   return factor == 1.0f ? x : ggml_scale(g_, x, factor);
 }
 
+void StepGraph::keep(std::vector<ggml_tensor*>& list, ggml_tensor* t) {
+  ggml_set_output(t);
+  ggml_build_forward_expand(graph_, t);
+  list.push_back(t);
+}
+
 void StepGraph::build() {
   const ModelSpec& spec = model_.spec();
   tokens_ = input(GGML_TYPE_I32, shape_.n_row, 1, "tokens");
@@ -55,6 +61,11 @@ void StepGraph::build() {
     const bool window = span.n_kv && spec.attention.window > 0;
     window_masks_.push_back(window ? input(GGML_TYPE_F16, span.n_kv, span.n_row, "window mask") : nullptr);
   }
+  if (shape_.n_shift > 0) {
+    shift_of_ = input(GGML_TYPE_I32, shape_.n_row, 1, "shift of row");
+    for (size_t i = 0; i < shape_.shift_layers.size(); ++i)
+      shifts_.push_back(input(GGML_TYPE_F32, spec.attention.n_embd_out(), shape_.n_shift + 1, "shifts"));
+  }
   if (shape_.n_output() > 0) outputs_ = input(GGML_TYPE_I32, shape_.n_output(), 1, "outputs");
 
   const bool from_tokens = shape_.first_layer < 0;
@@ -63,8 +74,12 @@ void StepGraph::build() {
       from_tokens ? scale(ggml_get_rows(g_, model_.token_embd(), tokens_), spec.embedding_scale) : entry_;
   for (int layer = std::max(0, shape_.first_layer); layer < spec.n_layer; ++layer) {
     const LayerWeights& w = model_.layers()[static_cast<size_t>(layer)];
+    const bool outputs_wanted = shape_.n_output() > 0;
+    if (outputs_wanted && std::count(shape_.exits.begin(), shape_.exits.end(), layer))
+      keep(exits_, ggml_get_rows(g_, x, outputs_));
     const bool last = layer == spec.n_layer - 1 && !shape_.all_rows_to_end;
     ggml_tensor* y = layer == shape_.first_layer ? nullptr : attention(norm(x, w.attn_norm), layer);
+    if (shape_.heads && outputs_wanted) keep(heads_, ggml_get_rows(g_, y, outputs_));
     if (last) {  // the keys and values are stored; from here on only rows with an output matter
       if (shape_.n_output() == 0) return;
       if (y) y = ggml_get_rows(g_, y, outputs_);
@@ -76,16 +91,11 @@ void StepGraph::build() {
       x = ggml_add(g_, scale(y, spec.residual_scale), x);
     }
     if (std::count(shape_.ffn_layers.begin(), shape_.ffn_layers.end(), layer)) {
-      ggml_set_output(x);
-      ffn_inputs_.push_back(x);
+      keep(ffn_inputs_, x);
     }
     ggml_tensor* h = norm(x, w.ffn_norm);
     x = spec.moe_layer(layer) ? moe_ffn(h, x, layer, last)
                               : ggml_add(g_, scale(dense_ffn(h, w.dense), spec.residual_scale), x);
-    if (std::count(shape_.hidden_layers.begin(), shape_.hidden_layers.end(), layer)) {
-      ggml_set_output(x);
-      layer_hidden_.push_back(x);
-    }
     ggml_build_forward_expand(graph_, x);
   }
   if (shape_.n_output() == 0) return;
@@ -136,6 +146,18 @@ void StepGraph::perturb(const StepInput& in) {
   }
 }
 
+void StepGraph::fill_shifts(const StepInput& in) {
+  const auto width = static_cast<size_t>(model_.spec().attention.n_embd_out());
+  for (size_t i = 0; i < shifts_.size(); ++i) {
+    std::vector<float> table(width * static_cast<size_t>(shape_.n_shift + 1));
+    for (size_t s = 0; s < in.shifts.size(); ++s) {
+      const std::vector<float>& row = (*in.shifts[s])[static_cast<size_t>(shape_.shift_layers[i])];
+      std::copy(row.begin(), row.end(), table.begin() + static_cast<std::ptrdiff_t>(s * width));
+    }
+    ggml_backend_tensor_set(shifts_[i], table.data(), 0, table.size() * sizeof(float));
+  }
+}
+
 void StepGraph::run(const StepInput& in) {
   // Every input, every time: the allocator reuses their memory for later nodes.
   const auto set = [](ggml_tensor* t, const void* data) {
@@ -146,6 +168,7 @@ void StepGraph::run(const StepInput& in) {
   set(positions_, in.positions.data());
   set(cells_, in.cells.data());
   set(outputs_, in.outputs.data());
+  set(shift_of_, in.shift_of.data());
   fill_masks(in, masks_, 0);
   fill_masks(in, window_masks_, model_.spec().attention.window);
   attention_cells_.rows.clear();
@@ -162,6 +185,7 @@ void StepGraph::run(const StepInput& in) {
       for (size_t i = 0; i < piece.narrow.size(); ++i)
         piece.narrow[i]->ne[piece.narrow_dim[i]] = piece.capacity;
   perturb(in);
+  fill_shifts(in);
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler_.get(), graph_);
   require(status == GGML_STATUS_SUCCESS, "the backend failed: ", ggml_status_to_string(status));
 }
@@ -175,8 +199,11 @@ void StepGraph::read_hidden(std::span<float> out) const {
 void StepGraph::read_ffn_input(size_t i, std::span<float> out) const {
   ggml_backend_tensor_get(ffn_inputs_[i], out.data(), 0, out.size_bytes());
 }
-void StepGraph::read_layer_hidden(size_t i, std::span<float> out) const {
-  ggml_backend_tensor_get(layer_hidden_[i], out.data(), 0, out.size_bytes());
+void StepGraph::read_exit(size_t i, std::span<float> out) const {
+  ggml_backend_tensor_get(exits_[i], out.data(), 0, out.size_bytes());
+}
+void StepGraph::read_heads(size_t block, std::span<float> out) const {
+  ggml_backend_tensor_get(heads_[block], out.data(), 0, out.size_bytes());
 }
 
 }  // namespace rouse

@@ -28,7 +28,10 @@ struct StepShape {
   std::vector<uint64_t> policy_shapes;  ///< [n_row]
   std::vector<uint64_t> output_shapes;  ///< [n_logits + n_hidden], by output order
   bool all_rows_to_end = false;  ///< the last block runs every row, not only those with an output (taps)
-  std::vector<int> hidden_layers, ffn_layers;
+  std::vector<int> ffn_layers, exits;
+  bool heads = false;
+  int n_shift = 0;                ///< different head shifts among the rows
+  std::vector<int> shift_layers;  ///< blocks that any of them changes
   int first_layer = -1;  ///< rows enter this block after its attention, as hidden rows; -1: as tokens
   bool operator==(const StepShape&) const = default;
   int n_output() const { return n_logits + n_hidden; }
@@ -42,6 +45,8 @@ struct StepInput {
   std::vector<int32_t> outputs;            ///< [n_output]: row of each output
   std::vector<RouteInput> routes;          ///< [n_row]
   std::span<const float> hidden;           ///< row-major [n_row][n_embd], for rows that enter part way
+  std::vector<const HeadShift*> shifts;    ///< [n_shift]
+  std::vector<int32_t> shift_of;           ///< [n_row]: index into shifts, n_shift for none
   Perturbation perturbation;
 };
 
@@ -59,9 +64,10 @@ class StepGraph {
   bool taps_routing() const { return tap_routing_; }
   /// Experts of the step just run, one entry a MoE layer.
   const std::vector<std::unique_ptr<RouteLayer>>& routing() const { return route_layers_; }
-  void read_logits(std::span<float> out) const;  ///< row-major [n_logits][n_vocab]
-  void read_hidden(std::span<float> out) const;  ///< row-major [n_output][n_embd]
-  void read_layer_hidden(size_t index, std::span<float> out) const;
+  void read_logits(std::span<float> out) const;               ///< row-major [n_logits][n_vocab]
+  void read_hidden(std::span<float> out) const;               ///< row-major [n_output][n_embd]
+  void read_exit(size_t index, std::span<float> out) const;   ///< row-major [n_output][n_embd]
+  void read_heads(size_t block, std::span<float> out) const;  ///< row-major [n_output][n_embd_out]
   void read_ffn_input(size_t index, std::span<float> out) const;
 
   uint64_t last_used = 0;  ///< for the engine's cache of graphs
@@ -73,6 +79,7 @@ class StepGraph {
     ggml_tensor *q, *k, *v;
   };
   ggml_tensor* attention(ggml_tensor* x, int layer);
+  ggml_tensor* shifted(ggml_tensor* heads, int layer);
   Heads projected_heads(ggml_tensor* x, const LayerWeights& w);
   Heads latent_heads(ggml_tensor* x, const LayerWeights& w);
   ggml_tensor* turn(ggml_tensor* t);
@@ -85,7 +92,9 @@ class StepGraph {
   ggml_tensor* norm(ggml_tensor* x, ggml_tensor* weight);
   ggml_tensor* scale(ggml_tensor* x, float factor);
   ggml_tensor* input(ggml_type type, int64_t ne0, int64_t ne1, const char* name);
+  void keep(std::vector<ggml_tensor*>& list, ggml_tensor* t);
   void perturb(const StepInput& input);
+  void fill_shifts(const StepInput& input);
   void fill_masks(const StepInput& input, const std::vector<ggml_tensor*>& masks, int window);
 
   const Model& model_;
@@ -100,10 +109,11 @@ class StepGraph {
   ggml_cgraph* graph_ = nullptr;
   ggml_backend_sched_ptr scheduler_;
   ggml_tensor *entry_ = nullptr, *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr,
-              *outputs_ = nullptr;
+              *outputs_ = nullptr, *shift_of_ = nullptr;
+  std::vector<ggml_tensor*> shifts_;  ///< [shift layer]: [n_embd_out, n_shift + 1], the last of zeros
   std::vector<ggml_tensor*> masks_, window_masks_;  ///< [span]: all positions; the last `window` ones
   ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
-  std::vector<ggml_tensor*> layer_hidden_, ffn_inputs_;
+  std::vector<ggml_tensor*> ffn_inputs_, exits_, heads_;
   std::vector<ggml_fp16_t> mask_scratch_;
   AttentionCells attention_cells_;
   std::vector<std::unique_ptr<AttentionNode>> attention_nodes_;

@@ -96,6 +96,7 @@ ModelSpec read_spec(const GgufFile& file) {
                   " leading dense layers of ", spec.n_layer);
     for (int layer = spec.n_leading_dense; spec.router.n_expert > 0 && layer < spec.n_layer; ++layer)
       spec.router.layers.push_back(layer);
+    spec.tied_head = !file.tensor("output.weight");
     return spec;
   }
   throw Error(

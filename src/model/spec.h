@@ -65,6 +65,7 @@ struct ModelSpec {
   Activation activation = Activation::swiglu;
   bool shared_gate = false;     ///< the shared expert's output is multiplied by sigmoid(w.x) (Qwen2-MoE)
   bool expert_bias = false;     ///< biases in the router and in every projection of every expert (GPT-OSS)
+  bool tied_head = false;       ///< the embeddings serve as output head
   bool selection_bias = false;  ///< files may carry a bias that is added to gates for selection only
   const char* ffn_norm = "ffn_norm";  ///< what the file calls the norm before the feed-forward
   float embedding_scale = 1.0f, residual_scale = 1.0f, logit_scale = 1.0f;  ///< Granite's multipliers

@@ -152,4 +152,13 @@ std::vector<std::string> Tokenizer::chat_template_names() {
   return out;
 }
 
+void require_same_vocabulary(const Tokenizer& a, const Tokenizer& b) {
+  require_usage(a.n_vocab() == b.n_vocab(), "the vocabularies differ: ", a.path(), " has ", a.n_vocab(),
+                " tokens, ", b.path(), " ", b.n_vocab());
+  for (int token = 0; token < a.n_vocab(); ++token)
+    require_usage(a.piece(token, true) == b.piece(token, true), "the vocabularies differ: token ", token,
+                  " is \"", a.piece(token, true), "\" in ", a.path(), ", \"", b.piece(token, true), "\" in ",
+                  b.path());
+}
+
 }  // namespace rouse

@@ -26,6 +26,7 @@ class Tokenizer {
   Tokenizer& operator=(const Tokenizer&) = delete;
 
   int n_vocab() const;
+  const llama_vocab* vocab() const { return vocab_; }
   /// add_special: BOS (and EOS) as the model wants them. parse_special: "<|im_end|>" becomes its one token.
   std::vector<int> encode(std::string_view text, bool add_special, bool parse_special) const;
   /// The bytes of one token; may be part of a character. Special tokens give nothing unless asked for.
@@ -33,7 +34,8 @@ class Tokenizer {
   std::string decode(const std::vector<int>& tokens, bool special = false) const;
   bool ends_generation(int token) const;
   const std::vector<int>& end_tokens() const { return end_tokens_; }
-  int bos() const;  ///< -1 when there is none
+  const std::string& path() const { return path_; }  ///< of the model file
+  int bos() const;                                   ///< -1 when there is none
 
   /// The chat template in the file, or empty.
   const std::string& chat_template() const { return chat_template_; }
@@ -49,5 +51,8 @@ class Tokenizer {
   std::vector<int> end_tokens_;
   std::string path_, chat_template_;
 };
+
+/// Throws Error (exit 2) naming the first token in which two vocabularies differ.
+void require_same_vocabulary(const Tokenizer& a, const Tokenizer& b);
 
 }  // namespace rouse

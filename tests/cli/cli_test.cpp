@@ -164,9 +164,9 @@ TEST(Cli, BenchPrintsEveryRow) {
     if (row["name"] == "libllama") continue;
     EXPECT_TRUE(row.contains("step_ratio_to_peer") && row.contains("prefill_ratio_to_peer"));
   }
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"greedy", "libllama", "topk:1", "topk:4", "rank:2", "dynamic:0.6",
-                                      "scmoe:plain", "scmoe:fused", "scmoe:lazy", "scmoe:auto"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"greedy", "libllama", "topk:1", "topk:4", "rank:2",
+                                             "dynamic:0.6", "scmoe:plain", "scmoe:fused", "scmoe:lazy",
+                                             "scmoe:auto", "dola", "contrastive", "beam", "sample"}));
 }
 
 TEST(Cli, SynthIsDeterministicAndRefusesNonsense) {

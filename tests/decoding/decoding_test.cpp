@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "decoding/contrast.h"
-#include "decoding/generation.h"
+#include "decoding/scheduler.h"
 #include "support.h"
 
 namespace rouse {
@@ -84,7 +84,7 @@ TEST(Methods, RefuseWhatCannotBe) {
     MethodOptions o;
     o.name = "scmoe";
     change(o);
-    expect_refusal([&] { make_method(o, m.router(), false); }, Exit::usage, part);
+    expect_refusal([&] { make_method(o, m.models()); }, Exit::usage, part);
   };
   refused([](auto& o) { o.alpha = 0; }, "--alpha is 0");
   refused([](auto& o) { o.alpha = 1.5f; }, "--alpha is 1.5");
@@ -92,11 +92,21 @@ TEST(Methods, RefuseWhatCannotBe) {
   refused([](auto& o) { o.weak = "rank:9"; }, "expected 1 to 8");
   refused([](auto& o) { o.execution = "quick"; }, "--exec is \"quick\"");
   refused([](auto& o) { o.weak_temp = 0; }, "--weak-temp");
-  refused([](auto& o) { o.name = "beam"; }, "unknown method \"beam\"; known: greedy, scmoe");
+  refused([](auto& o) { o.name = "beams"; }, "unknown method \"beams\"; known: greedy, scmoe");
+  refused([](auto& o) { o.name = "cd"; }, "give --amateur FILE");
+  refused([](auto& o) { o.name = "dola", o.dola_layers = "1,3"; },
+          "\"3\" is not low, high or a list of layers in 0..2");
+  refused([](auto& o) { o.name = "dola", o.relative_top = 2; }, "--relative-top is 2");
+  refused([](auto& o) { o.name = "contrastive", o.candidates = 0; }, "--candidates is 0");
+  refused([](auto& o) { o.name = "contrastive", o.penalty_alpha = -1; }, "--penalty-alpha is -1");
+  refused([](auto& o) { o.name = "beam", o.beams = 99; }, "--beams is 99");
+  refused([](auto& o) { set_method_option(o, "dola_layers", "low"); },
+          "--dola-layers has no effect on method scmoe");
+  refused([](auto& o) { set_method_option(o, "iti-alpha", "3"); }, "--iti-alpha has no effect without --iti");
   MethodOptions scmoe;
   scmoe.name = "scmoe";
-  expect_refusal([&] { make_method(scmoe, RouterSpec{}, false); }, Exit::usage, "this model is dense");
-  EXPECT_EQ(method_text(scmoe, m.router()), "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
+  expect_refusal([&] { make_method(scmoe, {ModelSpec{}}); }, Exit::usage, "this model is dense");
+  EXPECT_EQ(method_text(resolved(scmoe, m.router())), "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
 }
 
 namespace {
@@ -105,10 +115,10 @@ namespace {
 struct Generated {
   Generated(TinyModel& m, const Tokenizer& t, const MethodOptions& method, const GenerateOptions& o,
             std::vector<int> prompt = {271, 4, 9, 66})
-      : generation(m.engine, t, make_method(method, m.router(), false), std::move(prompt), o,
+      : generation({&m.engine}, t, make_method(method, m.models()), std::move(prompt), o,
                    [this](const std::string& s) { printed += s; }) {
     Generation* one = &generation;
-    run_generations(m.engine, {&one, 1});
+    run_generations({&m.engine}, {&one, 1});
   }
   std::string printed;
   Generation generation;
@@ -178,20 +188,30 @@ TEST(Generation, MixedMethodsSideBySideGiveWhatEachGivesAlone) {
   GenerateOptions o;
   o.n_predict = 20;
   o.ignore_eos = true;
-  MethodOptions rank2, dynamic;
+  MethodOptions rank2, dynamic, dola, contrastive, beam;
   rank2.routing = "rank:2";
   dynamic.routing = "dynamic:0.5";
-  const std::vector<MethodOptions> methods = {
-      MethodOptions{}, scmoe_method("lazy"), rank2, scmoe_method("fused"), dynamic, scmoe_method("plain")};
+  dola.name = "dola", dola.dola_layers = "0,1,2";
+  contrastive.name = "contrastive";
+  beam.name = "beam";
+  const std::vector<MethodOptions> methods = {MethodOptions{},
+                                              scmoe_method("lazy"),
+                                              rank2,
+                                              contrastive,
+                                              scmoe_method("fused"),
+                                              dola,
+                                              dynamic,
+                                              beam,
+                                              scmoe_method("plain")};
   std::vector<std::unique_ptr<Generation>> together;
   std::vector<Generation*> pointers;
   for (size_t i = 0; i < methods.size(); ++i) {
-    together.push_back(std::make_unique<Generation>(m.engine, tokenizer,
-                                                    make_method(methods[i], m.router(), false),
+    together.push_back(std::make_unique<Generation>(Engines{&m.engine}, tokenizer,
+                                                    make_method(methods[i], m.models()),
                                                     std::vector<int>{271, static_cast<int>(i), 9}, o));
     pointers.push_back(together.back().get());
   }
-  run_generations(m.engine, pointers);
+  run_generations({&m.engine}, pointers);
   for (size_t i = 0; i < methods.size(); ++i) {
     const Generated alone(m, tokenizer, methods[i], o, {271, static_cast<int>(i), 9});
     EXPECT_EQ(together[i]->tokens(), alone.generation.tokens()) << i;

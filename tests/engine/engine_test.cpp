@@ -165,7 +165,8 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
   if (!m.router().moe()) GTEST_SKIP() << "dense";
   const auto before = m.logits(kText, "rank:3");
   m.engine.taps.routing = true;
-  m.engine.taps.hidden_layers = {0, 1};
+  m.engine.taps.exits = {0, 2};
+  m.engine.taps.heads = true;
   const RoutingPolicy policy("rank:3", m.router());
   RowGroup group{&policy, {}};
   const SeqId seq = m.engine.open();
@@ -183,8 +184,10 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
       EXPECT_EQ(layer.experts, std::vector<int>{order[2]});
     }
   }
-  EXPECT_EQ(r.layer_hidden.size(), 2u);
-  EXPECT_EQ(r.layer_hidden[0].size(), kText.size() * static_cast<size_t>(m.model->spec().n_embd));
+  EXPECT_EQ(r.exits.size(), 2u);
+  EXPECT_EQ(r.exits[1].size(), static_cast<size_t>(m.model->spec().n_embd)) << "of the row with an output";
+  EXPECT_EQ(r.heads.size(), static_cast<size_t>(m.model->spec().n_layer));
+  EXPECT_EQ(r.heads[0].size(), static_cast<size_t>(m.model->spec().attention.n_embd_out()));
   EXPECT_EQ((m.engine.cost() - cost).expert_evaluations,
             static_cast<int64_t>(kText.size() * m.router().layers.size()));
 }

@@ -1,5 +1,5 @@
 /// Against transformers' logits and a plain two-pass reference over its weights (tools/golden).
-#include "decoding/generation.h"
+#include "decoding/scheduler.h"
 #include "support.h"
 
 namespace rouse {
@@ -31,52 +31,23 @@ std::vector<GoldenCase> cases(const nlohmann::json& golden) {
   return out;
 }
 
-/// Tokens of a method fed with the reference's own tokens, so that one near-tie does not hide what follows.
-int compare_sequence(TinyModel& m, const GoldenCase& c, int* skipped) {
-  auto method = make_method(c.method, m.router(), false);
-  std::vector<SeqId> seqs;
-  for (size_t s = 0; s < method->streams().size(); ++s) seqs.push_back(m.engine.open(80));
-  method->append(c.prompt);
+/// Choices of a method led along the reference's own tokens, so that one near-tie does not hide what follows.
+int compare_sequence(TinyModel& m, const Tokenizer& tokenizer, const GoldenCase& c, int* skipped) {
+  GenerateOptions o;
+  o.follow = c.tokens;
+  Generation g({&m.engine}, tokenizer, make_method(c.method, m.models()), c.prompt, o);
+  Generation* one = &g;
+  run_generations({&m.engine}, {&one, 1});
+  EXPECT_EQ(g.choices().size(), c.tokens.size());
   int equal = 0;
-  for (size_t i = 0; i < c.tokens.size(); ++i) {
-    std::vector<float> scores;
-    for (bool final = false; !final;) {
-      const std::vector<Ask> asks = method->ask();
-      std::vector<std::vector<float>> logits(asks.size()), hidden(asks.size());
-      Batch batch;
-      size_t row = 0;
-      for (const Ask& ask : asks) {
-        RowGroup group{&method->streams()[static_cast<size_t>(ask.stream)], {}};
-        for (const int t : ask.tokens)
-          group.rows.push_back({seqs[static_cast<size_t>(ask.stream)], t, Output::none});
-        group.rows.back().output = ask.output;
-        batch.push_back(group);
-      }
-      const StepResult& result = m.engine.run(batch);
-      std::vector<Answer> answers;
-      for (const Ask& ask : asks) {
-        row += ask.tokens.size();
-        Answer a;
-        if (ask.output == Output::logits) a.logits = result.logits(row - 1);
-        a.hidden = result.hidden(row - 1);
-        a.columns = [&m, h = a.hidden](std::span<const int> t, std::span<float> out) {
-          m.engine.head().columns(h, t, out);
-        };
-        answers.push_back(std::move(a));
-      }
-      final = method->answer(answers, scores);
-    }
-    Chooser greedy({});
-    const int token = greedy.pick(scores, {});
+  for (size_t i = 0; i < g.choices().size(); ++i) {
     if (c.margins[i] > 1e-3) {
-      EXPECT_EQ(token, c.tokens[i]) << "step " << i << " margin " << c.margins[i];
-      equal += token == c.tokens[i];
+      EXPECT_EQ(g.choices()[i], c.tokens[i]) << "step " << i << " margin " << c.margins[i];
+      equal += g.choices()[i] == c.tokens[i];
     } else {
       ++*skipped;
     }
-    method->append(std::vector<int>{c.tokens[i]});
   }
-  for (const SeqId seq : seqs) m.engine.close(seq);
   return equal;
 }
 
@@ -103,12 +74,13 @@ TEST_P(Golden, LogitsEqualTransformers) {
 
 TEST_P(GoldenSequences, EqualTheTwoPassReference) {
   TinyModel m(golden(std::string(GetParam()) + ".gguf"), 512);
+  const Tokenizer tokenizer(m.model->file());
   int equal = 0, skipped = 0;
   for (GoldenCase& c : cases(golden_json(std::string(GetParam()) + ".json"))) {
     SCOPED_TRACE(c.method.name + " " + c.method.routing + " weak " + c.method.weak);
     for (const char* execution : {"plain", "fused", "lazy", "auto"}) {
       c.method.execution = execution;
-      equal += compare_sequence(m, c, &skipped);
+      equal += compare_sequence(m, tokenizer, c, &skipped);
       if (c.method.name == "greedy") break;
     }
   }

@@ -1,0 +1,158 @@
+/// decoding/dola.cpp - DoLa (arXiv:2309.03883): the mature logits against those of an early layer.
+///
+/// Of the candidate layers, the one whose distribution Q differs most from the mature P by
+/// D = (KL(M || P) + KL(M || Q)) / 2, M = (P + Q) / 2: the direction of the published code and of
+/// transformers. z = log softmax(mature) - log softmax(premature) on the tokens of at least `relative_top`
+/// times the best one's probability. Premature logits are the head of that layer's rows, without the final
+/// norm unless asked for. They are computed only where more than one token is kept.
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/statistics.h"
+#include "base/text.h"
+#include "decoding/contrast.h"
+#include "decoding/methods.h"
+
+namespace rouse {
+namespace {
+
+/// Candidates as numbers of blocks passed; 0 is the embeddings, which tied heads turn into the token itself.
+std::vector<int> candidate_layers(const std::string& text, const ModelSpec& spec) {
+  const int n = spec.n_layer;
+  std::vector<int> out;
+  const auto range = [&](int begin, int end) {
+    for (int i = begin; i < end; i += 2) out.push_back(i);
+  };
+  if (text == "low") {
+    const int start = !spec.tied_head ? 0 : n > 2 ? 2 : n == 2 ? 1 : 0;
+    if (start == n / 2) return {start};
+    range(start, n <= 40 ? n / 2 : 20);
+  } else if (text == "high") {
+    range(n <= 40 ? n / 2 : n - 20, n);
+  } else {
+    for (const std::string& part : split(text, ',')) {
+      const auto layer = parse_int(trim(part));
+      require_usage(layer && *layer >= 0 && *layer < n, "--dola-layers: \"", part,
+                    "\" is not low, high or a list of layers in 0..", n - 1);
+      out.push_back(static_cast<int>(*layer));
+    }
+    std::sort(out.begin(), out.end());
+    out.erase(std::unique(out.begin(), out.end()), out.end());
+  }
+  return out;
+}
+
+/// D of the mature and a premature distribution, both given as log-probs. Summed in double.
+double divergence(std::span<const float> mature, std::span<const float> premature) {
+  double sum = 0;
+  for (size_t v = 0; v < mature.size(); ++v) {
+    const double p = std::exp(static_cast<double>(mature[v])),
+                 q = std::exp(static_cast<double>(premature[v]));
+    const double m = (p + q) / 2;
+    if (m > 0) sum += m * (2 * std::log(m) - mature[v] - premature[v]);
+  }
+  return sum / 2;
+}
+
+class Dola final : public Method {
+ public:
+  Dola(const MethodOptions& o, const MethodModels& models)
+      : options_(o), n_vocab_(static_cast<size_t>(models.spec.n_vocab)) {
+    require_usage(o.relative_top >= 0 && o.relative_top <= 1, "--relative-top is ", o.relative_top,
+                  ", expected a number in [0, 1]");
+    require_usage(o.dola_variant == "transformers" || o.dola_variant == "scmoe", "--dola-variant is \"",
+                  o.dola_variant, "\", expected transformers or scmoe");
+    layers_ = candidate_layers(o.dola_layers, models.spec);
+    require_usage(!layers_.empty(), "--dola-layers ", o.dola_layers, " leaves no layer of ",
+                  models.spec.n_layer);
+    streams_.push_back(main_stream(o, models));
+  }
+  const std::vector<Stream>& streams() const override { return streams_; }
+  void append(std::span<const int> tokens) override { pending_.assign(tokens.begin(), tokens.end()); }
+  std::vector<Ask> ask() override {
+    const bool prompt = !started_;
+    started_ = true;
+    return {{.stream = 0,
+             .tokens = std::move(pending_),
+             .output = Output::logits,
+             .prompt = prompt,
+             .exits = layers_}};
+  }
+
+  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
+    std::vector<float> mature(answers[0].logits.begin(), answers[0].logits.end());
+    allow(mature);
+    std::vector<int> kept = options_.relative_top > 0 ? plausible_tokens(mature, options_.relative_top)
+                                                      : best_tokens(mature, mature.size());
+    if (options_.simulate_weak_needed >= 0) kept = best_tokens(mature, simulate() ? 10 : 1);
+    scores.assign(mature.size(), -INFINITY);
+    if (kept.size() == 1) {
+      scores[static_cast<size_t>(kept[0])] = 0;
+      return true;
+    }
+    mature.assign(answers[0].logits.begin(), answers[0].logits.end());
+    log_softmax(mature);
+    const std::vector<float> premature = premature_of(answers[0], mature);
+    for (const int token : kept)
+      scores[static_cast<size_t>(token)] =
+          mature[static_cast<size_t>(token)] - premature[static_cast<size_t>(token)];
+    return true;
+  }
+
+  std::unique_ptr<Method> clone() const override { return std::make_unique<Dola>(*this); }
+  void adjust(SamplingOptions& s) const override {
+    if (options_.dola_variant != "scmoe") return;
+    if (s.repeat_penalty == 1.0f) s.repeat_penalty = 1.2f;
+    s.repeat_last_n = -1;
+  }
+  std::vector<int> score_exits() const override { return layers_; }
+  double score(std::span<const Answer> rows, int token, float alpha) const override {
+    if (alpha > 0 && !plausible(rows[0].logits, token, alpha)) return kMasked;
+    std::vector<float> mature(rows[0].logits.begin(), rows[0].logits.end());
+    log_softmax(mature);
+    return static_cast<double>(mature[static_cast<size_t>(token)]) -
+           premature_of(rows[0], mature)[static_cast<size_t>(token)];
+  }
+
+ private:
+  /// Log-probs of the chosen premature layer. mature: log-probs too.
+  std::vector<float> premature_of(const Answer& answer, std::span<const float> mature) const {
+    std::vector<float> rows, all(layers_.size() * n_vocab_);
+    for (const auto& exit : answer.exits) rows.insert(rows.end(), exit.begin(), exit.end());
+    if (options_.final_norm) answer.final_norm(rows);
+    answer.head(rows, {}, all);
+    size_t best = 0;
+    double most = -1;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const auto premature = std::span(all).subspan(i * n_vocab_, n_vocab_);
+      log_softmax(premature);
+      if (layers_.size() == 1) break;
+      const double d = divergence(mature, premature);
+      if (d > most) most = d, best = i;
+    }
+    const auto begin = all.begin() + static_cast<std::ptrdiff_t>(best * n_vocab_);
+    return {begin, begin + static_cast<std::ptrdiff_t>(n_vocab_)};
+  }
+
+  /// See TwoStream::simulate.
+  bool simulate() {
+    const double before = std::floor(step_ * options_.simulate_weak_needed);
+    return std::floor(++step_ * options_.simulate_weak_needed) > before;
+  }
+
+  MethodOptions options_;
+  size_t n_vocab_;
+  std::vector<Stream> streams_;
+  std::vector<int> layers_, pending_;
+  bool started_ = false;
+  double step_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Method> dola(const MethodOptions& options, const MethodModels& models) {
+  return std::make_unique<Dola>(options, models);
+}
+
+}  // namespace rouse

@@ -1,0 +1,51 @@
+/// decoding/options.h - the options of decoding methods as one table: command-line flags, `compare`'s
+/// name=value, the keys of batch files and the provenance of results all come from it.
+#pragma once
+
+#include <set>
+#include <span>
+#include <string>
+#include <variant>
+
+namespace rouse {
+
+/// Every method's options; defaults are the papers'.
+struct MethodOptions {
+  std::string name = "greedy";
+  std::string routing = "topk";                   ///< of the only stream, or of the strong one
+  std::string weak;                               ///< scmoe; empty: rank:k of a top-k model
+  std::string amateur, amateur_routing = "topk";  ///< cd
+  float alpha = 0.1f, beta = 0.5f, strong_temp = 1.0f, weak_temp = 1.0f;
+  std::string execution = "auto";  ///< plain, fused, lazy, auto
+  std::string dola_layers = "high", dola_variant = "transformers";
+  float relative_top = 0.1f;
+  int final_norm = 0;
+  float penalty_alpha = 0.6f;
+  int candidates = 5;
+  int beams = 4;
+  float length_penalty = 1.0f;
+  std::string iti;
+  float iti_alpha = 15.0f;
+  int iti_heads = 48;
+  double simulate_weak_needed = -1.0;  ///< bench only: pretend that this share of steps needs a contrast
+  std::set<std::string> given;  ///< names that the user set: one that the method does not read is refused
+};
+
+struct MethodOption {
+  const char* name;     ///< as a flag without its dashes; batch files write underscores
+  const char* methods;  ///< those that read it, space-separated; empty: all
+  const char* help;
+  std::variant<std::string MethodOptions::*, float MethodOptions::*, int MethodOptions::*> member;
+};
+/// In the order of `--help`; `method` and `routing` first.
+std::span<const MethodOption> method_options();
+
+/// Sets the option of that name (dashes or underscores). False when there is none. Throws Error (exit 2) for
+/// a value of another kind.
+bool set_method_option(MethodOptions& options, std::string name, const std::string& value);
+/// Throws Error (exit 2) when a given option is not read by the method.
+void check_given(const MethodOptions& options);
+/// "scmoe(weak=rank:2,alpha=0.1)": the method with the options it reads, those of no effect left out.
+std::string method_text(const MethodOptions& options);
+
+}  // namespace rouse

@@ -1,0 +1,44 @@
+/// decoding/scheduler.h - many texts at once: who runs, who waits, and one batch a round for all of them.
+#pragma once
+
+#include <atomic>
+#include <deque>
+
+#include "decoding/generation.h"
+
+namespace rouse {
+
+/// Generations queue in the order they were submitted and begin as soon as the KV cells they may need are not
+/// promised to others. Every round runs a step of each that has begun; prompts fill the rest of the batch in
+/// turn, so that a long one does not hold up the others.
+class Scheduler {
+ public:
+  explicit Scheduler(Engines engines) : engines_(engines) {}
+  /// It must live until it is done or the scheduler goes.
+  void submit(Generation& generation) { waiting_.push_back(&generation); }
+  /// One round. False when nobody is left.
+  bool step();
+  /// Lets go of those that are done; their room is free then.
+  void retire();
+  size_t n_running() const { return running_.size(); }
+  size_t n_waiting() const { return waiting_.size(); }
+
+ private:
+  struct Running {
+    Generation* generation;
+    std::array<Room, kModels> room;
+  };
+  void admit();
+  bool fits(const std::array<Room, kModels>& room) const;
+
+  Engines engines_;
+  std::deque<Generation*> waiting_;
+  std::vector<Running> running_;
+  size_t turn_ = 0;  ///< whose prompt comes first
+};
+
+/// Runs generations side by side until every one is done or `interrupted`.
+void run_generations(Engines engines, std::span<Generation* const> generations,
+                     const std::atomic<bool>* interrupted = nullptr);
+
+}  // namespace rouse

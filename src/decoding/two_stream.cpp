@@ -1,0 +1,117 @@
+#include "decoding/two_stream.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/statistics.h"
+#include "decoding/contrast.h"
+
+namespace rouse {
+
+static constexpr int kStrong = 0, kWeak = 1;
+
+TwoStream::TwoStream(const MethodOptions& o, bool accelerated, Stream strong, Stream weak)
+    : options_(o), automatic_(o.execution == "auto"), accelerated_(accelerated) {
+  require_usage(o.alpha > 0 && o.alpha <= 1, "--alpha is ", o.alpha, ", expected a number in (0, 1]");
+  require_usage(o.beta >= 0 && std::isfinite(o.beta), "--beta is ", o.beta, ", expected 0 or more");
+  require_usage(o.strong_temp > 0 && o.weak_temp > 0, "--strong-temp and --weak-temp must be above 0");
+  const auto& e = o.execution;
+  require_usage(e == "plain" || e == "fused" || e == "lazy" || e == "auto", "--exec is \"", e,
+                "\", expected plain, fused, lazy or auto");
+  execution_ = e == "plain" ? Execution::plain : e == "fused" ? Execution::fused : Execution::lazy;
+  streams_.push_back(std::move(strong));
+  streams_.push_back(std::move(weak));
+}
+
+void TwoStream::append(std::span<const int> tokens) {
+  strong_pending_.assign(tokens.begin(), tokens.end());
+  weak_pending_.insert(weak_pending_.end(), tokens.begin(), tokens.end());
+  waiting_for_weak_ = false;
+}
+
+std::vector<Ask> TwoStream::ask() {
+  std::vector<Ask> asks;
+  bool fused = execution_ == Execution::fused;
+  if (!waiting_for_weak_) {
+    if (automatic_) {
+      fused = accelerated_ || needed_.count() > needed_.size() / 2 || (eager_prompt_ && prompt_[kWeak]);
+      execution_ = fused ? Execution::fused : Execution::lazy;
+    }
+    asks.push_back({.stream = kStrong,
+                    .tokens = std::move(strong_pending_),
+                    .output = Output::logits,
+                    .prompt = prompt_[kStrong]});
+    prompt_[kStrong] = false;
+  }
+  if (waiting_for_weak_ || fused) {
+    asks.push_back({.stream = kWeak,
+                    .tokens = std::move(weak_pending_),
+                    .output = execution_ == Execution::plain ? Output::logits : Output::hidden,
+                    .prompt = prompt_[kWeak]});
+    weak_pending_.clear();
+    prompt_[kWeak] = false;
+  }
+  return asks;
+}
+
+bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scores) {
+  if (!waiting_for_weak_) {
+    strong_.assign(answers[kStrong].logits.begin(), answers[kStrong].logits.end());
+    for (float& v : strong_) v /= options_.strong_temp;
+    allow(strong_);  // before V is formed: it must not consist of a token that may not come
+    plausible_ = plausible_tokens(strong_, options_.alpha);
+    bool needs_weak = plausible_.size() > 1;
+    if (options_.simulate_weak_needed >= 0) needs_weak = simulate();
+    needed_ = needed_ << 1;
+    needed_[0] = needs_weak;
+    if (!needs_weak && execution_ != Execution::plain) {
+      scores.assign(strong_.size(), -INFINITY);
+      scores[static_cast<size_t>(plausible_[0])] = strong_[static_cast<size_t>(plausible_[0])];
+      return true;
+    }
+    if (execution_ != Execution::fused) {
+      waiting_for_weak_ = true;
+      return false;
+    }
+  }
+  const Answer& from_weak = answers.back();
+  std::vector<float> weak(plausible_.size());
+  if (!from_weak.logits.empty())
+    for (size_t i = 0; i < weak.size(); ++i) weak[i] = from_weak.logits[static_cast<size_t>(plausible_[i])];
+  else
+    from_weak.head(from_weak.hidden, plausible_, weak);
+  for (float& v : weak) v /= options_.weak_temp;
+  scores.resize(strong_.size());
+  contrast(strong_, plausible_, weak, options_.beta, scores);
+  return true;
+}
+
+double TwoStream::score(std::span<const Answer> rows, int token, float alpha) const {
+  if (alpha > 0 && !plausible(rows[kStrong].logits, token, alpha)) return kMasked;
+  std::vector<float> strong(rows[kStrong].logits.begin(), rows[kStrong].logits.end());
+  for (float& v : strong) v /= options_.strong_temp;
+  std::vector<float> z(strong.size(), -INFINITY);
+  std::vector<int> kept;
+  if (alpha > 0) kept = plausible_tokens(strong, alpha);
+  const auto at = [&](size_t v) {
+    z[v] = (1 + options_.beta) * strong[v] - options_.beta * rows[kWeak].logits[v] / options_.weak_temp;
+  };
+  if (alpha > 0)
+    for (const int v : kept) at(static_cast<size_t>(v));
+  else
+    for (size_t v = 0; v < z.size(); ++v) at(v);
+  return -nll(z, token);
+}
+
+/// Random weights make flat logits, in which every step would need the weak stream; the bench sets the rate
+/// instead and keeps the ten best tokens. Evenly spread: step i needs it when the running total passes a
+/// whole number.
+bool TwoStream::simulate() {
+  const double before = std::floor(step_ * options_.simulate_weak_needed);
+  const bool needs = std::floor(++step_ * options_.simulate_weak_needed) > before;
+  plausible_ = best_tokens(strong_, needs ? 10 : 1);
+  return needs;
+}
+
+}  // namespace rouse
