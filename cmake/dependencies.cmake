@@ -5,5 +5,6 @@ find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(Eigen3 REQUIRED NO_MODULE)
 
 include(llama)

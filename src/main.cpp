@@ -33,6 +33,7 @@ static std::vector<std::string> expand_short_names(int argc, char** argv) {
 /// Every flag can come from the environment: --kv-type from ROUSE_KV_TYPE. The command line wins.
 static void add_environment(CLI::App& app) {
   for (CLI::App* sub : app.get_subcommands({})) {
+    add_environment(*sub);
     sub->get_formatter()->column_width(34);
     for (CLI::Option* option : sub->get_options()) {
       if (option->get_lnames().empty() || option->get_lnames()[0] == "help") continue;
@@ -59,6 +60,8 @@ static int run(int argc, char** argv) {
   add_calibrate(app);
   add_plan(app);
   add_whatif(app);
+  add_iti(app);
+  add_methods(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

@@ -106,5 +106,7 @@ void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_whatif(CLI::App& app);
+void add_iti(CLI::App& app);
+void add_methods(CLI::App& app);
 
 }  // namespace rouse

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <map>
 
 #include "base/error.h"
@@ -23,10 +24,12 @@ static std::optional<std::string> after_last(const std::string& text, const std:
   return at == std::string::npos ? std::nullopt : std::optional(text.substr(at + phrase.size()));
 }
 
-/// "007" and "7.0" are 7: the shortest way to write the same number.
+/// "007" and "7.0" are 7: the shortest way to write the same number, without an exponent.
 static std::string canonical(const std::string& number) {
   const auto value = parse_double(number);
-  return value ? number_text(*value == 0 ? 0 : *value) : number;
+  if (!value) return number;
+  const auto whole = static_cast<int64_t>(std::abs(*value) < 1e15 ? *value : 0);
+  return static_cast<double>(whole) == *value ? cat(whole) : number_text(*value);
 }
 
 static std::optional<std::string> last_number_in(const std::string& text) {

@@ -1,0 +1,188 @@
+/// cli/iti.cpp - inference-time intervention: fits head directions on true and false answers.
+#include <fstream>
+#include <iostream>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "calibration/iti_fit.h"
+#include "cli/command.h"
+
+namespace rouse {
+namespace {
+
+struct ItiOptions {
+  ModelOptions model;
+  ItiFitOptions fit;
+  std::string data, output, form = "Q: {question}\\nA: {answer}";
+  int limit = 0;
+  bool json = false;
+};
+
+/// One answer to a question, as text.
+struct ItiText {
+  int question;
+  bool truth;
+  std::string text;
+};
+
+std::string filled(std::string form, const std::string& question, const std::string& answer) {
+  const auto put = [&](const std::string& name, const std::string& value) {
+    const size_t at = form.find(name);
+    if (at != std::string::npos) form.replace(at, name.size(), value);
+  };
+  put("{question}", question);
+  put("{answer}", answer);
+  return form;
+}
+
+std::vector<ItiText> read_answers(const ItiOptions& o) {
+  std::string form = o.form;
+  for (size_t at; (at = form.find("\\n")) != std::string::npos;) form.replace(at, 2, "\n");
+  std::ifstream in(o.data);
+  require_usage(in.good(), o.data, ": cannot open the questions");
+  std::vector<ItiText> out;
+  std::string line;
+  int question = 0;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (trim(line).empty()) continue;
+    if (o.limit > 0 && question == o.limit) break;
+    const Json row = Json::parse(line, nullptr, false);
+    const std::string where = cat(o.data, ":", number, ": ");
+    require_usage(row.is_object() && row.contains("question") && row["question"].is_string(), where,
+                  "no object with a text `question`");
+    const auto texts = [&](const char* key) {
+      require_usage(row[key].is_array(), where, key, " is no list");
+      std::vector<std::string> list;
+      for (const Json& t : row[key]) {
+        require_usage(t.is_string(), where, key, " holds ", t.dump(), ", expected text");
+        list.push_back(t);
+      }
+      return list;
+    };
+    const std::string q = row["question"];
+    if (row.contains("correct_answers") && row.contains("incorrect_answers")) {  // TruthfulQA
+      for (const std::string& a : texts("correct_answers"))
+        out.push_back({question, true, filled(form, q, a)});
+      for (const std::string& a : texts("incorrect_answers"))
+        out.push_back({question, false, filled(form, q, a)});
+    } else {  // lab_contrast: the question is a prompt already
+      require_usage(
+          row.contains("completion") && row["completion"].is_string() && row.contains("contradictions"),
+          where, "neither correct_answers and incorrect_answers nor completion and contradictions");
+      out.push_back({question, true, q + row["completion"].get<std::string>()});
+      for (const std::string& a : texts("contradictions")) out.push_back({question, false, q + a});
+    }
+    ++question;
+  }
+  return out;
+}
+
+ItiData activations_of(const Session& session, const std::vector<ItiText>& texts) {
+  const ModelSpec& spec = session.model->spec();
+  ItiData d;
+  d.n_layer = spec.n_layer, d.n_head = spec.attention.n_head;
+  d.width = static_cast<int>(spec.attention.n_embd_out()) / d.n_head;
+  Engine& engine = *session.engine;
+  const RoutingPolicy policy("topk", spec.router);
+  engine.taps.heads = true;
+  ProgressBar bar("reading heads");
+  for (size_t first = 0; first < texts.size();) {
+    if (interrupted) throw Error("interrupted; nothing was written", Exit::interrupted);
+    Batch batch;
+    std::vector<SeqId> seqs;
+    size_t n = 0;
+    for (int room = std::min(engine.n_free(), engine.options().n_batch); first + n < texts.size(); ++n) {
+      const std::vector<int> tokens = session.tokenizer->encode(texts[first + n].text, true, false);
+      if (n > 0 && (static_cast<int>(tokens.size()) > room || n >= kMaxSequence / 2)) break;
+      room -= static_cast<int>(tokens.size());
+      seqs.push_back(engine.open(static_cast<int>(tokens.size())));
+      RowGroup group{&policy, {}};
+      for (const int t : tokens) group.rows.push_back({seqs.back(), t, Output::none});
+      group.rows.back().output = Output::hidden;
+      batch.push_back(std::move(group));
+    }
+    const StepResult& r = engine.run(batch);
+    const size_t row_size = static_cast<size_t>(spec.attention.n_embd_out());
+    for (size_t i = 0; i < n; ++i)
+      for (const auto& layer : r.heads) {
+        const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(i * row_size);
+        d.activations.insert(d.activations.end(), begin, begin + static_cast<std::ptrdiff_t>(row_size));
+      }
+    for (const SeqId seq : seqs) engine.close(seq);
+    for (size_t i = 0; i < n; ++i) {
+      d.truth.push_back(texts[first + i].truth);
+      d.question.push_back(texts[first + i].question);
+    }
+    first += n;
+    bar.update(static_cast<double>(first) / static_cast<double>(texts.size()));
+  }
+  engine.taps.heads = false;
+  return d;
+}
+
+int iti_fit(const ItiOptions& o) {
+  const std::vector<ItiText> texts = read_answers(o);
+  const Session session(o.model);
+  const ItiData data = activations_of(session, texts);
+  ProgressBar bar("fitting probes");
+  ItiFile file = fit_iti(data, o.fit, [&](double done) { bar.update(done); });
+  file.arch = session.model->spec().arch;
+  file.options = {{"data", o.data.substr(o.data.find_last_of('/') + 1)},
+                  {"form", o.form},
+                  {"fingerprint", session.model->file().fingerprint()},
+                  {"heads", o.fit.n_pick},
+                  {"ridge", o.fit.ridge},
+                  {"seed", o.fit.seed}};
+  save_iti(file, o.output);
+  if (o.json) {
+    std::cout << Json{{"output", o.output}, {"report", file.report}}.dump(2) << '\n';
+    return 0;
+  }
+  std::printf("%s: %d heads of %d blocks, %zu answers\n", o.output.c_str(), file.n_head, file.n_layer,
+              data.n_answer());
+  for (size_t fold = 0; fold < 2; ++fold) {
+    const Json& f = file.report["folds"][fold];
+    std::printf(
+        "  fold %zu, %d questions: %d heads picked on the other fold are right in %.1f%% [%.1f, %.1f] of "
+        "answers,"
+        " the best of them in %.1f%%; always the commoner verdict %.1f%%\n",
+        fold + 1, f["questions"].get<int>(), f["heads"].get<int>(), 100 * f["accuracy"].get<double>(),
+        100 * f["interval"][0].get<double>(), 100 * f["interval"][1].get<double>(),
+        100 * f["best_head_accuracy"].get<double>(), 100 * f["majority"].get<double>());
+  }
+  std::printf("  best heads across both folds:");
+  for (size_t i = 0; i < std::min<size_t>(8, file.heads.size()); ++i)
+    std::printf(" %d.%d (%.1f%%)", file.heads[i].layer, file.heads[i].head, 100 * file.heads[i].accuracy);
+  std::printf("\n");
+  return 0;
+}
+
+}  // namespace
+
+void add_iti(CLI::App& app) {
+  auto o = std::make_shared<ItiOptions>();
+  CLI::App* sub = app.add_subcommand("iti", "Inference-time intervention: which heads know what is true");
+  sub->require_subcommand(1);
+  CLI::App* fit = sub->add_subcommand("fit", "Fit directions of attention heads on true and false answers");
+  add_model_options(*fit, o->model);
+  fit->add_option(
+         "--data", o->data,
+         "JSON Lines: question with correct_answers and incorrect_answers (TruthfulQA), or with completion "
+         "and contradictions")
+      ->required();
+  fit->add_option("--form", o->form, "how question and answers become a text (the first kind of data)")
+      ->capture_default_str();
+  fit->add_option("--limit", o->limit, "only the first N questions (0: all)")->check(CLI::Range(0, 1 << 30));
+  fit->add_option("--heads", o->fit.n_pick, "heads to pick and report")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  fit->add_option("--ridge", o->fit.ridge, "L2 penalty of a probe")
+      ->capture_default_str()
+      ->check(CLI::Range(1e-6, 1e6));
+  fit->add_option("-s,--seed", o->fit.seed, "seed of the folds")->capture_default_str();
+  fit->add_option("-o,--output", o->output, "file to write")->required();
+  fit->add_flag("--json", o->json, "print the report as JSON");
+  fit->callback([o] { std::exit(iti_fit(*o)); });
+}
+
+}  // namespace rouse

@@ -1,0 +1,21 @@
+/// cli/methods.cpp - which decoding methods there are and what they go together with.
+#include <iostream>
+
+#include "cli/command.h"
+
+namespace rouse {
+
+void add_methods(CLI::App& app) {
+  CLI::App* sub =
+      app.add_subcommand("methods", "List decoding methods, routing policies and what goes together");
+  auto markdown = std::make_shared<bool>(false);
+  sub->add_flag("--markdown", *markdown, "only the table of what goes together, as docs/methods.md holds it");
+  sub->callback([markdown] {
+    if (!*markdown)
+      std::cout << "Methods:\n" << method_help() << "Routing policies:\n" << policy_help() << '\n';
+    std::cout << method_table();
+    std::exit(0);
+  });
+}
+
+}  // namespace rouse
