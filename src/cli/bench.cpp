@@ -289,7 +289,7 @@ int bench(const BenchOptions& o) {
   const int most = *std::max_element(o.n_parallel.begin(), o.n_parallel.end());
   ModelOptions m = o.model;
   m.n_ctx = std::max(m.n_ctx, longest);
-  m.n_batch = std::max(m.n_batch, most > 1 ? most * o.n_prompt[0] : 0);  // all prompts in one round
+  m.n_batch = std::max(m.n_batch, most > 1 ? 2 * most * o.n_prompt[0] : 0);  // all prompts in one round
   const Session session(m, std::max(2 * most, 6), o.amateur);
   const ModelSpec& spec = session.model->spec();
   std::unique_ptr<Peer> peer;

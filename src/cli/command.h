@@ -71,6 +71,9 @@ std::string prompt_text(const PromptOptions& o);
 
 /// The whole file. Throws Error (exit 2); `what` names it.
 std::string file_text(const std::string& path, const char* what);
+/// "scmoe weak=rank:3 beta=0.8", "topk:4", "greedy routing=rank:2": a method or a policy, then its options.
+/// Throws Error (exit 2).
+MethodOptions parse_variant(const std::string& text);
 /// One line a method.
 std::string method_help();
 
@@ -108,5 +111,6 @@ void add_plan(CLI::App& app);
 void add_whatif(CLI::App& app);
 void add_iti(CLI::App& app);
 void add_methods(CLI::App& app);
+void add_eval(CLI::App& app);
 
 }  // namespace rouse

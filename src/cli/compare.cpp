@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iostream>
 #include <set>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -19,25 +18,6 @@ struct CompareOptions {
   std::vector<std::string> with;
   bool json = false, strip = false;
 };
-
-/// "scmoe weak=rank:3 beta=0.8", "topk:4", "greedy routing=rank:2": a method or a policy, then its options.
-MethodOptions parse_variant(const std::string& text) {
-  MethodOptions m;
-  std::istringstream words(text);
-  std::string word;
-  words >> word;
-  const bool is_method =
-      std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return word == e.name; });
-  (is_method ? m.name : m.routing) = word;
-  while (words >> word) {
-    const size_t equals = word.find('=');
-    require_usage(equals != std::string::npos, "--with \"", text, "\": \"", word, "\" is not name=value");
-    const std::string key = word.substr(0, equals);
-    require_usage(key != "method" && set_method_option(m, key, word.substr(equals + 1)), "--with \"", text,
-                  "\": unknown option ", key);
-  }
-  return m;
-}
 
 /// The standard rule, SCMoE, and routings on either side of it.
 std::vector<std::string> default_variants(const RouterSpec& router) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -48,6 +49,24 @@ static std::string default_text(const MethodOption& option) {
   if (const auto* text = std::get_if<std::string MethodOptions::*>(&option.member)) return o.**text;
   if (const auto* real = std::get_if<float MethodOptions::*>(&option.member)) return cat(o.**real);
   return cat(o.*std::get<int MethodOptions::*>(option.member));
+}
+
+MethodOptions parse_variant(const std::string& text) {
+  MethodOptions m;
+  std::istringstream words(text);
+  std::string word;
+  words >> word;
+  const bool is_method =
+      std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return word == e.name; });
+  (is_method ? m.name : m.routing) = word;
+  while (words >> word) {
+    const size_t equals = word.find('=');
+    require_usage(equals != std::string::npos, "method \"", text, "\": \"", word, "\" is not name=value");
+    const std::string key = word.substr(0, equals);
+    require_usage(key != "method" && set_method_option(m, key, word.substr(equals + 1)), "method \"", text,
+                  "\": unknown option ", key);
+  }
+  return m;
 }
 
 void add_method_options(CLI::App& app, MethodOptions& o) {

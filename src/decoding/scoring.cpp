@@ -19,6 +19,11 @@ Scorer::~Scorer() {
   for (size_t s = 0; s < trunk_.size(); ++s) engine(s).close(trunk_[s]);
 }
 
+void Scorer::forget() {
+  for (size_t s = 0; s < trunk_.size(); ++s) engine(s).trim(trunk_[s], 0);
+  trunk_tokens_.clear();
+}
+
 /// Cells beside the trunk that a request takes on each stream.
 size_t Scorer::cells(const ScoreRequest& r) const {
   size_t n = r.prefix.size() - trunk_tokens_.size();

@@ -27,6 +27,8 @@ class Scorer {
 
   /// [request][continuation][token]: nats. Throws Error when a text does not fit the context.
   std::vector<std::vector<std::vector<double>>> score(std::span<const ScoreRequest> requests);
+  /// Drops the common beginning that is kept from call to call.
+  void forget();
   const Cost& cost() const { return cost_; }
   const Method& method() const { return *method_; }
 

@@ -1,0 +1,117 @@
+/// cli/eval_report.cpp - the scores of saved runs side by side, and what is significant.
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+
+#include "base/error.h"
+#include "cli/eval_command.h"
+#include "eval/summary.h"
+
+namespace rouse {
+
+namespace fs = std::filesystem;
+
+/// The newest file of a folder that begins and ends so, or nothing.
+static std::string newest(const fs::path& folder, const std::string& begin, const std::string& end) {
+  std::string best;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind(begin, 0) == 0 && name.ends_with(end)) best = std::max(best, entry.path().string());
+  }
+  return best;
+}
+
+static EvalRun read_run(const fs::path& folder) {
+  EvalRun run;
+  run.folder = folder.string();
+  const std::string path = newest(folder, "results_", ".json");
+  run.results = Json::parse(file_text(path, "results"), nullptr, false);
+  require(run.results.is_object() && run.results.contains("rouse") && run.results.contains("results"), path,
+          ": is no result file of rouse");
+  run.method = run.results["rouse"]["label"].get<std::string>();
+  for (const auto& [task, scores] : run.results["results"].items()) {
+    const std::string samples = newest(folder, "samples_" + task + "_", ".jsonl");
+    require(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
+    run.samples[task] = SampleLog(samples).rows();
+  }
+  return run;
+}
+
+std::vector<EvalRun> read_runs(const std::string& folder) {
+  require_usage(fs::is_directory(folder), folder, ": is no folder");
+  std::vector<EvalRun> runs;
+  if (!newest(folder, "results_", ".json").empty()) return {read_run(folder)};
+  std::vector<fs::path> inside;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.is_directory() && !newest(entry.path(), "results_", ".json").empty())
+      inside.push_back(entry.path());
+  std::sort(inside.begin(), inside.end());
+  for (const fs::path& path : inside) runs.push_back(read_run(path));
+  require_usage(!runs.empty(), folder, ": holds no finished run of `rouse eval`");
+  // In the order in which the methods were given.
+  std::stable_sort(runs.begin(), runs.end(), [](const EvalRun& a, const EvalRun& b) {
+    return a.results["rouse"].value("order", 0) < b.results["rouse"].value("order", 0);
+  });
+  return runs;
+}
+
+Json report_of(const std::vector<EvalRun>& runs) {
+  Json out{{"baseline", runs[0].method}, {"tasks", Json::object()}};
+  std::vector<double> p;
+  std::vector<Json*> places;
+  for (const EvalRun& run : runs)
+    for (const auto& [task, rows] : run.samples) {
+      Json entry{{"method", run.method}, {"groups", summarise_groups(rows)}};
+      if (run.results["rouse"]["tasks"][task].contains("cost"))
+        entry["cost"] = run.results["rouse"]["tasks"][task]["cost"];
+      const auto base = runs[0].samples.find(task);
+      if (&run != &runs[0] && base != runs[0].samples.end())
+        entry["against_baseline"] = compare_rows(base->second, rows);
+      out["tasks"][task].push_back(std::move(entry));
+    }
+  for (auto& [task, entries] : out["tasks"].items())
+    for (Json& entry : entries) {
+      if (!entry.contains("against_baseline")) continue;
+      for (auto& [metric, c] : entry["against_baseline"].items())
+        if (c.contains("mcnemar_p")) p.push_back(c["mcnemar_p"].get<double>()), places.push_back(&c);
+    }
+  const auto corrected = holm(p);
+  for (size_t i = 0; i < places.size(); ++i) (*places[i])["holm_p"] = corrected[i];
+  return out;
+}
+
+/// "12.3 [11.0, 13.6]": percent, but for perplexities.
+static std::string cell(const std::string& metric, const Json& score) {
+  const double scale = metric == "perplexity" ? 1 : 100;
+  char text[96];
+  std::snprintf(text, sizeof text, "%.2f [%.2f, %.2f]", scale * score["value"].get<double>(),
+                scale * score["interval"][0].get<double>(), scale * score["interval"][1].get<double>());
+  return text;
+}
+
+void print_report(const Json& report) {
+  for (const auto& [task, entries] : report["tasks"].items()) {
+    std::printf("\n%s\n", task.c_str());
+    for (const auto& [metric, unused] : entries[0]["groups"]["all"].items()) {
+      std::printf("  %s%s\n    %-44s", metric.c_str(), metric == "perplexity" ? "" : ", percent", "");
+      for (const auto& [group, scores] : entries[0]["groups"].items()) std::printf(" %-22s", group.c_str());
+      std::printf("  against the first\n");
+      for (const Json& e : entries) {
+        std::printf("    %-44s", e["method"].get<std::string>().c_str());
+        for (const auto& [group, scores] : e["groups"].items())
+          std::printf(" %-22s", scores.contains(metric) ? cell(metric, scores[metric]).c_str() : "");
+        if (e.contains("against_baseline") && e["against_baseline"].contains(metric)) {
+          const Json& c = e["against_baseline"][metric];
+          const double scale = metric == "perplexity" ? 1 : 100;
+          std::printf("  %+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
+                      scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
+          if (c.contains("holm_p"))
+            std::printf("  p %.3g, corrected %.3g", c["mcnemar_p"].get<double>(), c["holm_p"].get<double>());
+        }
+        std::printf("\n");
+      }
+    }
+  }
+}
+
+}  // namespace rouse

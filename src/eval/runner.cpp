@@ -1,0 +1,180 @@
+#include "eval/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "base/error.h"
+
+namespace rouse {
+namespace {
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+class Runner {
+ public:
+  Runner(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
+         const RunnerOptions& options, SampleLog& log, EvalCost& cost,
+         const std::function<void(double, double)>& progress, const std::atomic<bool>* interrupted)
+      : task_(task),
+        items_(items),
+        model_(model),
+        o_(options),
+        log_(log),
+        cost_(cost),
+        progress_(progress),
+        interrupted_(interrupted) {
+    for (const Item& item : items) n_done_ += log.has(item.id);
+    for (const EvalJson& row : log.rows()) count(row);
+  }
+
+  bool run() {
+    const double begin = now();
+    const bool whole = blocks();
+    cost_.seconds += now() - begin;
+    return whole;
+  }
+
+ private:
+  bool blocks() {
+    const bool text = task_.kind == TaskKind::text;
+    const size_t size = text                             ? 8 * static_cast<size_t>(o_.n_parallel)
+                        : task_.kind == TaskKind::tokens ? 1
+                                                         : 32;
+    std::unique_ptr<Scorer> scorer;
+    if (!text) scorer = std::make_unique<Scorer>(model_.engines, model_.method(), o_.score_alpha);
+    for (size_t first = 0; first < items_.size(); first += size) {
+      const size_t n = std::min(size, items_.size() - first);
+      const auto some = std::span(items_).subspan(first, n);
+      if (std::all_of(some.begin(), some.end(), [&](const Item& i) { return log_.has(i.id); })) continue;
+      if (stopped()) return false;
+      if (text && !generate(first, n)) return false;
+      if (!text) score(*scorer, first, n);
+    }
+    if (scorer) cost_.cost += scorer->cost();
+    return true;
+  }
+
+  bool stopped() const { return interrupted_ && *interrupted_; }
+
+  /// The tokens of a prompt; one that leaves no room for n more loses its beginning.
+  std::vector<int> prompt_of(const Item& item, size_t n) {
+    const Tokenizer& t = model_.tokenizer;
+    std::vector<int> tokens = !o_.chat_template
+                                  ? t.encode(item.prompt, true, false)
+                                  : t.encode(t.render_chat({{"user", item.prompt}}), true, true);
+    const size_t n_bos = t.encode("", true, false).size();
+    const size_t room = static_cast<size_t>(model_.engines.model->n_cell()) /
+                        std::max<size_t>(1, model_.method()->streams().size());
+    require(n + n_bos + 1 < room, "item ", item.id, " needs ", n,
+            " tokens beside its prompt, the context has ", room, "; raise -c");
+    if (tokens.size() + n > room) {
+      const size_t cut = tokens.size() + n - room;
+      tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(n_bos),
+                   tokens.begin() + static_cast<std::ptrdiff_t>(n_bos + cut));
+      ++cost_.n_cut;
+    }
+    return tokens;
+  }
+
+  void count(const EvalJson& row) {
+    if (!row.contains(task_.metric)) return;
+    ++n_counted_, sum_ += row[task_.metric].get<double>();
+  }
+
+  void finish(size_t index, const Response& response) {
+    const Item& item = items_[index];
+    if (log_.has(item.id)) return;
+    const EvalJson row = sample_row(index, item, response, task_.score(item, response));
+    log_.add(row);
+    count(row);
+    ++cost_.n_item;
+    ++n_done_;
+    const double done = static_cast<double>(n_done_) / static_cast<double>(items_.size());
+    if (progress_) progress_(done, n_counted_ ? sum_ / static_cast<double>(n_counted_) : NAN);
+  }
+
+  /// Items [first, first + n) as scores. A block is always the same batch, whatever of it was done before, so
+  /// that a run that was interrupted gives the numbers of one that was not: kernels differ by batch.
+  void score(Scorer& scorer, size_t first, size_t n) {
+    std::vector<ScoreRequest> requests;
+    for (size_t i = first; i < first + n; ++i) {
+      const Item& item = items_[i];
+      ScoreRequest r;
+      size_t most = 0;
+      for (const std::string& choice : item.choices) {
+        r.continuations.push_back(model_.tokenizer.encode(choice, false, false));
+        most = std::max(most, r.continuations.back().size());
+      }
+      if (item.tokens.empty()) {
+        r.prefix = prompt_of(item, most);
+      } else {
+        r.prefix = item.prefix;
+        r.continuations.push_back(item.tokens);
+      }
+      for (const auto& c : r.continuations) cost_.n_token += static_cast<int64_t>(c.size());
+      requests.push_back(std::move(r));
+    }
+    scorer.forget();
+    const auto scores = scorer.score(requests);
+    for (size_t i = 0; i < n; ++i) finish(first + i, {"", scores[i]});
+  }
+
+  /// The same as generated texts. False when interrupted.
+  bool generate(size_t first, size_t n) {
+    GenerateOptions g;
+    g.n_predict = o_.n_predict > 0 ? o_.n_predict : task_.n_predict;
+    g.ignore_eos = o_.ignore_eos;
+    g.sampling = o_.sampling;
+    for (const char* stop : task_.stop)
+      if (stop) g.stop.emplace_back(stop);
+    Scheduler scheduler(model_.engines);
+    std::vector<std::pair<std::unique_ptr<Generation>, size_t>> running;
+    for (size_t next = first; next < first + n || !running.empty();) {
+      if (stopped()) return false;
+      while (next < first + n && running.size() < static_cast<size_t>(o_.n_parallel)) {
+        g.sampling.seed = o_.sampling.seed + next;
+        running.emplace_back(
+            std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method(),
+                                         prompt_of(items_[next], static_cast<size_t>(g.n_predict)), g),
+            next);
+        scheduler.submit(*running.back().first);
+        ++next;
+      }
+      scheduler.step();
+      scheduler.retire();
+      for (const auto& [generation, index] : running) {
+        if (!generation->done()) continue;
+        cost_.n_token += static_cast<int64_t>(generation->tokens().size());
+        for (const Phase* phase : {&generation->prefill(), &generation->step()}) cost_.cost += phase->cost;
+        finish(index, {generation->text(), {}});
+      }
+      std::erase_if(running, [](const auto& r) { return r.first->done(); });
+    }
+    return true;
+  }
+
+  const TaskEntry& task_;
+  const std::vector<Item>& items_;
+  const EvalModel& model_;
+  const RunnerOptions& o_;
+  SampleLog& log_;
+  EvalCost& cost_;
+  const std::function<void(double, double)>& progress_;
+  const std::atomic<bool>* interrupted_;
+  size_t n_done_ = 0;
+  double sum_ = 0;
+  int64_t n_counted_ = 0;
+};
+
+}  // namespace
+
+bool run_task(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
+              const RunnerOptions& options, SampleLog& log, EvalCost& cost,
+              const std::function<void(double, double)>& progress, const std::atomic<bool>* interrupted) {
+  return Runner(task, items, model, options, log, cost, progress, interrupted).run();
+}
+
+}  // namespace rouse

@@ -1,0 +1,75 @@
+#include "eval/samples.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/error.h"
+
+namespace rouse {
+
+static constexpr auto kReplace = EvalJson::error_handler_t::replace;
+
+EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores) {
+  EvalJson row{
+      {"doc_id", doc_id}, {"id", item.id}, {"group", item.group}, {"doc", item.doc}, {"target", item.target}};
+  row["arguments"] = EvalJson::array();
+  row["resps"] = EvalJson::array();
+  if (item.choices.empty()) {
+    row["arguments"].push_back({item.prompt});
+    row["resps"].push_back(
+        {item.tokens.empty() ? EvalJson(response.text) : EvalJson(total(response.log_probs[0]))});
+  }
+  for (size_t i = 0; i < item.choices.size(); ++i) {
+    row["arguments"].push_back({item.prompt, item.choices[i]});
+    row["resps"].push_back({total(response.log_probs[i])});
+  }
+  row["filtered_resps"] = row["resps"];
+  for (const auto& [name, value] : scores) row[name] = value;
+  return row;
+}
+
+SampleLog::SampleLog(const std::string& path) : path_(path) {
+  std::ifstream in(path, std::ios::binary);
+  std::string line;
+  std::streamoff good = 0;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (in.eof()) break;  // no newline: cut off
+    EvalJson row = EvalJson::parse(line, nullptr, false);
+    require(row.is_object() && row.contains("id") && row["id"].is_string() && row.contains("doc_id"), path,
+            ":", number, ": is damaged");
+    const std::string id = row["id"];
+    rows_[id] = std::move(row);
+    good = in.tellg();
+  }
+  in.close();
+  if (std::filesystem::exists(path)) std::filesystem::resize_file(path, static_cast<uintmax_t>(good));
+  out_.open(path, std::ios::app | std::ios::binary);
+  require(out_.good(), path, ": cannot write");
+}
+
+void SampleLog::add(const EvalJson& row) {
+  out_ << row.dump(-1, ' ', false, kReplace) << '\n' << std::flush;
+  require(out_.good(), path_, ": cannot write (disk full?)");
+  rows_[row["id"].get<std::string>()] = row;
+}
+
+std::vector<EvalJson> SampleLog::rows() const {
+  std::vector<EvalJson> out;
+  for (const auto& [id, row] : rows_) out.push_back(row);
+  std::sort(out.begin(), out.end(), [](const EvalJson& a, const EvalJson& b) {
+    return a["doc_id"].get<size_t>() < b["doc_id"].get<size_t>();
+  });
+  return out;
+}
+
+void SampleLog::finish() {
+  out_.close();
+  const std::string partial = path_ + ".partial";
+  std::ofstream out(partial, std::ios::binary);
+  for (const EvalJson& row : rows()) out << row.dump(-1, ' ', false, kReplace) << '\n';
+  out.close();
+  require(out.good(), partial, ": cannot write (disk full?)");
+  std::filesystem::rename(partial, path_);
+}
+
+}  // namespace rouse

@@ -1,0 +1,154 @@
+#include "eval/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+
+#include "base/statistics.h"
+
+namespace rouse {
+namespace {
+
+constexpr int kResamples = 2000;
+
+/// Fields of a row that are no metrics.
+bool is_metric(const std::string& key, const EvalJson& value) {
+  return value.is_number() && key != "doc_id";
+}
+
+/// A metric as a ratio of sums over items: a mean has ones below.
+struct Ratio {
+  std::vector<double> above, below;
+  bool exponential = false;  ///< a perplexity
+  double value(std::span<const double> a, std::span<const double> b) const {
+    const double ratio = std::accumulate(a.begin(), a.end(), 0.0) / std::accumulate(b.begin(), b.end(), 0.0);
+    return exponential ? std::exp(ratio) : ratio;
+  }
+};
+
+std::map<std::string, Ratio> metrics_of(const std::vector<EvalJson>& rows) {
+  std::map<std::string, Ratio> out;
+  for (const EvalJson& row : rows) {
+    const bool perplexity = row.contains("nll") && row.contains("tokens");
+    for (const auto& [key, value] : row.items()) {
+      if (!is_metric(key, value) || (perplexity && key == "tokens")) continue;
+      Ratio& r = out[perplexity && key == "nll" ? "perplexity" : key];
+      r.exponential = perplexity && key == "nll";
+      r.above.push_back(value.get<double>());
+      r.below.push_back(r.exponential ? row["tokens"].get<double>() : 1.0);
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+EvalJson summarise(const std::vector<EvalJson>& rows) {
+  EvalJson out = EvalJson::object();
+  for (const auto& [name, ratio] : metrics_of(rows)) {
+    const size_t n = ratio.above.size();
+    std::vector<double> a(n), b(n), draws;
+    const Interval interval = bootstrap_interval(1, 0, kResamples, [&](Random& random) {
+      for (size_t i = 0; i < n; ++i) {
+        const size_t from = random.below(static_cast<uint32_t>(n));
+        a[i] = ratio.above[from], b[i] = ratio.below[from];
+      }
+      draws.push_back(ratio.value(a, b));
+      return draws.back();
+    });
+    const double middle = mean(draws);
+    double variance = 0;
+    for (const double x : draws) variance += (x - middle) * (x - middle);
+    out[name] = {{"value", ratio.value(ratio.above, ratio.below)},
+                 {"stderr", std::sqrt(variance / static_cast<double>(draws.size()))},
+                 {"interval", {interval.low, interval.high}},
+                 {"n", n}};
+  }
+  return out;
+}
+
+EvalJson summarise_groups(const std::vector<EvalJson>& rows) {
+  EvalJson out{{"all", summarise(rows)}};
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<EvalJson>> groups;
+  for (const EvalJson& row : rows) {
+    const std::string group = row.value("group", "");
+    if (group.empty()) continue;
+    if (!groups.count(group)) order.push_back(group);
+    groups[group].push_back(row);
+  }
+  for (const std::string& group : order) out[group] = summarise(groups[group]);
+  return out;
+}
+
+double mcnemar(int64_t n01, int64_t n10) {
+  const int64_t n = n01 + n10;
+  if (n == 0) return 1;
+  double tail = 0;  // P(X <= min), X binomial(n, 1/2)
+  for (int64_t k = 0; k <= std::min(n01, n10); ++k)
+    tail += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) -
+                     static_cast<double>(n) * std::log(2.0));
+  return std::min(1.0, 2 * tail);
+}
+
+std::vector<double> holm(const std::vector<double>& p) {
+  std::vector<size_t> order(p.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] < p[b]; });
+  std::vector<double> out(p.size());
+  double most = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    most = std::max(most, std::min(1.0, p[order[i]] * static_cast<double>(p.size() - i)));
+    out[order[i]] = most;
+  }
+  return out;
+}
+
+EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson>& b) {
+  std::map<std::string, const EvalJson*> of_b;
+  for (const EvalJson& row : b) of_b[row["id"].get<std::string>()] = &row;
+  std::vector<EvalJson> left, right;
+  for (const EvalJson& row : a) {
+    const auto found = of_b.find(row["id"].get<std::string>());
+    if (found == of_b.end()) continue;
+    left.push_back(row);
+    right.push_back(*found->second);
+  }
+  EvalJson out = EvalJson::object();
+  const auto x = metrics_of(left), y = metrics_of(right);
+  for (const auto& [name, before] : x) {
+    const auto after = y.find(name);
+    if (after == y.end() || after->second.above.size() != before.above.size()) continue;
+    const Ratio& now = after->second;
+    const size_t n = before.above.size();
+    std::vector<double> a1(n), b1(n), a2(n), b2(n);
+    const Interval interval = bootstrap_interval(1, 1, kResamples, [&](Random& random) {
+      for (size_t i = 0; i < n; ++i) {
+        const size_t from = random.below(static_cast<uint32_t>(n));
+        a1[i] = before.above[from], b1[i] = before.below[from];
+        a2[i] = now.above[from], b2[i] = now.below[from];
+      }
+      return now.value(a2, b2) - before.value(a1, b1);
+    });
+    EvalJson entry{{"a", before.value(before.above, before.below)},
+                   {"b", now.value(now.above, now.below)},
+                   {"difference", now.value(now.above, now.below) - before.value(before.above, before.below)},
+                   {"interval", {interval.low, interval.high}},
+                   {"n", n}};
+    const auto binary = [](double v) { return v == 0 || v == 1; };
+    if (!now.exponential && std::all_of(before.above.begin(), before.above.end(), binary) &&
+        std::all_of(now.above.begin(), now.above.end(), binary)) {
+      int64_t only_a = 0, only_b = 0;
+      for (size_t i = 0; i < n; ++i)
+        only_a += before.above[i] > now.above[i], only_b += before.above[i] < now.above[i];
+      entry["only_a"] = only_a;
+      entry["only_b"] = only_b;
+      entry["mcnemar_p"] = mcnemar(only_a, only_b);
+    }
+    out[name] = entry;
+  }
+  return out;
+}
+
+}  // namespace rouse

@@ -1,0 +1,111 @@
+#include "eval/task.h"
+
+#include <algorithm>
+#include <fstream>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+
+namespace rouse {
+
+const TaskEntry& task_entry(const std::string& name) {
+  std::vector<std::string> names;
+  for (const TaskEntry* entry : task_registry()) {
+    if (name == entry->name) return *entry;
+    names.emplace_back(entry->name);
+  }
+  throw Error(cat("unknown task \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
+}
+
+static const EvalJson& field(const EvalJson& record, const char* key) {
+  require(record.is_object() && record.contains(key), "field ", key, " is missing");
+  return record[key];
+}
+
+std::string text_field(const EvalJson& record, const char* key) {
+  const EvalJson& value = field(record, key);
+  require(value.is_string(), "field ", key, " is ", value.type_name(), ", expected text");
+  return value;
+}
+
+std::vector<std::string> texts_field(const EvalJson& record, const char* key) {
+  const EvalJson& value = field(record, key);
+  require(value.is_array() && !value.empty(), "field ", key, " is no list of texts");
+  std::vector<std::string> out;
+  for (const EvalJson& text : value) {
+    require(text.is_string(), "field ", key, " holds ", text.type_name(), ", expected text");
+    out.push_back(text);
+  }
+  return out;
+}
+
+int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high) {
+  const EvalJson& value = field(record, key);
+  require(value.is_number_integer() && value.get<int64_t>() >= low && value.get<int64_t>() <= high, "field ",
+          key, " is ", value.dump(), ", expected ", low, " to ", high);
+  return value;
+}
+
+double total(const std::vector<double>& log_probs) {
+  return std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
+}
+
+size_t best_of(std::span<const double> values) {
+  return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
+}
+
+static EvalJson read_shots(const TaskEntry& task, const TaskInput& input) {
+  const std::string path = input.folder + "/" + task.shots;
+  std::ifstream in(path, std::ios::binary);
+  require_usage(in.good(), task.name, ": ", path,
+                " is not there (its few-shot examples); see `rouse data list`");
+  EvalJson shots = EvalJson::parse(in, nullptr, false);
+  require_usage(shots.is_object() && shots.contains("examples") && shots["examples"].is_array(), path,
+                ": is no object with a list `examples`");
+  require_usage(input.n_shot <= static_cast<int>(shots["examples"].size()), task.name, ": --shots ",
+                input.n_shot, ", ", path, " has ", shots["examples"].size());
+  return shots;
+}
+
+LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed) {
+  if (input.n_shot < 0) input.n_shot = task.n_shot;
+  require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, but --shots is ",
+                input.n_shot);
+  if (input.n_shot > 0) input.shots = read_shots(task, input);
+  const std::string path = input.folder + "/" + task.file;
+  LoadedTask out;
+  if (task.items) {
+    out.items = task.items(path, input);
+  } else {
+    std::ifstream in(path, std::ios::binary);
+    require_usage(in.good(), task.name, ": ", path, " is not there; see `rouse data list`");
+    std::string line;
+    for (int number = 1; std::getline(in, line); ++number) {
+      if (trim(line).empty()) continue;
+      try {
+        const EvalJson record = EvalJson::parse(line);
+        out.items.push_back(task.item(record, input));
+        out.items.back().doc = record;
+      } catch (const EvalJson::parse_error&) {
+        out.errors.push_back(cat(path, ":", number, ": is broken JSON"));
+      } catch (const std::exception& e) {
+        out.errors.push_back(cat(path, ":", number, ": ", e.what()));
+      }
+    }
+  }
+  if (n_limit > 0 && static_cast<size_t>(n_limit) < out.items.size()) {
+    if (task.kind == TaskKind::tokens) {  // running text: its beginning
+      out.items.resize(static_cast<size_t>(n_limit));
+      return out;
+    }
+    std::vector<Item> some;
+    for (const size_t i : draw_subset(out.items.size(), static_cast<size_t>(n_limit), Random(seed)))
+      some.push_back(std::move(out.items[i]));
+    out.items = std::move(some);
+  }
+  return out;
+}
+
+}  // namespace rouse

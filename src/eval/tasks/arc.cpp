@@ -1,0 +1,61 @@
+/// eval/tasks/arc.cpp - ARC (arXiv:1803.05457), science questions of two difficulties; CC BY-SA 4.0.
+///
+/// Protocol: zero shot, "Question: ...\nAnswer:" and the text of each choice; acc by the summed
+/// log-likelihood, acc_norm by that over the choice's length in characters, as lm-evaluation-harness does.
+#include "base/text.h"
+#include "eval/tasks/tasks.h"
+
+namespace rouse {
+namespace {
+
+/// Characters, not bytes.
+double length_of(const std::string& utf8) {
+  double n = 0;
+  for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return n;
+}
+
+Item item(const EvalJson& record, const TaskInput&) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.prompt = "Question: " + text_field(record, "question") + "\nAnswer:";
+  for (const std::string& choice : texts_field(record, "choices")) out.choices.push_back(" " + choice);
+  const auto answer = integer_field(record, "answer", 0, static_cast<int64_t>(out.choices.size()) - 1);
+  out.target = out.choices[static_cast<size_t>(answer)];
+  return out;
+}
+
+Scores score(const Item& item, const Response& response) {
+  std::vector<double> sums, means;
+  for (size_t i = 0; i < item.choices.size(); ++i) {
+    sums.push_back(total(response.log_probs[i]));
+    means.push_back(sums.back() / (length_of(item.choices[i]) - 1));  // without the leading space
+  }
+  const auto answer = item.doc["answer"].get<size_t>();
+  return {{"acc", best_of(sums) == answer}, {"acc_norm", best_of(means) == answer}};
+}
+
+}  // namespace
+
+constinit const TaskEntry kArcChallenge = {
+    .name = "arc_challenge",
+    .help = "ARC-Challenge: science questions, the likeliest choice",
+    .file = "arc_challenge.jsonl",
+    .sha256 = "a7fd338731e148073b5b2d0b1574551bf6f4751f0353208ccabcbf69b7be416c",
+    .metric = "acc_norm",
+    .kind = TaskKind::choices,
+    .item = item,
+    .score = score,
+};
+constinit const TaskEntry kArcEasy = {
+    .name = "arc_easy",
+    .help = "ARC-Easy, likewise",
+    .file = "arc_easy.jsonl",
+    .sha256 = "5dbc4a4203ccbc585a09ccdf68cade7db00ab4d45cbaadcdb0f950477d67a7d8",
+    .metric = "acc_norm",
+    .kind = TaskKind::choices,
+    .item = item,
+    .score = score,
+};
+
+}  // namespace rouse

@@ -1,0 +1,67 @@
+/// eval/tasks/factor.cpp - FACTOR (arXiv:2307.06908), the true continuation of a text against three false
+/// ones.
+///
+/// News: ODC-By; Wiki: CC BY-SA; Expert: MIT. Protocol: the official script's truncated prefix, the
+/// completion with the highest mean log-likelihood a token. A prefix that ends in a space gives it to the
+/// completions; one that ends in a newline is joined as it is.
+#include "eval/tasks/tasks.h"
+
+namespace rouse {
+namespace {
+
+Item item(const EvalJson& record, const TaskInput&) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.prompt = text_field(record, "prefix");
+  const bool space = !out.prompt.empty() && out.prompt.back() == ' ';
+  if (space) out.prompt.pop_back();
+  const auto add = [&](const std::string& completion) {
+    out.choices.push_back(space ? " " + completion : completion);
+  };
+  out.target = text_field(record, "completion");
+  add(out.target);
+  for (const std::string& wrong : texts_field(record, "contradictions")) add(wrong);
+  return out;
+}
+
+Scores score(const Item&, const Response& response) {
+  std::vector<double> means;
+  for (const auto& p : response.log_probs)
+    means.push_back(total(p) / static_cast<double>(std::max<size_t>(1, p.size())));
+  return {{"acc", best_of(means) == 0}};
+}
+
+}  // namespace
+
+constinit const TaskEntry kFactorNews = {
+    .name = "factor_news",
+    .help = "FACTOR News: the true continuation has the highest mean log-likelihood a token",
+    .file = "factor_news.jsonl",
+    .sha256 = "d0357647a907d0175f1c1ec23da17d5116e93d99cbe3524c75289cf5146ab1bc",
+    .metric = "acc",
+    .kind = TaskKind::choices,
+    .item = item,
+    .score = score,
+};
+constinit const TaskEntry kFactorWiki = {
+    .name = "factor_wiki",
+    .help = "FACTOR Wiki, likewise",
+    .file = "factor_wiki.jsonl",
+    .sha256 = "",
+    .metric = "acc",
+    .kind = TaskKind::choices,
+    .item = item,
+    .score = score,
+};
+constinit const TaskEntry kFactorExpert = {
+    .name = "factor_expert",
+    .help = "FACTOR Expert, likewise",
+    .file = "factor_expert.jsonl",
+    .sha256 = "8c106da88710c009db7c64a2e3f8118c0a798ac0bf97d0383c32e62ce0e3d92d",
+    .metric = "acc",
+    .kind = TaskKind::choices,
+    .item = item,
+    .score = score,
+};
+
+}  // namespace rouse

@@ -1,0 +1,98 @@
+/// eval/tasks/lab.cpp - the default model's own sets (models/README.md): facts by how often training showed
+/// them, the right answer against three wrong ones, and word problems with worked steps. MIT; the facts are
+/// GeoNames' (CC-BY 4.0).
+///
+/// lab_facts: closed book, held-out phrasing, exact match of the first line. lab_contrast: the highest mean
+/// log-likelihood a token. lab_arithmetic: exact match of the number after "The answer is".
+#include <algorithm>
+
+#include "decoding/vote.h"
+#include "eval/tasks/tasks.h"
+
+namespace rouse {
+namespace {
+
+Item facts_item(const EvalJson& record, const TaskInput&) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.group = text_field(record, "band");
+  out.prompt = text_field(record, "question");
+  out.target = texts_field(record, "answers")[0];
+  return out;
+}
+
+Scores facts_score(const Item& item, const Response& response) {
+  const auto answers = texts_field(item.doc, "answers");
+  const std::string answer = first_line(response.text).value_or("");
+  return {{"exact_match", std::find(answers.begin(), answers.end(), answer) != answers.end()}};
+}
+
+Item contrast_item(const EvalJson& record, const TaskInput&) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.group = text_field(record, "band");
+  out.prompt = text_field(record, "question");
+  out.target = text_field(record, "completion");
+  out.choices.push_back(out.target);
+  for (const std::string& wrong : texts_field(record, "contradictions")) out.choices.push_back(wrong);
+  return out;
+}
+
+Scores contrast_score(const Item&, const Response& response) {
+  std::vector<double> means;
+  for (const auto& p : response.log_probs)
+    means.push_back(total(p) / static_cast<double>(std::max<size_t>(1, p.size())));
+  return {{"acc", best_of(means) == 0},
+          {"nll", -total(response.log_probs[0])},
+          {"tokens", static_cast<double>(response.log_probs[0].size())}};
+}
+
+Item arithmetic_item(const EvalJson& record, const TaskInput&) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.prompt = text_field(record, "question");
+  out.target = text_field(record, "answer");
+  return out;
+}
+
+Scores arithmetic_score(const Item& item, const Response& response) {
+  return {{"exact_match", last_number(response.text) == last_number(item.target)}};
+}
+
+}  // namespace
+
+constinit const TaskEntry kLabFacts = {
+    .name = "lab_facts",
+    .help = "the default model's facts by training frequency, closed book",
+    .file = "lab_facts.jsonl",
+    .sha256 = "",
+    .metric = "exact_match",
+    .kind = TaskKind::text,
+    .item = facts_item,
+    .score = facts_score,
+    .stop = {"\n"},
+    .n_predict = 48,
+};
+constinit const TaskEntry kLabContrast = {
+    .name = "lab_contrast",
+    .help = "the right answer against three wrong ones, by training frequency; perplexity of the right one",
+    .file = "lab_contrast.jsonl",
+    .sha256 = "",
+    .metric = "acc",
+    .kind = TaskKind::choices,
+    .item = contrast_item,
+    .score = contrast_score,
+};
+constinit const TaskEntry kLabArithmetic = {
+    .name = "lab_arithmetic",
+    .help = "the default model's word problems, exact match of the answer",
+    .file = "lab_arithmetic.jsonl",
+    .sha256 = "",
+    .metric = "exact_match",
+    .kind = TaskKind::text,
+    .item = arithmetic_item,
+    .score = arithmetic_score,
+    .n_predict = 160,
+};
+
+}  // namespace rouse

@@ -1,0 +1,221 @@
+/// Tasks, scores, statistics, and runs that are killed.
+#include <cmath>
+
+#include "eval/summary.h"
+#include "eval/tasks/tasks.h"
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+using Record = EvalJson;
+
+/// An item of a task from one record.
+Item item_of(const TaskEntry& task, const std::string& record, const std::string& shots = "") {
+  TaskInput input;
+  input.n_shot = 0;
+  if (!shots.empty())
+    input.shots = Record::parse(shots), input.n_shot = static_cast<int>(input.shots["examples"].size());
+  Item item = task.item(Record::parse(record), input);
+  item.doc = Record::parse(record);
+  return item;
+}
+double first(const Scores& scores) {
+  return scores[0].second;
+}
+
+}  // namespace
+
+TEST(EvalTasks, Gsm8kWritesThePublishedPromptAndReadsNumbers) {
+  const Item i =
+      item_of(kGsm8k, R"({"id": "a", "question": "How many?", "answer": "1200"})",
+              R"({"examples": [{"question": "Two and two?", "rationale": "2+2=4.", "answer": "4"}]})");
+  EXPECT_EQ(i.prompt,
+            "Question: Two and two?\nAnswer: 2+2=4. The answer is 4.\n\nQuestion: How many?\nAnswer:");
+  EXPECT_EQ(first(kGsm8k.score(i, {" The answer is $1,200.", {}})), 1);
+  EXPECT_EQ(first(kGsm8k.score(i, {" 1200 apples", {}})), 1);
+  EXPECT_EQ(first(kGsm8k.score(i, {" The answer is 120.", {}})), 0);
+  EXPECT_EQ(first(kGsm8k.score(i, {" I do not know", {}})), 0);
+}
+
+TEST(EvalTasks, StrategyqaFallsBackToNo) {
+  const Item i = item_of(kStrategyqa, R"({"id": "a", "question": "Is it?", "answer": "no"})");
+  EXPECT_EQ(first(kStrategyqa.score(i, {"Hard to say.", {}})), 1);
+  EXPECT_EQ(first(kStrategyqa.score(i, {"So the answer is yes.", {}})), 0);
+}
+
+TEST(EvalTasks, TruthfulqaCountsMass) {
+  const std::string record =
+      R"({"id": "t", "question": "Q?", "mc1_targets": {"choices": ["x", "y"], "labels": [1, 0]},
+          "mc2_targets": {"choices": ["x", "y", "z"], "labels": [1, 1, 0]}})";
+  const Item one = item_of(kTruthfulqaMc1, record), two = item_of(kTruthfulqaMc2, record);
+  EXPECT_EQ(one.prompt, "Q: Q?\nA:");
+  EXPECT_EQ(one.choices[1], " y");
+  EXPECT_EQ(first(kTruthfulqaMc1.score(one, {"", {{-1, -1}, {-3}}})), 1);
+  EXPECT_EQ(first(kTruthfulqaMc1.score(one, {"", {{-1, -3}, {-3}}})), 0) << "sums, not means";
+  EXPECT_NEAR(first(kTruthfulqaMc2.score(two, {"", {{std::log(0.2)}, {std::log(0.1)}, {std::log(0.1)}}})),
+              0.75, 1e-12);
+}
+
+TEST(EvalTasks, FactorMovesASpaceAndTakesTheMean) {
+  const Item i = item_of(kFactorNews, R"({"id": "f", "prefix": "It was ", "completion": "good.",
+                                          "contradictions": ["bad.", "sad.", "mad."]})");
+  EXPECT_EQ(i.prompt, "It was");
+  EXPECT_EQ(i.choices[0], " good.");
+  EXPECT_EQ(first(kFactorNews.score(i, {"", {{-2, -2, -2}, {-2.5}, {-9}, {-9}}})), 1);
+  const Item joined = item_of(kFactorNews, R"({"id": "f", "prefix": "It was\n", "completion": "Good.",
+                                               "contradictions": ["Bad."]})");
+  EXPECT_EQ(joined.prompt + joined.choices[0], "It was\nGood.");
+}
+
+TEST(EvalTasks, TriviaqaNormalises) {
+  const Item i =
+      item_of(kTriviaqa, R"({"id": "t", "question": "Who?", "answers": ["The Beatles", "Fab-Four"]})");
+  EXPECT_EQ(first(kTriviaqa.score(i, {" the beatles.\nMore", {}})), 1);
+  EXPECT_EQ(first(kTriviaqa.score(i, {"Fab Four!", {}})), 1);
+  EXPECT_EQ(first(kTriviaqa.score(i, {"Beatles and others", {}})), 0);
+  EXPECT_EQ(first(kTriviaqa.score(i, {"", {}})), 0);
+}
+
+TEST(EvalTasks, ArcDividesByCharacters) {
+  const Item i = item_of(kArcEasy, R"({"id": "a", "question": "?", "choices": ["é", "abcd"], "answer": 1})");
+  const Scores s = kArcEasy.score(i, {"", {{-1.5}, {-4}}});
+  EXPECT_EQ(s[0].second, 0) << "acc";
+  EXPECT_EQ(s[1].second, 1) << "acc_norm: -1.5 over one character, -4 over four";
+}
+
+TEST(EvalTasks, MmluNamesItsSubjectAndGroup) {
+  const Item i = item_of(kMmlu, R"({"id": "m", "subject": "college_biology", "question": "Which?",
+                                    "choices": ["w", "x", "y", "z"], "answer": 2})");
+  EXPECT_EQ(i.group, "stem");
+  EXPECT_EQ(i.prompt,
+            "The following are multiple choice questions (with answers) about college biology.\n\nWhich?\nA. "
+            "w\nB. x\nC. "
+            "y\nD. z\nAnswer:");
+  EXPECT_EQ(i.target, " C");
+  EXPECT_EQ(first(kMmlu.score(i, {"", {{-2}, {-3}, {-1}, {-9}}})), 1);
+}
+
+TEST(EvalTasks, WrongRecordsAreNamedByFileAndLineAndTheOthersStay) {
+  const TempDir dir;
+  std::ofstream(dir / "arc_easy.jsonl")
+      << R"({"id": "1", "question": "a?", "choices": ["x", "y"], "answer": 0})"
+      << "\n"
+      << "{broken\n"
+      << R"({"id": "3", "choices": ["x", "y"], "answer": 0})"
+      << "\n\n"
+      << R"({"id": "4", "question": "a?", "choices": ["x", "y"], "answer": 2})"
+      << "\n"
+      << R"({"id": "5", "question": 7, "choices": ["x", "y"], "answer": 1})"
+      << "\n"
+      << R"({"id": "6", "question": "b?", "choices": ["x", "y"], "answer": 1})"
+      << "\n";
+  TaskInput input;
+  input.folder = dir.path.string();
+  const LoadedTask task = load_task(kArcEasy, input, 0, 1);
+  ASSERT_EQ(task.items.size(), 2u);
+  EXPECT_EQ(task.items[1].id, "6");
+  ASSERT_EQ(task.errors.size(), 4u);
+  EXPECT_NE(task.errors[0].find("arc_easy.jsonl:2: is broken JSON"), std::string::npos) << task.errors[0];
+  EXPECT_NE(task.errors[1].find("arc_easy.jsonl:3: field question is missing"), std::string::npos)
+      << task.errors[1];
+  EXPECT_NE(task.errors[2].find("arc_easy.jsonl:5: field answer is 2, expected 0 to 1"), std::string::npos);
+  EXPECT_NE(task.errors[3].find("arc_easy.jsonl:6: field question is number, expected text"),
+            std::string::npos);
+  expect_refusal([&] { load_task(kGsm8k, input, 0, 1); }, Exit::usage, "fewshot/gsm8k.json is not there");
+  expect_refusal([&] { task_entry("arc"); }, Exit::usage, "unknown task \"arc\"");
+}
+
+TEST(EvalStatistics, ByPencil) {
+  EXPECT_DOUBLE_EQ(mcnemar(0, 0), 1);
+  EXPECT_NEAR(mcnemar(1, 9), 2 * 11.0 / 1024, 1e-12);
+  EXPECT_NEAR(mcnemar(9, 1), 2 * 11.0 / 1024, 1e-12);
+  EXPECT_DOUBLE_EQ(mcnemar(5, 5), 1);
+  const auto p = holm({0.01, 0.04, 0.03});
+  EXPECT_NEAR(p[0], 0.03, 1e-12);
+  EXPECT_NEAR(p[1], 0.06, 1e-12);
+  EXPECT_NEAR(p[2], 0.06, 1e-12);
+
+  std::vector<EvalJson> a, b;
+  for (int i = 0; i < 40; ++i) {
+    a.push_back({{"doc_id", i},
+                 {"id", std::to_string(i)},
+                 {"group", i % 2 ? "odd" : "even"},
+                 {"acc", i < 20 ? 1 : 0}});
+    b.push_back({{"doc_id", i}, {"id", std::to_string(39 - i)}, {"group", ""}, {"acc", i > 9 ? 1 : 0}});
+  }
+  const EvalJson c = compare_rows(a, b)["acc"];  // b is right on ids 0..29, a on 0..19
+  EXPECT_DOUBLE_EQ(c["difference"], 0.25);
+  EXPECT_EQ(c["only_b"], 10);
+  EXPECT_EQ(c["only_a"], 0);
+  EXPECT_GT(c["interval"][0], 0.1);
+  EXPECT_NEAR(c["mcnemar_p"], 2.0 / 1024, 1e-12);
+  const EvalJson groups = summarise_groups(a);
+  EXPECT_DOUBLE_EQ(groups["all"]["acc"]["value"], 0.5);
+  EXPECT_NEAR(groups["all"]["acc"]["stderr"], 0.079, 0.006);  // sqrt(0.25 / 40)
+  EXPECT_EQ(groups["odd"]["acc"]["n"], 20);
+  const EvalJson s =
+      summarise({{{"id", "x"}, {"nll", 4.0}, {"tokens", 2}}, {{"id", "y"}, {"nll", 2.0}, {"tokens", 4}}});
+  EXPECT_DOUBLE_EQ(s["perplexity"]["value"], std::exp(1.0)) << "tokens weigh alike, not items";
+}
+
+/// The default model's own sets, killed at random moments.
+TEST(EvalRun, KilledTwentyTimesGivesTheFileOfACleanRun) {
+  const TempDir dir;
+  const std::string command =
+      "eval --tasks lab_facts,lab_contrast --limit 60 -c 192 --parallel 4 --methods greedy "
+      "--methods 'scmoe beta=0.25' -o ";
+  ASSERT_EQ(rouse(command + dir / "clean").code, 0);
+  int killed = 0;
+  Random random(5);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const double seconds = 0.05 + 0.25 * random.uniform();
+    const std::string kill = "ROUSE_THREADS=1 timeout -s KILL " + std::to_string(seconds) +
+                             " " ROUSE_BINARY " " + command + dir / "killed" + " >/dev/null 2>&1";
+    const int status = std::system(kill.c_str());
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
+    ++killed;
+  }
+  EXPECT_GE(killed, 5);
+  const CommandResult last = rouse(command + dir / "killed");
+  ASSERT_EQ(last.code, 0) << last.err;
+  std::map<std::string, std::vector<std::string>> files[2];
+  for (int i = 0; i < 2; ++i)
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / (i ? "killed" : "clean"))) {
+      const std::string name = entry.path().filename().string();
+      if (name.rfind("samples_", 0) == 0)
+        files[i][entry.path().parent_path().filename().string() + name.substr(0, name.find("_20"))].push_back(
+            read_file(entry.path().string()));
+    }
+  EXPECT_EQ(files[0].size(), 4u);
+  for (const auto& [name, contents] : files[0]) {
+    ASSERT_TRUE(files[1].count(name)) << name;
+    EXPECT_EQ(contents[0], files[1][name][0]) << name;
+  }
+}
+
+TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
+  const TempDir dir;
+  const std::string out = " -c 256 -o " + dir / "o";
+  const CommandResult r =
+      rouse("eval --tasks lab_contrast --limit 12 --methods topk:1 --methods topk --json" + out);
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto report = nlohmann::json::parse(r.out);
+  EXPECT_EQ(report["baseline"], "greedy topk:1");
+  EXPECT_TRUE(report["tasks"]["lab_contrast"][1]["against_baseline"]["acc"].contains("holm_p"));
+  const auto experts = [&](int i) {
+    return report["tasks"]["lab_contrast"][i]["cost"]["expert_evaluations_per_row"].get<double>();
+  };
+  EXPECT_DOUBLE_EQ(experts(1), 2 * experts(0));
+  const CommandResult mixed = rouse("eval --tasks lab_contrast --limit 13 --methods topk" + out);
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_NE(mixed.err.find("limit was 12, now it is 13"), std::string::npos) << mixed.err;
+  const CommandResult show = rouse("eval show " + dir / "o");
+  EXPECT_EQ(show.code, 0) << show.err;
+  EXPECT_NE(show.out.find("lab_contrast"), std::string::npos);
+  EXPECT_EQ(rouse("eval --tasks lab_contrast --methods beam" + out).code, 2)
+      << "beam search scores no given text";
+  EXPECT_EQ(rouse("eval --tasks gsm8k" + out).code, 2) << "its data is not there";
+}
+
+}  // namespace rouse

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+"""Text to calibrate rouse-lab with: calibration_text.py OUT.jsonl [--seed 1] [--part 0] [--facts 400] [--problems 100].
+
+Facts in trained phrasings and worked word problems, none of them in the evaluation sets. Parts 0 and 1 share no fact and
+no problem. A third of the facts comes from each band of training frequency.
+"""
+import argparse
+import csv
+import gzip
+import json
+import pathlib
+import random
+
+import problems
+
+LAB = pathlib.Path(__file__).resolve().parents[2] / "models" / "lab"
+
+
+def band(count):
+    return "head" if count >= 100 else "middle" if count >= 10 else "tail" if count > 0 else None
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--part", type=int, default=0, choices=(0, 1))
+    parser.add_argument("--facts", type=int, default=400)
+    parser.add_argument("--problems", type=int, default=100)
+    args = parser.parse_args()
+    rng = random.Random(args.seed)
+    held_out, phrasings = set(), {}
+    for name in ("lab_facts", "lab_contrast"):
+        for row in map(json.loads, (LAB / f"{name}.jsonl").open()):
+            held_out.add(row["id"])
+            subject = row["id"].split(":", 1)[1]
+            if row["question_trained"].count(subject) == 1:
+                phrasings.setdefault(row["relation"], set()).add(row["question_trained"].replace(subject, "{}"))
+    facts = {"head": [], "middle": [], "tail": []}
+    with gzip.open(LAB / "lab_world.tsv.gz", "rt") as f:
+        for row in csv.DictReader(f, delimiter="\t"):
+            relation = row["id"].split(":", 1)[0]
+            if row["id"] not in held_out and relation in phrasings and band(int(row["train_count"])):
+                facts[band(int(row["train_count"]))].append(row)
+    texts = []
+    for rows in facts.values():
+        rng.shuffle(rows)
+        half = [r for i, r in enumerate(rows) if i % 2 == args.part]
+        for row in half[:args.facts // 3]:
+            relation, subject = row["id"].split(":", 1)
+            question = rng.choice(sorted(phrasings[relation])).replace("{}", subject)
+            texts.append(f"{question} {row['answers'].split('|')[0]}")
+    own = random.Random(2 * args.seed + args.part)
+    known = {row["question"] for row in map(json.loads, (LAB / "lab_arithmetic.jsonl").open())}
+    while args.problems and len(texts) < 3 * (args.facts // 3) + args.problems:
+        question, work, _ = problems.problem(own)
+        if f"Question: {question}\nAnswer:" not in known:
+            texts.append(f"Question: {question}\nAnswer: {work}")
+    rng.shuffle(texts)
+    pathlib.Path(args.output).write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+
+
+if __name__ == "__main__":
+    main()
