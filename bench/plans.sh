@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 data=$(realpath "${1:?usage: bench/plans.sh DATA [FOLDER]}")
 folder=${2:-$(mktemp -d)}
+mkdir -p "$folder"
 rouse=build/rouse
 for part in 0 1; do
   python3 tools/lab/calibration_text.py "$folder/text$part.jsonl" --part $part

@@ -282,6 +282,35 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
   refused("plan from 1,2" + model + " -o " + dir / "n", 2, "2 budgets, the model has 3");
 }
 
+TEST(Cli, AKilledCalibrationGoesOnToTheSameBytes) {
+  const TempDir dir;
+  std::ofstream text(dir / "t.jsonl");
+  for (int i = 0; i < 40; ++i)
+    text << "{\"text\": \"the man and the hen of the inn ran on " << i << " then ate an oat\"}\n";
+  text.close();
+  const std::string calibrate = "calibrate -m " + golden("mixtral.gguf") +
+                                " --kv-type f32 --tokens 400 --document-tokens 40 --text " + dir / "t.jsonl" +
+                                " -o ";
+  ASSERT_EQ(rouse(calibrate + dir / "whole.json").code, 0);
+  const std::string whole = read_file(dir / "whole.json");
+  Random random(3);
+  int killed = 0;
+  for (int run = 0; run < 20; ++run) {
+    const std::string plan = dir / cat("plan", run, ".json");
+    const std::string kill = cat("ROUSE_THREADS=1 timeout -s KILL ", 0.02 + 0.15 * random.uniform(),
+                                 " " ROUSE_BINARY " ", calibrate, plan, " >/dev/null 2>&1");
+    const int status = std::system(kill.c_str());
+    const bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    killed += !finished;
+    EXPECT_EQ(std::filesystem::exists(plan), finished) << "a plan is whole or not there";
+    if (!finished) {
+      ASSERT_EQ(rouse(calibrate + plan).code, 0);
+    }
+    EXPECT_EQ(read_file(plan), whole) << run;
+  }
+  EXPECT_GE(killed, 5);
+}
+
 TEST(Cli, WhatIfRanksExpertsByTheirEffect) {
   const std::string base =
       "whatif -m " + golden("mixtral.gguf") + " --tokens 271,5,9 --continuation 'the of' ";

@@ -1,4 +1,5 @@
 /// Many texts at once: queueing, fairness, shared prompts, cancelling, running out of room.
+#include "routing/plan.h"
 #include "support.h"
 
 namespace rouse {
@@ -146,6 +147,35 @@ TEST(Scheduler, RunningOutOfRoomEndsATextAndAnImpossibleOneIsRefused) {
   EXPECT_EQ(endless->tokens().size(), 256u - 20 + 1) << "every cell, and a token after the last row";
   EXPECT_EQ(after->tokens().size(), 10u) << "it waited for the first";
   expect_refusal([&] { lab.text(prompt(20, 1), 200, "beam"); }, Exit::usage, "this method needs 824 cells");
+}
+
+/// A plan that says what the model does anyway changes no method; one that does not is followed by each.
+TEST(Scheduler, EveryMethodComposesWithAPlan) {
+  Lab lab;
+  const TempDir dir;
+  Plan plan = Plan::empty(lab.m.router(), lab.m.model->spec().arch, lab.m.model->spec().n_layer);
+  plan.fingerprint = lab.m.model->file().fingerprint();
+  save_plan(plan, dir / "uniform.json");
+  plan.budget = {1, 3, 2};
+  save_plan(plan, dir / "other.json");
+  for (const MethodEntry& entry : method_registry()) {
+    if (entry.amateur) continue;
+    const auto tokens = [&](const std::string& routing) {
+      MethodOptions o;
+      o.name = entry.name;
+      o.routing = routing;
+      GenerateOptions g;
+      g.n_predict = 24;
+      g.ignore_eos = true;
+      Generation text({&lab.m.engine}, lab.tokenizer, make_method(o, lab.m.models()), prompt(10, 1), g);
+      Generation* one = &text;
+      run_generations({&lab.m.engine}, {&one, 1});
+      return text.tokens();
+    };
+    const auto standard = tokens("topk");
+    EXPECT_EQ(tokens("plan:" + dir / "uniform.json"), standard) << entry.name;
+    EXPECT_NE(tokens("plan:" + dir / "other.json"), standard) << entry.name;
+  }
 }
 
 TEST(Scheduler, RefusesWhatDoesNotGoTogether) {
