@@ -63,6 +63,7 @@ static int run(int argc, char** argv) {
   add_iti(app);
   add_methods(app);
   add_eval(app);
+  add_data(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

@@ -112,5 +112,6 @@ void add_whatif(CLI::App& app);
 void add_iti(CLI::App& app);
 void add_methods(CLI::App& app);
 void add_eval(CLI::App& app);
+void add_data(CLI::App& app);
 
 }  // namespace rouse

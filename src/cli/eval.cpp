@@ -14,10 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "scmoe(weak=rank:2) plan:x.cor.json": a method under a policy.
+/// "scmoe(weak=rank:2) plan:x.cor.json", "topk:4": a method under a policy.
 std::string label_of(const MethodOptions& m, const RoutingPolicy& policy) {
-  const std::string method = method_text(m);
-  return policy.text() == "topk" ? method : cat(method, " ", policy.text());
+  std::string method = method_text(m), routing = policy.text();
+  if (routing == "topk") return method;
+  const size_t slash = routing.rfind('/', routing.find(','));  // a plan by its file's name
+  if (slash != std::string::npos)
+    routing = routing.substr(0, routing.find(':') + 1) + routing.substr(slash + 1);
+  return m.name == "greedy" && method == "greedy" ? routing : cat(method, " ", routing);
 }
 
 std::string folder_name(const std::string& label, uint64_t hash) {
@@ -95,7 +99,8 @@ class MethodRun {
                  {"temperature", o.runner.sampling.temperature},
                  {"top_p", o.runner.sampling.top_p},
                  {"top_k", o.runner.sampling.top_k},
-                 {"seed", o.runner.sampling.seed}};
+                 {"seed", o.runner.sampling.seed},
+                 {"sandbox", o.runner.sandbox ? Json(o.runner.sandbox->level()) : Json(nullptr)}};
     check_settings(folder_, settings_);
   }
 
@@ -188,7 +193,7 @@ class MethodRun {
 
 }  // namespace
 
-int eval_run(const EvalOptions& o) {
+int eval_run(EvalOptions o) {
   require_usage(!o.tasks.empty() && !o.output.empty(), "rouse eval: give --tasks and -o DIR");
   std::vector<const TaskEntry*> entries;
   for (const std::string& name : o.tasks) entries.push_back(&task_entry(name));
@@ -219,7 +224,13 @@ int eval_run(const EvalOptions& o) {
     n_error += tasks.back().task.errors.size();
     require_usage(!tasks.back().task.items.empty(), entry->name, ": no item could be read");
   }
-  std::vector<std::string> folders;
+  std::unique_ptr<Sandbox> sandbox;
+  if (std::any_of(entries.begin(), entries.end(), [](const TaskEntry* t) { return t->program != nullptr; })) {
+    (void)python_path();
+    sandbox = std::make_unique<Sandbox>(o.limits, o.unsafe_exec);
+    o.runner.sandbox = sandbox.get();
+    std::fprintf(stderr, "sandbox: %s\n", sandbox->level().c_str());
+  }
   for (size_t i = 0; i < methods.size(); ++i) {
     MethodRun run(o, session, methods[i], static_cast<int>(i));
     if (run.run(tasks)) continue;
@@ -272,6 +283,11 @@ void add_eval(CLI::App& app) {
                   "sample among the best that hold P of the probability");
   sub->add_option("--top-k", o->runner.sampling.top_k, "sample among the K best (0: all)");
   sub->add_option("-s,--seed", o->runner.sampling.seed, "seed of the sampling")->capture_default_str();
+  sub->add_option("--exec-seconds", o->limits.seconds, "time of a model-written program")
+      ->capture_default_str()
+      ->check(CLI::Range(0.1, 3600.0));
+  sub->add_flag("--unsafe-exec", o->unsafe_exec,
+                "run model-written programs with limits alone where this machine cannot isolate them");
   sub->add_flag("--json", o->json, "print the report as JSON");
   std::string footer = "Tasks:\n";
   for (const TaskEntry* task : task_registry()) {
@@ -283,8 +299,8 @@ void add_eval(CLI::App& app) {
   sub->require_subcommand(0, 1);
 
   auto folders = std::make_shared<std::vector<std::string>>();
-  auto json = std::make_shared<bool>(false);
-  const auto report = [folders, json] {
+  auto json = std::make_shared<bool>(false), markdown = std::make_shared<bool>(false);
+  const auto report = [folders, json, markdown] {
     std::vector<EvalRun> runs;
     for (const std::string& folder : *folders)
       for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
@@ -292,7 +308,7 @@ void add_eval(CLI::App& app) {
     if (*json)
       std::cout << r.dump(2) << '\n';
     else
-      print_report(r);
+      print_report(r, *markdown);
     std::exit(0);
   };
   for (const auto& [name, help] :
@@ -301,6 +317,7 @@ void add_eval(CLI::App& app) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
     c->add_flag("--json", *json, "print JSON");
+    c->add_flag("--markdown", *markdown, "print Markdown tables");
     c->callback(report);
   }
   sub->callback([o, sub] {

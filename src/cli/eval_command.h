@@ -13,10 +13,11 @@ struct EvalOptions {
   int limit = 0, n_shot = -1, n_window = 512;
   uint64_t sample_seed = 1;
   RunnerOptions runner;
-  bool json = false;
+  SandboxLimits limits;
+  bool json = false, unsafe_exec = false;
 };
 /// Runs every task under every method. Returns the exit code.
-int eval_run(const EvalOptions& options);
+int eval_run(EvalOptions options);
 
 /// A finished run: the folder of one method.
 struct EvalRun {
@@ -29,6 +30,6 @@ std::vector<EvalRun> read_runs(const std::string& folder);
 /// {"tasks": ..., "comparisons": ...}: the scores of runs, and each against the first on the same items with
 /// Holm's correction over all of them.
 Json report_of(const std::vector<EvalRun>& runs);
-void print_report(const Json& report);
+void print_report(const Json& report, bool markdown = false);
 
 }  // namespace rouse

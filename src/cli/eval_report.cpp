@@ -89,29 +89,60 @@ static std::string cell(const std::string& metric, const Json& score) {
   return text;
 }
 
-void print_report(const Json& report) {
-  for (const auto& [task, entries] : report["tasks"].items()) {
-    std::printf("\n%s\n", task.c_str());
+/// "+0.5 [-0.1, 1.1], p 0.04 (0.3)": the difference, McNemar's p and Holm's.
+static std::string difference_cell(const std::string& metric, const Json& c) {
+  const double scale = metric == "perplexity" ? 1 : 100;
+  char text[128];
+  int n = std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
+                        scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
+  if (c.contains("holm_p"))
+    std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ", p %.2g (%.2g)",
+                  c["mcnemar_p"].get<double>(), c["holm_p"].get<double>());
+  return text;
+}
+
+using Table = std::vector<std::vector<std::string>>;
+
+/// One row a method: the metric over all items, by group, and against the first method.
+static Table table_of(const Json& entries, const std::string& metric) {
+  Table table{{"method"}};
+  const bool grouped = entries[0]["groups"].size() > 1;
+  for (const auto& [group, scores] : entries[0]["groups"].items())
+    table[0].push_back(grouped ? group : "score");
+  table[0].emplace_back("against the first, p (corrected)");
+  for (const Json& e : entries) {
+    table.push_back({e["method"].get<std::string>()});
+    for (const auto& [group, scores] : e["groups"].items())
+      table.back().push_back(scores.contains(metric) ? cell(metric, scores[metric]) : "");
+    const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
+    table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
+  }
+  return table;
+}
+
+void print_report(const Json& report, bool markdown) {
+  for (const auto& [task, entries] : report["tasks"].items())
     for (const auto& [metric, unused] : entries[0]["groups"]["all"].items()) {
-      std::printf("  %s%s\n    %-44s", metric.c_str(), metric == "perplexity" ? "" : ", percent", "");
-      for (const auto& [group, scores] : entries[0]["groups"].items()) std::printf(" %-22s", group.c_str());
-      std::printf("  against the first\n");
-      for (const Json& e : entries) {
-        std::printf("    %-44s", e["method"].get<std::string>().c_str());
-        for (const auto& [group, scores] : e["groups"].items())
-          std::printf(" %-22s", scores.contains(metric) ? cell(metric, scores[metric]).c_str() : "");
-        if (e.contains("against_baseline") && e["against_baseline"].contains(metric)) {
-          const Json& c = e["against_baseline"][metric];
-          const double scale = metric == "perplexity" ? 1 : 100;
-          std::printf("  %+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
-                      scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
-          if (c.contains("holm_p"))
-            std::printf("  p %.3g, corrected %.3g", c["mcnemar_p"].get<double>(), c["holm_p"].get<double>());
+      const char* unit = metric == "perplexity" ? "" : ", percent";
+      std::printf(markdown ? "\n**%s**, %s%s (n = %d)\n\n" : "\n%s, %s%s (n = %d)\n", task.c_str(),
+                  metric.c_str(), unit, entries[0]["groups"]["all"][metric]["n"].get<int>());
+      const Table table = table_of(entries, metric);
+      std::vector<size_t> width(table[0].size());
+      for (const auto& row : table)
+        for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
+      for (size_t r = 0; r < table.size(); ++r) {
+        std::string line = markdown ? "|" : " ";
+        for (size_t c = 0; c < table[r].size(); ++c) {
+          std::string text = table[r][c];
+          if (!markdown) text.resize(width[c], ' ');
+          line += " " + text + (markdown ? " |" : " ");
         }
-        std::printf("\n");
+        std::printf("%s\n", line.c_str());
+        if (r > 0 || !markdown) continue;
+        for (size_t c = 0; c < table[r].size(); ++c) std::printf("|---");
+        std::printf("|\n");
       }
     }
-  }
 }
 
 }  // namespace rouse

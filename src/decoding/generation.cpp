@@ -128,6 +128,17 @@ Room Generation::room(int i) const {
   return room;
 }
 
+int Generation::remaining(int i) const {
+  std::map<int, int> longest;  // by stream: branches share most of their cells
+  for (const auto& [key, seq] : sequences_)
+    if (method_->streams()[static_cast<size_t>(key.first)].model == i)
+      longest[key.first] = std::max(longest[key.first], engines_.of(i).length(seq));
+  int held = 0;
+  for (const auto& [stream, length] : longest)
+    held += length - (shares_prompt_ ? static_cast<int>(prompt_.size()) : 0);
+  return std::max(0, room(i).cells - held);
+}
+
 /// What to run next; a method that wants nothing answers until it does or the text is done.
 void Generation::ask() {
   while (asks_.empty() && !done()) {

@@ -84,6 +84,8 @@ class Generation {
   bool in_prompt() const { return prompt_open_; }
   /// What it may take on model `i`; the cells are at most all there are.
   Room room(int i) const;
+  /// Cells that it may still take there, beyond those it holds.
+  int remaining(int i) const;
 
   /// Adds its next rows, at most n_row of a prompt, to a round, and afterwards reads what came of them.
   void collect(Round& round, size_t n_row);

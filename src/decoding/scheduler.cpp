@@ -6,32 +6,31 @@
 namespace rouse {
 
 void Scheduler::retire() {
-  std::erase_if(running_, [](const Running& r) {
-    if (r.generation->done()) r.generation->close();
-    return r.generation->done();
+  std::erase_if(running_, [](Generation* g) {
+    if (g->done()) g->close();
+    return g->done();
   });
   std::erase_if(waiting_, [](const Generation* g) { return g->done(); });
 }
 
-bool Scheduler::fits(const std::array<Room, kModels>& room) const {
-  for (size_t i = 0; i < kModels; ++i) {
-    if (room[i].streams == 0) continue;
-    int cells = room[i].cells, sequences = room[i].streams + room[i].branches;
-    for (const Running& r : running_)
-      cells += r.room[i].cells, sequences += r.room[i].streams + r.room[i].branches;
-    if (cells > engines_.of(static_cast<int>(i)).n_cell() || sequences > kMaxSequence) return false;
+bool Scheduler::fits(const Generation& next) const {
+  for (int i = 0; i < static_cast<int>(kModels); ++i) {
+    const Room room = next.room(i);
+    if (room.streams == 0) continue;
+    int cells = room.cells, sequences = room.streams + room.branches;
+    for (const Generation* g : running_) {
+      cells += g->remaining(i);
+      sequences += g->room(i).streams + g->room(i).branches;
+    }
+    if (cells > engines_.of(i).n_free() || sequences > kMaxSequence) return false;
   }
   return true;
 }
 
 /// First come, first served: who does not fit holds up those behind, or large requests would starve.
 void Scheduler::admit() {
-  while (!waiting_.empty()) {
-    Generation* next = waiting_.front();
-    std::array<Room, kModels> room;
-    for (size_t i = 0; i < kModels; ++i) room[i] = next->room(static_cast<int>(i));
-    if (!running_.empty() && !fits(room)) return;
-    running_.push_back({next, room});
+  while (!waiting_.empty() && (running_.empty() || fits(*waiting_.front()))) {
+    running_.push_back(waiting_.front());
     waiting_.pop_front();
   }
 }
@@ -43,12 +42,12 @@ bool Scheduler::step() {
   Round round;
   auto budget = static_cast<size_t>(engines_.model->options().n_batch);
   const auto used = [&] { return round.work[0].n_row + round.work[1].n_row; };
-  for (const Running& r : running_)
-    if (!r.generation->in_prompt()) r.generation->collect(round, budget);
+  for (Generation* g : running_)
+    if (!g->in_prompt()) g->collect(round, budget);
   constexpr size_t kLeastPrompt = 32;  // prompts go on even where steps alone fill a batch
   budget = std::max(budget, used() + kLeastPrompt);
   for (size_t i = 0; i < running_.size() && used() < budget; ++i) {
-    Generation* g = running_[(turn_ + i) % running_.size()].generation;
+    Generation* g = running_[(turn_ + i) % running_.size()];
     if (g->in_prompt()) g->collect(round, budget - used());
   }
   ++turn_;
@@ -61,7 +60,7 @@ bool Scheduler::step() {
     work.result = &engine.run(work.batch);
   }
   round.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  for (const Running& r : running_) r.generation->take(round);
+  for (Generation* g : running_) g->take(round);
   return true;
 }
 

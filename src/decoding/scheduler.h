@@ -24,16 +24,12 @@ class Scheduler {
   size_t n_waiting() const { return waiting_.size(); }
 
  private:
-  struct Running {
-    Generation* generation;
-    std::array<Room, kModels> room;
-  };
   void admit();
-  bool fits(const std::array<Room, kModels>& room) const;
+  bool fits(const Generation& next) const;
 
   Engines engines_;
   std::deque<Generation*> waiting_;
-  std::vector<Running> running_;
+  std::vector<Generation*> running_;
   size_t turn_ = 0;  ///< whose prompt comes first
 };
 

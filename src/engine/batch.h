@@ -37,7 +37,7 @@ struct Taps {
   bool routing = false;  ///< experts and gates of every row at every MoE layer
   /// Every row as it enters the feed-forward half of these blocks, residual included.
   std::vector<int> ffn_layers;
-  std::vector<int> exits;  ///< rows with an output, after so many blocks; 0: the embeddings
+  std::vector<int> exits;  ///< rows with an output, after so many blocks, ascending; 0: the embeddings
   bool heads = false;      ///< what the heads give to the output projection, rows with an output, every block
 };
 

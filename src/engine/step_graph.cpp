@@ -100,6 +100,7 @@ void StepGraph::build() {
   }
   if (shape_.n_output() == 0) return;
   if (shape_.all_rows_to_end) x = ggml_get_rows(g_, x, outputs_);
+  if (std::count(shape_.exits.begin(), shape_.exits.end(), spec.n_layer)) keep(exits_, x);
   // Logits are linear in this row, so a logit scale belongs here: single columns of the head have it too.
   hidden_ = scale(norm(x, model_.output_norm()), spec.logit_scale);  // [n_embd, n_output]
   ggml_set_output(hidden_);

@@ -4,9 +4,9 @@
 namespace rouse {
 
 static const TaskEntry* const kTasks[] = {
-    &kGsm8k,      &kStrategyqa,   &kTruthfulqaMc1, &kTruthfulqaMc2, &kFactorNews,
-    &kFactorWiki, &kFactorExpert, &kTriviaqa,      &kArcChallenge,  &kArcEasy,
-    &kMmlu,       &kWikitext,     &kLabFacts,      &kLabContrast,   &kLabArithmetic,
+    &kGsm8k,         &kStrategyqa, &kMbpp,       &kHumaneval,    &kTruthfulqaMc1, &kTruthfulqaMc2,
+    &kTruthfulqaGen, &kFactorNews, &kFactorWiki, &kFactorExpert, &kTriviaqa,      &kArcChallenge,
+    &kArcEasy,       &kMmlu,       &kWikitext,   &kLabFacts,     &kLabContrast,   &kLabArithmetic,
 };
 
 std::span<const TaskEntry* const> task_registry() {

@@ -84,10 +84,16 @@ class Runner {
     ++n_counted_, sum_ += row[task_.metric].get<double>();
   }
 
+  Scores scores_of(const Item& item, const Response& response) {
+    if (!task_.program) return task_.score(item, response);
+    require(o_.sandbox != nullptr, task_.name, " needs a sandbox");
+    return {{"pass@1", run_python(*o_.sandbox, task_.program(item, response.text)).passed}};
+  }
+
   void finish(size_t index, const Response& response) {
     const Item& item = items_[index];
     if (log_.has(item.id)) return;
-    const EvalJson row = sample_row(index, item, response, task_.score(item, response));
+    const EvalJson row = sample_row(index, item, response, scores_of(item, response));
     log_.add(row);
     count(row);
     ++cost_.n_item;

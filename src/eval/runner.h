@@ -7,6 +7,7 @@
 #include "decoding/scheduler.h"
 #include "decoding/scoring.h"
 #include "eval/samples.h"
+#include "sandbox/python.h"
 
 namespace rouse {
 
@@ -24,6 +25,7 @@ struct RunnerOptions {
   bool chat_template = false;  ///< the prompt is a user's message
   float score_alpha = 0;
   SamplingOptions sampling;
+  const Sandbox* sandbox = nullptr;  ///< for tasks that run programs
 };
 
 /// What a run cost, items that it did itself.

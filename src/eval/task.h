@@ -52,6 +52,7 @@ struct TaskInput {
 struct TaskEntry {
   const char* name;
   const char* help;
+  const char* source;  ///< where a user gets the data, and its licence
   const char* file;    ///< in the data folder
   const char* sha256;  ///< of that file, "" where it comes with rouse
   const char* metric;  ///< the one that is shown first
@@ -62,6 +63,8 @@ struct TaskEntry {
   int n_shot = 0;            ///< how many by default
   const char* stop[4] = {};  ///< text
   int n_predict = 512;       ///< text
+  /// Instead of `score`: the Python program that decides, tests included; metric pass@1.
+  std::string (*program)(const Item& item, const std::string& text) = nullptr;
   /// Instead of `item`, for files that hold no records.
   std::vector<Item> (*items)(const std::string& path, const TaskInput& input) = nullptr;
 };
@@ -80,8 +83,8 @@ struct LoadedTask {
   std::vector<Item> items;
   std::vector<std::string> errors;
 };
-/// n_limit > 0: a sample of that size, drawn by seed (of running text the beginning); else all. Throws Error (exit 2) when the file is not
-/// there.
+/// n_limit > 0: a sample of that size, drawn by seed (of running text the beginning); else all. Throws Error
+/// (exit 2) when the file is not there.
 LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed);
 
 /// The sum of a continuation's log-probs.

@@ -1,7 +1,6 @@
 #include "gguf/file.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "gguf/check.h"
+#include "gguf/hash.h"
 
 namespace rouse {
 
@@ -233,27 +233,14 @@ std::span<const std::byte> GgufFile::data(const ggml_tensor* tensor) const {
 
 std::string GgufFile::fingerprint() const {
   constexpr size_t kEdge = 64 * 1024;
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> digest(EVP_MD_CTX_new(), EVP_MD_CTX_free);
-  EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr);
-  const auto add = [&](std::span<const std::byte> part) {
-    EVP_DigestUpdate(digest.get(), part.data(), part.size());
-  };
-  for (const Part& part : parts_) add(part.map->bytes().first(gguf_get_data_offset(part.gguf.get())));
+  Sha256 hash;
+  for (const Part& part : parts_) hash.add(part.map->bytes().first(gguf_get_data_offset(part.gguf.get())));
   for (const ggml_tensor* t : tensors_) {
     const auto all = data(t);
-    add(all.first(std::min(kEdge, all.size())));
-    add(all.last(std::min(kEdge, all.size())));
+    hash.add(all.first(std::min(kEdge, all.size())));
+    hash.add(all.last(std::min(kEdge, all.size())));
   }
-  unsigned char hash[EVP_MAX_MD_SIZE];
-  unsigned int length = 0;
-  EVP_DigestFinal_ex(digest.get(), hash, &length);
-  std::string out;
-  for (unsigned i = 0; i < length; ++i) {
-    constexpr char kHex[] = "0123456789abcdef";
-    out += kHex[hash[i] >> 4];
-    out += kHex[hash[i] & 15];
-  }
-  return out;
+  return hash.hex();
 }
 
 }  // namespace rouse

@@ -108,6 +108,50 @@ TEST(Cli, BatchResumesWhereItStopped) {
   refused("run" + kModel + "--batch " + dir / "in.jsonl", 2, "needs -o");
 }
 
+TEST(Cli, BatchRunsSideBySideWhatItRunsOneByOne) {
+  const TempDir dir;
+  std::ofstream in(dir / "in.jsonl");
+  int id = 0;
+  for (const char* options :
+       {R"("method": "greedy")", R"("method": "dola", "dola_layers": "0,1")", R"("routing": "rank:2")",
+        R"("method": "contrastive", "candidates": 3)", R"("method": "beam", "beams": 2)",
+        R"("temp": 1.0, "seed": 4)", R"("method": "scmoe", "weak": "rank:3", "temp": 0.7)"})
+    in << R"({"id": )" << ++id << R"(, "tokens": [271, 5, 9], )" << options << "}\n";
+  in << R"({"id": 99, "tokens": [271], "method": "beam", "temp": 1.0})"
+     << "\n";
+  in.close();
+  const std::string run = "run" + kModel + "--kv-type f32 -n 12 --batch " + dir / "in.jsonl" + " -o ";
+  EXPECT_EQ(rouse(run + dir / "one").code, 4) << "one of them cannot be";
+  EXPECT_EQ(rouse(run + dir / "many" + " --parallel 5").code, 4);
+  std::map<int, std::string> texts[2];
+  for (int i = 0; i < 2; ++i) {
+    std::ifstream out(dir / (i ? "many" : "one"));
+    for (std::string line; std::getline(out, line);) {
+      const auto row = nlohmann::json::parse(line);
+      texts[i][row["id"]] = row.contains("error") ? row["error"].get<std::string>() : row["tokens"].dump();
+    }
+  }
+  EXPECT_EQ(texts[0].size(), 8u);
+  EXPECT_EQ(texts[0], texts[1]);
+  EXPECT_NE(texts[0][99].find("--temp must stay 0"), std::string::npos);
+}
+
+TEST(Cli, SamplesVoteAndDocsHoldTheTableOfWhatGoesTogether) {
+  const CommandResult r =
+      rouse("run -c 128 -p 'What is the capital of France?' --temp 1 --samples 5 --vote line --json");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto j = nlohmann::json::parse(r.out);
+  EXPECT_EQ(j["vote"], "Paris");
+  EXPECT_EQ(j["samples"].size(), 5u);
+  EXPECT_EQ(j["major_at_k"].size(), 5u);
+  EXPECT_EQ(j["samples"][3]["seed"], 3);
+  EXPECT_EQ(rouse("run -p x --samples 3").code, 2) << "all the same at temperature 0";
+  const std::string table = rouse("methods --markdown").out,
+                    docs = read_file(ROUSE_GOLDEN "/../../docs/methods.md");
+  EXPECT_NE(docs.find(table), std::string::npos)
+      << "docs/methods.md: put in what `rouse methods --markdown` prints";
+}
+
 TEST(Cli, ATraceReplaysToTheSameText) {
   const TempDir dir;
   ASSERT_EQ(rouse("trace" + kModel + "--raw -p 'the of in' -n 8 --routing rank:2 -o " + dir / "t.jsonl").code,

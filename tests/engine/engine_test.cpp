@@ -192,6 +192,31 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
             static_cast<int64_t>(kText.size() * m.router().layers.size()));
 }
 
+/// A row that leaves after the last block and passes the final norm and the head by itself has the model's
+/// logits.
+TEST_P(EngineTest, ExitsMeetTheHeadWhereTheModelDoes) {
+  TinyModel m(file());
+  const int n_layer = m.model->spec().n_layer;
+  m.engine.taps.exits = {1, n_layer};
+  const RoutingPolicy policy("topk", m.router());
+  RowGroup group{&policy, {}};
+  const SeqId seq = m.engine.open();
+  for (const int t : kText) group.rows.push_back({seq, t, Output::logits});
+  const StepResult& r = m.engine.run({group});
+  for (const size_t row : {size_t{0}, kText.size() - 1}) {
+    std::vector<float> hidden(r.exit(1, row).begin(), r.exit(1, row).end()), logits(r.logits(row).size());
+    m.engine.head().norm(hidden);
+    for (float& x : hidden) x *= m.model->spec().logit_scale;
+    m.engine.head().logits(hidden, {}, logits);
+    EXPECT_LT(max_difference(r.logits(row), logits), 2e-4f);
+    const std::vector<int> few = {7, 3};
+    std::vector<float> two(2);
+    m.engine.head().logits(hidden, few, two);
+    EXPECT_NEAR(two[0], logits[7], 1e-4);
+    EXPECT_NEAR(two[1], logits[3], 1e-4);
+  }
+}
+
 TEST_P(EngineTest, CostsCountWhatRan) {
   TinyModel m(file());
   if (!m.router().moe()) GTEST_SKIP() << "dense";

@@ -1,6 +1,7 @@
 /// Tasks, scores, statistics, and runs that are killed.
 #include <cmath>
 
+#include "eval/similarity.h"
 #include "eval/summary.h"
 #include "eval/tasks/tasks.h"
 #include "support.h"
@@ -55,6 +56,21 @@ TEST(EvalTasks, TruthfulqaCountsMass) {
   EXPECT_EQ(first(kTruthfulqaMc1.score(one, {"", {{-1, -3}, {-3}}})), 0) << "sums, not means";
   EXPECT_NEAR(first(kTruthfulqaMc2.score(two, {"", {{std::log(0.2)}, {std::log(0.1)}, {std::log(0.1)}}})),
               0.75, 1e-12);
+}
+
+TEST(EvalTasks, SimilarityByPencil) {
+  EXPECT_DOUBLE_EQ(bleu("the cat sat down", "the cat sat down"), 100);
+  // 3 of 4 words, 1 of 3 pairs, no triple of 2, no quadruple of 1: (3/4 * 1/3 * 1/4 * 1/4)^(1/4)
+  EXPECT_NEAR(bleu("the cat lay down", "the cat sat down"), 100 * std::pow(0.75 / 3 / 4 / 4, 0.25), 1e-9);
+  EXPECT_DOUBLE_EQ(bleu("dogs", "the cat"), 0);
+  EXPECT_DOUBLE_EQ(bleu("", "the cat"), 0);
+  EXPECT_NEAR(rouge_l("The cat, lay down.", "the cat sat down"), 0.75, 1e-12);
+  EXPECT_NEAR(rouge_l("cat", "the cat"), 2 * 0.5 / 1.5, 1e-12);
+  const Item i = item_of(kTruthfulqaGen, R"({"id": "t", "question": "Q?", "best_answer": "No one knows",
+      "correct_answers": ["No one knows"], "incorrect_answers": ["Everyone knows it"],
+      "mc1_targets": {"choices": ["x"], "labels": [1]}})");
+  EXPECT_EQ(first(kTruthfulqaGen.score(i, {" No one knows.\nMore", {}})), 1);
+  EXPECT_EQ(first(kTruthfulqaGen.score(i, {" Everyone knows", {}})), 0);
 }
 
 TEST(EvalTasks, FactorMovesASpaceAndTakesTheMean) {
@@ -201,7 +217,7 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
       rouse("eval --tasks lab_contrast --limit 12 --methods topk:1 --methods topk --json" + out);
   ASSERT_EQ(r.code, 0) << r.err;
   const auto report = nlohmann::json::parse(r.out);
-  EXPECT_EQ(report["baseline"], "greedy topk:1");
+  EXPECT_EQ(report["baseline"], "topk:1");
   EXPECT_TRUE(report["tasks"]["lab_contrast"][1]["against_baseline"]["acc"].contains("holm_p"));
   const auto experts = [&](int i) {
     return report["tasks"]["lab_contrast"][i]["cost"]["expert_evaluations_per_row"].get<double>();

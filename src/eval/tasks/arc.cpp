@@ -40,6 +40,7 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kArcChallenge = {
     .name = "arc_challenge",
     .help = "ARC-Challenge: science questions, the likeliest choice",
+    .source = "AI2 ARC, ARC-Challenge test (CC BY-SA 4.0)",
     .file = "arc_challenge.jsonl",
     .sha256 = "a7fd338731e148073b5b2d0b1574551bf6f4751f0353208ccabcbf69b7be416c",
     .metric = "acc_norm",
@@ -50,6 +51,7 @@ constinit const TaskEntry kArcChallenge = {
 constinit const TaskEntry kArcEasy = {
     .name = "arc_easy",
     .help = "ARC-Easy, likewise",
+    .source = "AI2 ARC, ARC-Easy test (CC BY-SA 4.0)",
     .file = "arc_easy.jsonl",
     .sha256 = "5dbc4a4203ccbc585a09ccdf68cade7db00ab4d45cbaadcdb0f950477d67a7d8",
     .metric = "acc_norm",

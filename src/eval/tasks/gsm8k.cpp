@@ -33,6 +33,7 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kGsm8k = {
     .name = "gsm8k",
     .help = "grade-school word problems, 8-shot chain of thought, exact match of the number",
+    .source = "openai/grade-school-math, data/test.jsonl (MIT)",
     .file = "gsm8k_test.jsonl",
     .sha256 = "913f23db84d235d3a50a30390092ac5958e48d337037be63128f38e43c304179",
     .metric = "exact_match",

@@ -73,6 +73,7 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kMmlu = {
     .name = "mmlu",
     .help = "MMLU: 57 subjects, zero shot, the likeliest letter",
+    .source = "hendrycks/test, test split (MIT)",
     .file = "mmlu.jsonl",
     .sha256 = "50548793566cb384991d48c078d3088591ef19651213269da24fd91fa316ccae",
     .metric = "acc",

@@ -31,6 +31,7 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kStrategyqa = {
     .name = "strategyqa",
     .help = "yes-or-no questions of several steps, 4-shot chain of thought",
+    .source = "eladsegal/strategyqa, or DavidFanzz/SCMoE data/strategy_qa (MIT)",
     .file = "strategyqa.jsonl",
     .sha256 = "5cc3994ef622a4c4346e378e3579b899a7df1be61c0bf159c48426d198702cbe",
     .metric = "exact_match",

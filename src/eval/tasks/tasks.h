@@ -5,8 +5,8 @@
 
 namespace rouse {
 
-extern const TaskEntry kGsm8k, kStrategyqa, kTruthfulqaMc1, kTruthfulqaMc2, kFactorNews, kFactorWiki,
-    kFactorExpert, kTriviaqa, kArcChallenge, kArcEasy, kMmlu, kWikitext, kLabFacts, kLabContrast,
-    kLabArithmetic;
+extern const TaskEntry kGsm8k, kStrategyqa, kMbpp, kHumaneval, kTruthfulqaMc1, kTruthfulqaMc2, kTruthfulqaGen,
+    kFactorNews, kFactorWiki, kFactorExpert, kTriviaqa, kArcChallenge, kArcEasy, kMmlu, kWikitext, kLabFacts,
+    kLabContrast, kLabArithmetic;
 
 }  // namespace rouse

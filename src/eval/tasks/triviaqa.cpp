@@ -46,6 +46,7 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kTriviaqa = {
     .name = "triviaqa",
     .help = "trivia questions, closed book, exact match with any alias",
+    .source = "mandarjoshi90/triviaqa, unfiltered validation (Apache 2.0)",
     .file = "triviaqa.jsonl",
     .sha256 = "e8d157f36041dabeda6ec6f482815885d41a321a1baf6753228020e84676fedd",
     .metric = "exact_match",

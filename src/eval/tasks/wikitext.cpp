@@ -48,6 +48,7 @@ Scores score(const Item&, const Response& response) {
 constinit const TaskEntry kWikitext = {
     .name = "wikitext",
     .help = "perplexity a token of WikiText-2's test text, in windows",
+    .source = "WikiText-2 raw, wiki.test.raw (CC BY-SA 3.0)",
     .file = "wikitext2_test.txt",
     .sha256 = "173c87a53759e0201f33e0ccf978e510c2042d7f2cb78229d9a50d79b9e7dd08",
     .metric = "perplexity",

@@ -1,0 +1,285 @@
+#include "sandbox/sandbox.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+#include "sandbox/seccomp.h"
+
+namespace rouse {
+namespace {
+
+namespace fs = std::filesystem;
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+/// In a child between fork and exec: says what failed on the error stream and ends with a code of its own.
+constexpr int kSetupFailed = 113;
+[[noreturn]] void fail(const char* what) {
+  dprintf(2, "sandbox: %s: %s\n", what, std::strerror(errno));
+  _exit(kSetupFailed);
+}
+void check(bool ok, const char* what) {
+  if (!ok) fail(what);
+}
+
+void write_file(const char* path, const char* text) {
+  const int fd = open(path, O_WRONLY | O_CLOEXEC);
+  check(fd >= 0 && write(fd, text, std::strlen(text)) == static_cast<ssize_t>(std::strlen(text)), path);
+  close(fd);
+}
+
+void limit(int resource, uint64_t value, const char* what) {
+  const rlimit l{value, value};
+  check(setrlimit(static_cast<__rlimit_resource>(resource), &l) == 0, what);
+}
+
+void set_limits(const SandboxLimits& l, bool count_processes) {
+  limit(RLIMIT_AS, l.memory_bytes, "memory limit");
+  limit(RLIMIT_CPU, static_cast<uint64_t>(l.seconds) + 1, "processor limit");
+  limit(RLIMIT_FSIZE, l.folder_bytes, "file size limit");
+  limit(RLIMIT_NOFILE, 64, "file limit");
+  limit(RLIMIT_CORE, 0, "core limit");
+  if (count_processes) limit(RLIMIT_NPROC, static_cast<uint64_t>(l.n_process), "process limit");
+}
+
+void mount_or_fail(const char* source, const std::string& target, const char* type, unsigned long flags,
+                   const char* options = nullptr) {
+  check(mount(source, target.c_str(), type, flags, options) == 0, target.c_str());
+}
+
+/// A folder of the machine, read-only, at the same place of the new root.
+void bind_read_only(const std::string& root, const char* path) {
+  struct stat info {};
+  if (lstat(path, &info) != 0) return;
+  const std::string target = root + path;
+  if (S_ISLNK(info.st_mode)) {  // /lib -> usr/lib
+    char to[PATH_MAX];
+    const ssize_t n = readlink(path, to, sizeof to - 1);
+    check(n > 0, path);
+    to[n] = 0;
+    check(symlink(to, target.c_str()) == 0, path);
+    return;
+  }
+  check(mkdir(target.c_str(), 0755) == 0, target.c_str());
+  mount_or_fail(path, target, nullptr, MS_BIND | MS_REC);
+  mount_or_fail(nullptr, target, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV);
+}
+
+/// A root of its own in memory: the system's libraries read-only, /proc of its own processes, a throw-away
+/// /work.
+void enter_root(const std::string& root, const std::string& folder, const SandboxLimits& l) {
+  mount_or_fail(nullptr, "/", nullptr, MS_REC | MS_PRIVATE);
+  mount_or_fail("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755");
+  for (const char* path : {"/usr", "/lib", "/lib64", "/bin"}) bind_read_only(root, path);
+  for (const char* path : {"/proc", "/work", "/dev", "/tmp", "/old"})
+    check(mkdir((root + path).c_str(), 0755) == 0, path);
+  mount_or_fail("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
+  const std::string size = "size=" + std::to_string(l.folder_bytes) + ",mode=777";
+  mount_or_fail("tmpfs", root + "/work", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str());
+  mount_or_fail("tmpfs", root + "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str());
+  for (const char* device : {"/dev/null", "/dev/zero", "/dev/urandom"}) {
+    const int fd = open((root + device).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
+    check(fd >= 0, device);
+    close(fd);
+    mount_or_fail(device, root + device, nullptr, MS_BIND);
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    std::error_code error;
+    fs::copy_file(entry.path(), root + "/work/" + entry.path().filename().string(), error);
+    if (error) errno = error.value(), fail("copying files");
+  }
+  check(syscall(SYS_pivot_root, root.c_str(), (root + "/old").c_str()) == 0, "pivot_root");
+  check(chdir("/") == 0 && umount2("/old", MNT_DETACH) == 0 && rmdir("/old") == 0, "leaving the old root");
+  mount_or_fail(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV);
+  check(chdir("/work") == 0, "/work");
+}
+
+/// Process 1 of the new namespace: waits for the program and ends with its status; the kernel then kills the
+/// rest.
+void become_init(pid_t program) {
+  int status = 0;
+  for (pid_t ended; (ended = waitpid(-1, &status, 0)) != program;)
+    if (ended < 0 && errno != EINTR) _exit(kSetupFailed);
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+[[noreturn]] void execute(const std::vector<std::string>& argv) {
+  std::vector<char*> arguments;
+  for (const std::string& a : argv) arguments.push_back(const_cast<char*>(a.c_str()));
+  arguments.push_back(nullptr);
+  char path[] = "PATH=/usr/bin:/bin", hash[] = "PYTHONHASHSEED=0", lang[] = "LANG=C.UTF-8";
+  char* environment[] = {path, hash, lang, nullptr};
+  execve(arguments[0], arguments.data(), environment);
+  fail(argv[0].c_str());
+}
+
+struct Pipes {
+  int out[2], err[2], verdict[2];
+};
+
+constexpr uid_t kNobody = 65534;
+
+void isolate(const SandboxLimits& l, const std::string& folder, const std::string& root) {
+  if (geteuid() == 0) {  // the kernel counts no processes of the machine's own root
+    check(setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
+              setresuid(kNobody, kNobody, kNobody) == 0,
+          "becoming nobody");
+    check(prctl(PR_SET_DUMPABLE, 1) == 0, "dumpable");  // or /proc/self would still be root's
+  }
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  check(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0,
+        "namespaces");
+  write_file("/proc/self/setgroups", "deny");
+  char map[64];
+  std::snprintf(map, sizeof map, "0 %u 1", uid);
+  write_file("/proc/self/uid_map", map);
+  std::snprintf(map, sizeof map, "0 %u 1", gid);
+  write_file("/proc/self/gid_map", map);
+  const pid_t init = fork();  // the first process of the new process namespace
+  check(init >= 0, "fork");
+  if (init > 0) become_init(init);
+  check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "death signal");
+  enter_root(root, folder, l);
+  const pid_t program = fork();
+  check(program >= 0, "fork");
+  if (program > 0) become_init(program);
+}
+
+/// In the child: everything up to the program itself.
+[[noreturn]] void child(const std::vector<std::string>& argv, const SandboxLimits& l, bool isolated,
+                        const std::string& folder, const std::string& root, const Pipes& p) {
+  setpgid(0, 0);
+  const int null = open("/dev/null", O_RDONLY);
+  check(dup2(null, 0) == 0 && dup2(p.out[1], 1) == 1 && dup2(p.err[1], 2) == 2, "streams");
+  const int verdict = fcntl(p.verdict[1], F_DUPFD, 10);  // out of the way of 3, which may be an end of a pipe
+  check(verdict >= 10 && dup2(verdict, 3) == 3, "verdict");
+  syscall(SYS_close_range, 4u, ~0u, 0u);
+  if (isolated)
+    isolate(l, folder, root);
+  else
+    check(chdir(folder.c_str()) == 0, folder.c_str());
+  set_limits(l, isolated);
+  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+  if (isolated) {
+    drop_capabilities();
+    if (!filter_system_calls()) fail("seccomp");
+  }
+  execute(argv);
+}
+
+/// A folder that goes away.
+struct ThrowAway {
+  ThrowAway() {
+    std::string name = (fs::temp_directory_path() / "rouse-sandbox-XXXXXX").string();
+    require(mkdtemp(name.data()) != nullptr, "cannot make a folder for the sandbox: ", std::strerror(errno));
+    path = name;
+    fs::create_directory(path / "files");
+    fs::create_directory(path / "root");
+    if (geteuid() == 0)  // see isolate()
+      for (const fs::path& p : {path, path / "files", path / "root"})
+        require(chown(p.c_str(), kNobody, kNobody) == 0, "cannot give away the sandbox's folder");
+  }
+  ~ThrowAway() {
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+  }
+  fs::path path;
+};
+
+}  // namespace
+
+Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits), isolated_(true) {
+  const SandboxResult probe = run({"/bin/sh", "-c", "echo inside"}, {});
+  if (probe.exit_code == 0 && probe.out == "inside\n") {
+    level_ = "user, mount, process, network and IPC namespaces; seccomp; no capabilities; limits";
+    return;
+  }
+  if (!unsafe)
+    throw Error(
+        cat("this machine cannot isolate model-written programs (", probe.err.substr(0, probe.err.find('\n')),
+            "); --unsafe-exec runs them with limits alone, as you, with your files and your network"),
+        Exit::no_sandbox);
+  isolated_ = false;
+  level_ = "none but limits (--unsafe-exec)";
+}
+
+SandboxResult Sandbox::run(const std::vector<std::string>& argv,
+                           const std::map<std::string, std::string>& files) const {
+  const ThrowAway folder;
+  for (const auto& [name, text] : files) {
+    std::ofstream out(folder.path / "files" / name, std::ios::binary);
+    out << text;
+    out.close();
+    require(out.good(), "cannot write the sandbox's files (disk full?)");
+  }
+  Pipes p{};
+  for (int* pipe : {p.out, p.err, p.verdict}) require(pipe2(pipe, O_CLOEXEC) == 0, "no more pipes");
+  const double begin = now();
+  const pid_t pid = fork();
+  require(pid >= 0, "cannot fork: ", std::strerror(errno));
+  if (pid == 0) child(argv, limits_, isolated_, folder.path / "files", folder.path / "root", p);
+  for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[1]);
+
+  SandboxResult result;
+  std::string* texts[] = {&result.out, &result.err, &result.verdict};
+  pollfd polled[] = {{p.out[0], POLLIN, 0}, {p.err[0], POLLIN, 0}, {p.verdict[0], POLLIN, 0}};
+  for (int open_streams = 3; open_streams > 0;) {
+    const double left = limits_.seconds - (now() - begin);
+    if (left <= 0 || poll(polled, 3, static_cast<int>(left * 1000) + 1) < 0) {
+      result.timed_out = left <= 0;
+      if (result.timed_out) break;
+      continue;
+    }
+    for (size_t i = 0; i < 3; ++i) {
+      if (!(polled[i].revents & (POLLIN | POLLHUP))) continue;
+      char buffer[4096];
+      const ssize_t n = read(polled[i].fd, buffer, sizeof buffer);
+      if (n > 0) texts[i]->append(buffer, static_cast<size_t>(n));
+      if (n <= 0) polled[i].fd = -1, --open_streams;
+    }
+    for (const std::string* text : texts)
+      result.too_much_output = result.too_much_output || text->size() > limits_.output_bytes;
+    if (result.too_much_output) break;
+  }
+  int status = 0;
+  // A program that closed its streams still has the rest of its time.
+  while (!result.timed_out && !result.too_much_output && waitpid(pid, &status, WNOHANG) == 0) {
+    if (now() - begin > limits_.seconds) result.timed_out = true;
+    usleep(2000);
+  }
+  if (result.timed_out || result.too_much_output) {
+    kill(-pid, SIGKILL);  // with the first process of its namespace all others go
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+  }
+  for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[0]);
+  result.seconds = now() - begin;
+  if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
+  if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
+  return result;
+}
+
+}  // namespace rouse

@@ -1,0 +1,13 @@
+/// sandbox/seccomp.h - what a program may no longer ask the kernel for.
+#pragma once
+
+namespace rouse {
+
+/// Gives up every capability. Ends the process where that fails.
+void drop_capabilities();
+/// From here on sockets, ptrace, mounts, namespaces, keys, kernel modules, BPF, io_uring and reading other
+/// processes' memory fail with EPERM; another instruction set's calls end the process. False where the kernel
+/// has no seccomp.
+bool filter_system_calls();
+
+}  // namespace rouse

@@ -1,0 +1,148 @@
+/// Programs that mean harm, and programs that do not.
+
+#include "base/text.h"
+#include "eval/tasks/tasks.h"
+#include "sandbox/python.h"
+#include "support.h"
+
+namespace rouse {
+namespace {
+
+SandboxLimits tight() {
+  SandboxLimits l;
+  l.seconds = 2;
+  l.memory_bytes = 256u << 20;
+  return l;
+}
+
+class SandboxTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      (void)python_path();
+      sandbox_ = std::make_unique<Sandbox>(tight(), false);
+    } catch (const Error& e) {
+      ASSERT_EQ(e.exit_code(), Exit::no_sandbox);
+      GTEST_SKIP() << e.what();
+    }
+  }
+  PythonVerdict python(const std::string& program) { return run_python(*sandbox_, program); }
+  std::unique_ptr<Sandbox> sandbox_;
+};
+
+}  // namespace
+
+TEST_F(SandboxTest, AProgramThatEndsPassesAndOneThatFailsDoesNot) {
+  EXPECT_TRUE(python("assert 1 + 1 == 2\nprint('fine')").passed);
+  EXPECT_EQ(python("print('fine')").result.out, "fine\n");
+  const auto wrong = python("assert 1 + 1 == 3, 'no'");
+  EXPECT_FALSE(wrong.passed);
+  EXPECT_NE(wrong.result.err.find("AssertionError: no"), std::string::npos) << wrong.result.err;
+  EXPECT_FALSE(python("def f(:").passed);
+  EXPECT_TRUE(python("import math, re, collections, itertools, heapq, json, random, datetime").passed);
+}
+
+TEST_F(SandboxTest, ExitingEarlyOrForgingTheVerdictFails) {
+  for (const char* program :
+       {"import os\nos._exit(0)", "import sys\nsys.exit(0)", "raise SystemExit(0)",
+        "import os\nos.write(3, b'passed')\nos._exit(0)", "import os\nos.close(3)",
+        "import os\nos.write = lambda *a: 1\nassert False",
+        "import builtins\nbuiltins.AssertionError = None\nassert 1 == 2",
+        "import os\nprint(open('/work/word').read())", "import os\nos.kill(os.getpid(), 9)",
+        "import os\nif os.fork():\n    os._exit(0)\nassert False"})
+    EXPECT_FALSE(python(program).passed) << program;
+}
+
+TEST_F(SandboxTest, BombsEndInTheirLimits) {
+  EXPECT_FALSE(python("x = bytearray(1 << 30)").passed) << "memory";
+  EXPECT_FALSE(python("x = []\nwhile True: x.append(' ' * (1 << 20))").passed) << "memory, bit by bit";
+  const auto endless = python("while True: print('x' * 1000)");
+  EXPECT_TRUE(endless.result.too_much_output);
+  EXPECT_LT(endless.result.out.size(), 1u << 20);
+  const auto slow = python("while True: pass");
+  EXPECT_TRUE(slow.result.timed_out);
+  EXPECT_LT(slow.result.seconds, 4);
+  EXPECT_FALSE(python("import os\nwhile True: os.fork()").passed) << "fork bomb";
+  EXPECT_FALSE(python("open('/work/big', 'wb').write(b'x' * (100 << 20))").passed) << "disk";
+}
+
+TEST_F(SandboxTest, NothingOutsideCanBeReachedOrSeen) {
+  const TempDir dir;
+  std::ofstream(dir / "secret") << "treasure";
+  for (const std::string& program : {
+           "open('" + dir / "secret" + "').read()",
+           std::string("import os\nassert os.listdir('/root') or os.listdir('/home')"),
+           std::string("open('/etc/passwd').read()"),
+           std::string("import socket\nsocket.socket()"),
+           std::string("import socket\nsocket.socketpair()"),
+           std::string("open('/usr/bin/mark', 'w')"),
+           std::string("open('/mark', 'w')"),
+           std::string(
+               "import ctypes\nassert ctypes.CDLL(None).mount(b'x', b'/tmp', b'tmpfs', 0, None) == 0"),
+           std::string("import ctypes\nassert ctypes.CDLL(None).unshare(0x10000000) == 0"),
+           std::string("import ctypes\nassert ctypes.CDLL(None).ptrace(16, 1, 0, 0) == 0"),
+           std::string("import os\nos.setuid(0)\nos.chroot('/tmp')"),
+           std::string("import os\nassert os.environ.get('HOME')"),
+       })
+    EXPECT_FALSE(python(program).passed) << program;
+  EXPECT_EQ(python("import os\nprint(len([p for p in os.listdir('/proc') if p.isdigit()]))").result.out,
+            "2\n")
+      << "itself and the first process of its namespace";
+}
+
+TEST_F(SandboxTest, NothingSurvivesTheProgram) {
+  // A child in a session of its own that would write after the program ended.
+  const TempDir dir;
+  const auto before =
+      python("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n    os._exit(0)\n");
+  EXPECT_TRUE(before.passed);
+  EXPECT_LT(before.result.seconds, 2);
+  const auto killer = python(
+      "import os, signal\nfor p in range(2, 100000):\n    try: os.kill(p, signal.SIGKILL)\n"
+      "    except (ProcessLookupError, PermissionError): pass");
+  EXPECT_FALSE(killer.passed) << "it can only kill itself";
+  EXPECT_TRUE(python("pass").passed);
+}
+
+/// Every reference solution of the data at hand passes; with its return value broken it fails.
+TEST_F(SandboxTest, ReferenceSolutionsPassAndBrokenOnesFail) {
+  const char* set = std::getenv("ROUSE_DATA");
+  const std::string folder = set ? set : std::string(ROUSE_GOLDEN) + "/../../../shared/data";
+  if (!std::filesystem::exists(folder + "/humaneval.jsonl")) GTEST_SKIP() << folder << " holds no benchmarks";
+  const bool all = std::getenv("ROUSE_ALL_PROGRAMS") != nullptr;
+  TaskInput input;
+  input.folder = folder;
+  input.n_shot = 0;
+  SandboxLimits limits;
+  limits.seconds = 10;
+  const Sandbox sandbox(limits, false);
+  for (const TaskEntry* task : {&kHumaneval, &kMbpp}) {
+    int n = 0;
+    const LoadedTask loaded = load_task(*task, input, all ? 0 : 12, 1);
+    EXPECT_TRUE(loaded.errors.empty());
+    for (const Item& item : loaded.items) {
+      const std::string solution = item.target;
+      const auto verdict = run_python(sandbox, task->program(item, solution));
+      EXPECT_TRUE(verdict.passed) << item.id << "\n" << verdict.result.err;
+      std::string name = task == &kHumaneval ? item.doc["entry_point"].get<std::string>() : "";
+      if (name.empty()) {
+        const std::string test = item.doc["test_list"][0];
+        for (size_t at = solution.find("def "); at != std::string::npos; at = solution.find("def ", at + 4)) {
+          const std::string one(trim(solution.substr(at + 4, solution.find('(', at) - at - 4)));
+          if (test.find(one + "(") != std::string::npos) name = one;
+        }
+      }
+      ASSERT_FALSE(name.empty()) << item.id;
+      const std::string broken =
+          solution + "\n\n_right = " + name + "\ndef " + name +
+          "(*a, **k):\n    _right(*a, **k)\n    return type('Nothing', (), {'__eq__': lambda s, o: "
+          "False, '__abs__': lambda s: float('inf'), '__sub__': lambda s, o: s, '__rsub__': "
+          "lambda s, o: s, '__bool__': lambda s: 0 / 0})()\n";
+      EXPECT_FALSE(run_python(sandbox, task->program(item, broken)).passed) << item.id;
+      ++n;
+    }
+    EXPECT_GE(n, 12);
+  }
+}
+
+}  // namespace rouse
