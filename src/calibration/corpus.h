@@ -20,7 +20,7 @@ struct Document {
 std::vector<Document> read_corpus(const std::vector<std::string>& paths, const Tokenizer& tokenizer,
                                   int n_token);
 
-/// Draws n_scored positions uniformly by seed over at most n_scored / 20 documents, themselves drawn by seed,
+/// Draws n_scored positions uniformly by seed over at most n_scored / 32 documents, themselves drawn by seed,
 /// and drops documents without any; 0 scores every position of every document.
 void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed);
 
