@@ -329,12 +329,12 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
 TEST(Cli, AKilledCalibrationGoesOnToTheSameBytes) {
   const TempDir dir;
   std::ofstream text(dir / "t.jsonl");
-  for (int i = 0; i < 40; ++i)
+  for (int i = 0; i < 80; ++i)
     text << "{\"text\": \"the man and the hen of the inn ran on " << i << " then ate an oat\"}\n";
   text.close();
   const std::string calibrate = "calibrate -m " + golden("mixtral.gguf") +
-                                " --kv-type f32 --tokens 400 --document-tokens 40 --text " + dir / "t.jsonl" +
-                                " -o ";
+                                " --kv-type f32 --tokens 1200 --document-tokens 40 --text " +
+                                dir / "t.jsonl" + " -o ";
   ASSERT_EQ(rouse(calibrate + dir / "whole.json").code, 0);
   const std::string whole = read_file(dir / "whole.json");
   Random random(3);
@@ -352,7 +352,7 @@ TEST(Cli, AKilledCalibrationGoesOnToTheSameBytes) {
     }
     EXPECT_EQ(read_file(plan), whole) << run;
   }
-  EXPECT_GE(killed, 5);
+  EXPECT_GE(killed, 3);
 }
 
 TEST(Cli, WhatIfRanksExpertsByTheirEffect) {
