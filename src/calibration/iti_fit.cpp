@@ -108,12 +108,10 @@ ItiFile fit_iti(const ItiData& d, const ItiFitOptions& o, const std::function<vo
     const auto rank = answers_where(d, [&](int q) { return place[q] % 2 != fold && place[q] / 2 % 5 == 0; });
     std::vector<double> by_rank(n_head);
     std::vector<std::vector<double>> probes(n_head);
-    std::atomic<size_t> done = 0;
     each_head(n_head, [&](size_t head) {
       by_rank[head] = accuracy(d, fit_probe(d, head, fit, o.ridge), head, rank);
       probes[head] = fit_probe(d, head, train, o.ridge);
       across[head] += accuracy(d, probes[head], head, test) / 2;
-      ++done;
     });
     if (progress) progress(0.5 * static_cast<double>(fold + 1));
     std::vector<size_t> heads(n_head);

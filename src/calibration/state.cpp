@@ -1,25 +1,16 @@
 #include "calibration/state.h"
 
-#include <filesystem>
-#include <sstream>
-
 #include "base/error.h"
+#include "base/files.h"
 
 namespace rouse {
 
 using Json = nlohmann::json;
 
 WorkState::WorkState(const std::string& path, const nlohmann::ordered_json& header) : path_(path) {
-  std::string text;
-  if (std::ifstream in(path, std::ios::binary); in.good()) {
-    std::ostringstream all;
-    all << in.rdbuf();
-    text = all.str();
-  }
-  size_t at = 0;
   int number = 0;
-  for (size_t end; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
-    const Json line = Json::parse(text.substr(at, end - at), nullptr, false);
+  for (const std::string& text : resume_lines(path)) {
+    const Json line = Json::parse(text, nullptr, false);
     ++number;
     if (number == 1) {
       require_usage(line == Json(header), path,
@@ -32,7 +23,6 @@ WorkState::WorkState(const std::string& path, const nlohmann::ordered_json& head
         path, ":", number, ": is no finished unit");
     units_[line["unit"].get<std::string>()] = line["result"];
   }
-  if (at < text.size()) std::filesystem::resize_file(path, at);  // the line that was being written
   out_.open(path, std::ios::binary | std::ios::app);
   require(out_.good(), path, ": cannot write the state");
   if (number == 0) out_ << header.dump() << '\n' << std::flush;

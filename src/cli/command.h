@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.h"
 #include "decoding/scheduler.h"
 
 namespace rouse {
@@ -39,6 +40,9 @@ void add_generate_options(CLI::App& app, GenerateOptions& o);
 /// The file of `-m`, or the default model beside the binary's source tree. Throws Error (exit 3) saying how
 /// to get one.
 std::string model_path(const ModelOptions& o);
+
+/// Folders that may hold benchmarks' files: the given one, and the default model's sets where that is.
+std::vector<std::string> data_folders(const std::string& given);
 
 /// A model with its tokenizer, ready to run, and the amateur of contrastive decoding where one is wanted.
 /// Sequences share options.n_ctx cells each of n_stream streams.
@@ -82,7 +86,7 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
   ~ProgressBar();
-  void update(double done);
+  void update(double done, const std::string& note = "");
 
  private:
   std::string label_;
@@ -90,7 +94,6 @@ class ProgressBar {
   bool enabled_, shown_ = false;
 };
 
-double now_seconds();
 /// A terminal that wants colour: NO_COLOR is unset and standard output is a terminal.
 bool use_color();
 

@@ -3,26 +3,24 @@
 #include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "cli/run_command.h"
 #include "tokenizer/grammar.h"
 
 namespace rouse {
 namespace {
 
-/// Ids that an earlier, interrupted run has already answered; a half-written last line is cut off.
+/// Ids that an earlier, interrupted run has already answered.
 std::set<std::string> answered(const std::string& path) {
   std::set<std::string> ids;
-  std::ifstream in(path);
-  std::string line;
-  std::streamoff good = 0;
-  while (std::getline(in, line)) {
+  int number = 0;
+  for (const std::string& line : resume_lines(path)) {
     const Json row = Json::parse(line, nullptr, false);
-    if (in.eof() || row.is_discarded() || !row.contains("id")) break;
+    ++number;
+    require_usage(row.is_object() && row.contains("id"), path, ":", number,
+                  ": is no answer of an earlier run; choose another -o");
     ids.insert(row["id"].dump());
-    good = in.tellg();
   }
-  in.close();
-  if (std::filesystem::exists(path)) std::filesystem::resize_file(path, static_cast<uintmax_t>(good));
   return ids;
 }
 
@@ -157,6 +155,10 @@ int run_batch(const RunOptions& o) {
     scheduler.step();
     for (const auto& [generation, item] : running) {
       if (!generation->done()) continue;
+      if (generation->error()) {
+        fail(*item, *generation->error());
+        continue;
+      }
       Json row{{"id", item->id}};
       row.update(generation_json(*generation, item->options.method, session.router()));
       out.add(row);

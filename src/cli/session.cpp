@@ -1,6 +1,5 @@
 #include <unistd.h>
 
-#include <chrono>
 #include <filesystem>
 #include <regex>
 
@@ -12,10 +11,6 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
-double now_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
 bool use_color() {
   return isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
 }
@@ -23,7 +18,7 @@ bool use_color() {
 ProgressBar::ProgressBar(std::string label)
     : label_(std::move(label)), begin_(now_seconds()), enabled_(isatty(STDERR_FILENO)) {}
 
-void ProgressBar::update(double done) {
+void ProgressBar::update(double done, const std::string& note) {
   const double now = now_seconds();
   if (!enabled_ || now - begin_ < 2 || (now - last_ < 0.2 && done < 1)) return;
   last_ = now;
@@ -31,17 +26,18 @@ void ProgressBar::update(double done) {
   constexpr int kWidth = 30;
   const int filled = static_cast<int>(done * kWidth);
   const double left = done > 0 ? (now - begin_) * (1 - done) / done : 0;
-  std::fprintf(stderr, "\r%s [%s%s] %3.0f%%  %.0f s left \033[K", label_.c_str(),
+  std::fprintf(stderr, "\r%s [%s%s] %3.0f%%  %.0f s left %s\033[K", label_.c_str(),
                std::string(static_cast<size_t>(filled), '#').c_str(),
-               std::string(static_cast<size_t>(kWidth - filled), '.').c_str(), done * 100, left);
+               std::string(static_cast<size_t>(kWidth - filled), '.').c_str(), done * 100, left,
+               note.c_str());
 }
 
 ProgressBar::~ProgressBar() {
   if (shown_) std::fprintf(stderr, "\r\033[K");
 }
 
-std::string model_path(const ModelOptions& o) {
-  if (!o.model.empty()) return o.model;
+/// Where the default model may lie: here, beside the binary's source tree, or where it was installed.
+static std::string default_model() {
   std::error_code ignored;
   const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
   std::vector<fs::path> tried{"models/rouse-lab.gguf"};
@@ -51,7 +47,21 @@ std::string model_path(const ModelOptions& o) {
   }
   for (const fs::path& path : tried)
     if (fs::exists(path, ignored)) return path.string();
+  return "";
+}
+
+std::string model_path(const ModelOptions& o) {
+  const std::string path = o.model.empty() ? default_model() : o.model;
+  if (!path.empty()) return path;
   throw Error("no model: give -m FILE (a GGUF), or run where models/rouse-lab.gguf is", Exit::bad_model);
+}
+
+std::vector<std::string> data_folders(const std::string& given) {
+  std::vector<std::string> out;
+  if (!given.empty()) out.push_back(given);
+  if (const std::string model = default_model(); !model.empty())
+    out.push_back((fs::path(model).parent_path() / "lab").string());
+  return out;
 }
 
 static Placement placement_of(const ModelOptions& o) {
@@ -93,13 +103,9 @@ static std::string only_amateur(std::span<const MethodOptions> methods) {
   return path;
 }
 
-/// Streams of the widest method, and the branches that live beside them.
 static int widest(std::span<const MethodOptions> methods) {
   int n = 1;
-  for (const MethodOptions& m : methods) {
-    n = std::max(n, method_entry(m.name).n_stream);
-    if (m.name == "beam") n = std::max(n, m.beams + 1);
-  }
+  for (const MethodOptions& m : methods) n = std::max(n, n_stream(m));
   return n;
 }
 

@@ -39,15 +39,13 @@ class BeamSearch final : public Method {
     if (found_) return {};
     if (live_.empty()) return {{.stream = 0, .tokens = prompt_, .output = Output::logits, .prompt = true}};
     std::vector<Ask> asks;
-    parity_ = !parity_;
-    for (size_t i = 0; i < live_.size(); ++i) {
-      const int branch = 1 + (parity_ ? n_ : 0) + static_cast<int>(i);
+    for (Hypothesis& h : live_) {
       asks.push_back({.stream = 0,
-                      .tokens = {live_[i].tokens.back()},
+                      .tokens = {h.tokens.back()},
                       .output = Output::logits,
-                      .branch = branch,
-                      .from = live_[i].branch});
-      live_[i].branch = branch;
+                      .branch = ++last_branch_,
+                      .from = h.branch});
+      h.branch = last_branch_;
     }
     return asks;
   }
@@ -59,9 +57,7 @@ class BeamSearch final : public Method {
       extend(answers);
       if (!finished()) return false;
       found_ = true;
-      best_ = std::max_element(done_.begin(), done_.end(), [](const auto& a, const auto& b) {
-                return a.score < b.score;
-              })->tokens;
+      best_ = done_.front().tokens;
     }
     scores.assign(n_vocab_, -INFINITY);
     scores[static_cast<size_t>(best_[at_++])] = 0;
@@ -112,8 +108,12 @@ class BeamSearch final : public Method {
     }
   }
 
+  double score_of(const Hypothesis& h) const {
+    return h.log_prob / std::pow(static_cast<double>(h.tokens.size()), penalty_);
+  }
+
   void finish(Hypothesis h) {
-    h.score = h.log_prob / std::pow(static_cast<double>(h.tokens.size()), penalty_);
+    h.score = score_of(h);
     done_.push_back(std::move(h));
     std::stable_sort(done_.begin(), done_.end(),
                      [](const auto& a, const auto& b) { return a.score > b.score; });
@@ -123,8 +123,7 @@ class BeamSearch final : public Method {
   bool finished() const {
     if (live_.empty()) return true;
     if (done_.size() < static_cast<size_t>(n_)) return false;
-    const double best = live_[0].log_prob / std::pow(static_cast<double>(live_[0].tokens.size()), penalty_);
-    return done_.back().score >= best;
+    return done_.back().score >= score_of(live_[0]);
   }
 
   int n_;
@@ -132,7 +131,8 @@ class BeamSearch final : public Method {
   std::vector<Stream> streams_;
   std::vector<int> prompt_, best_;
   std::vector<Hypothesis> live_, done_;  ///< best first
-  bool parity_ = false, found_ = false;
+  bool found_ = false;
+  int last_branch_ = 0;
   size_t n_vocab_ = 0, at_ = 0;
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/statistics.h"
+#include "decoding/contrast.h"
 
 namespace rouse {
 
@@ -44,19 +45,8 @@ int Chooser::pick(std::span<float> scores, std::span<const int> history) {
   require(std::isfinite(scores[static_cast<size_t>(best)]), "the model gave no finite score for any token");
   if (options_.temperature == 0.0f) return best;
 
-  std::vector<int> kept;
-  for (size_t token = 0; token < scores.size(); ++token)
-    if (scores[token] > -INFINITY) kept.push_back(static_cast<int>(token));
-  const auto better = [&](int a, int b) {
-    const float sa = scores[static_cast<size_t>(a)], sb = scores[static_cast<size_t>(b)];
-    return sa > sb || (sa == sb && a < b);
-  };
-  if (options_.top_k > 0 && kept.size() > static_cast<size_t>(options_.top_k)) {
-    std::partial_sort(kept.begin(), kept.begin() + options_.top_k, kept.end(), better);
-    kept.resize(static_cast<size_t>(options_.top_k));
-  } else {
-    std::sort(kept.begin(), kept.end(), better);
-  }
+  std::vector<int> kept =
+      best_tokens(scores, options_.top_k > 0 ? static_cast<size_t>(options_.top_k) : SIZE_MAX);
   // top-p and min-p look at the probabilities before the temperature.
   std::vector<float> p(kept.size());
   for (size_t i = 0; i < kept.size(); ++i) p[i] = scores[static_cast<size_t>(kept[i])];

@@ -25,12 +25,15 @@ std::vector<int> best_tokens(std::span<const float> scores, size_t n) {
   std::vector<int> order;
   for (size_t token = 0; token < scores.size(); ++token)
     if (scores[token] > -INFINITY) order.push_back(static_cast<int>(token));
-  n = std::min(n, order.size());
-  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(),
-                    [&](int a, int b) {
-                      const float x = scores[static_cast<size_t>(a)], y = scores[static_cast<size_t>(b)];
-                      return x > y || (x == y && a < b);
-                    });
+  const auto better = [&](int a, int b) {
+    const float x = scores[static_cast<size_t>(a)], y = scores[static_cast<size_t>(b)];
+    return x > y || (x == y && a < b);
+  };
+  if (n >= order.size()) {
+    std::sort(order.begin(), order.end(), better);
+    return order;
+  }
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(n), order.end(), better);
   order.resize(n);
   return order;
 }

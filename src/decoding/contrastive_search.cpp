@@ -41,8 +41,7 @@ class ContrastiveSearch final : public Method {
     const auto chosen = std::find(candidates_.begin(), candidates_.end(), tokens[0]);
     require(chosen != candidates_.end(), "contrastive search was given a token that is no candidate");
     const auto i = static_cast<size_t>(chosen - candidates_.begin());
-    context_branch_ = branch_of(i);
-    parity_ = !parity_;
+    context_branch_ = first_branch_ + static_cast<int>(i);
     logits_ = candidate_logits_[i];
     const auto row = std::span(candidate_rows_).subspan(i * n_embd_, n_embd_);
     context_.insert(context_.end(), row.begin(), row.end());
@@ -54,12 +53,13 @@ class ContrastiveSearch final : public Method {
     allow(logits_);
     softmax(logits_);
     candidates_ = best_tokens(logits_, static_cast<size_t>(k_));
+    first_branch_ += k_;
     std::vector<Ask> asks;
     for (size_t i = 0; i < candidates_.size(); ++i)
       asks.push_back({.stream = 0,
                       .tokens = {candidates_[i]},
                       .output = Output::logits,
-                      .branch = branch_of(i),
+                      .branch = first_branch_ + static_cast<int>(i),
                       .from = context_branch_});
     return asks;
   }
@@ -95,7 +95,6 @@ class ContrastiveSearch final : public Method {
   }
 
  private:
-  int branch_of(size_t candidate) const { return 1 + (parity_ ? k_ : 0) + static_cast<int>(candidate); }
   float largest_cosine(std::span<const float> row) const {
     float largest = -1;
     for (size_t at = 0; at < context_.size(); at += n_embd_) {
@@ -111,8 +110,8 @@ class ContrastiveSearch final : public Method {
   size_t n_embd_;
   std::vector<Stream> streams_;
   std::vector<int> prompt_, candidates_;
-  bool started_ = false, parity_ = false;
-  int context_branch_ = 0;
+  bool started_ = false;
+  int context_branch_ = 0, first_branch_ = 1;  ///< the context's; the first candidate's, after 0, the prompt
   std::vector<float>
       logits_;  ///< of the context's last row; probabilities once candidates are drawn from them
   std::vector<float> context_;  ///< row-major [n][n_embd], of length 1 each

@@ -58,7 +58,7 @@ double divergence(std::span<const float> mature, std::span<const float> prematur
 class Dola final : public Method {
  public:
   Dola(const MethodOptions& o, const MethodModels& models)
-      : options_(o), n_vocab_(static_cast<size_t>(models.spec.n_vocab)) {
+      : options_(o), n_vocab_(static_cast<size_t>(models.spec.n_vocab)), simulated_(o.simulate_weak_needed) {
     require_usage(o.relative_top >= 0 && o.relative_top <= 1, "--relative-top is ", o.relative_top,
                   ", expected a number in [0, 1]");
     require_usage(o.dola_variant == "transformers" || o.dola_variant == "scmoe", "--dola-variant is \"",
@@ -84,8 +84,8 @@ class Dola final : public Method {
     std::vector<float> mature(answers[0].logits.begin(), answers[0].logits.end());
     allow(mature);
     std::vector<int> kept = options_.relative_top > 0 ? plausible_tokens(mature, options_.relative_top)
-                                                      : best_tokens(mature, mature.size());
-    if (options_.simulate_weak_needed >= 0) kept = best_tokens(mature, simulate() ? 10 : 1);
+                                                      : best_tokens(mature, SIZE_MAX);
+    if (simulated_.on()) kept = best_tokens(mature, simulated_.next() ? 10 : 1);
     scores.assign(mature.size(), -INFINITY);
     if (kept.size() == 1) {
       scores[static_cast<size_t>(kept[0])] = 0;
@@ -135,18 +135,12 @@ class Dola final : public Method {
     return {begin, begin + static_cast<std::ptrdiff_t>(n_vocab_)};
   }
 
-  /// See TwoStream::simulate.
-  bool simulate() {
-    const double before = std::floor(step_ * options_.simulate_weak_needed);
-    return std::floor(++step_ * options_.simulate_weak_needed) > before;
-  }
-
   MethodOptions options_;
   size_t n_vocab_;
   std::vector<Stream> streams_;
   std::vector<int> layers_, pending_;
   bool started_ = false;
-  double step_ = 0;
+  SimulatedNeed simulated_;
 };
 
 }  // namespace

@@ -1,9 +1,9 @@
 #include "decoding/generation.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -25,6 +25,8 @@ const char* stop_reason_text(StopReason reason) {
       return "grammar";
     case StopReason::cancelled:
       return "cancelled";
+    case StopReason::failed:
+      return "failed";
   }
   return "?";
 }
@@ -39,6 +41,16 @@ void check_options(const MethodOptions& method, const GenerateOptions& o) {
                 " chooses by its own score: penalties on tokens do not apply to it");
   require_usage(entry.grammar || o.grammar.empty(), "method ", method.name,
                 " keeps several texts at once: a grammar follows one");
+}
+
+Answer answer_of(Head& head, std::span<const float> logits, std::span<const float> hidden) {
+  return {logits,
+          hidden,
+          {},
+          [&head](std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
+            head.logits(rows, tokens, out);
+          },
+          [&head](std::span<float> rows) { head.norm(rows); }};
 }
 
 static SamplingOptions adjusted(SamplingOptions sampling, const Method& method) {
@@ -64,18 +76,19 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
   begin(std::move(method));
   const int n_prompt = static_cast<int>(prompt_.size());
   for (int i = 0; i < static_cast<int>(kModels); ++i) {
-    const Room least = method_->room(i, n_prompt, 0), most = method_->room(i, n_prompt, options.n_predict);
+    const Room most = method_->room(i, n_prompt, options.n_predict);
     if (most.streams == 0) continue;
     const int n_cell = engines_.of(i).n_cell();
     require_usage(n_prompt * most.streams <= n_cell, "the prompt has ", n_prompt,
                   " tokens, the context has room for ", n_cell / most.streams,
                   most.streams > 1 ? cat(" on each of ", most.streams, " streams") : "", "; raise -c");
-    require_usage(most.branches == 0 || std::max(least.cells, most.cells) <= n_cell, "this method needs ",
-                  most.cells, " cells of the context for ", n_prompt, " tokens of prompt and ",
-                  options.n_predict, " to generate, there are ", n_cell, "; raise -c or lower -n");
+    require_usage(most.branches == 0 || most.cells <= n_cell, "this method needs ", most.cells,
+                  " cells of the context for ", n_prompt, " tokens of prompt and ", options.n_predict,
+                  " to generate, there are ", n_cell, "; raise -c or lower -n");
     require_usage(most.streams + most.branches <= kMaxSequence, "this method needs ",
                   most.streams + most.branches, " sequences, the limit is ", kMaxSequence);
   }
+  for (const Stream& stream : method_->streams()) stream.policy.choice().admit(n_prompt - 1);
   prefill_.tokens = n_prompt;
   method_->append(prompt_);
   if (options.n_predict == 0) stop_ = StopReason::length;
@@ -167,8 +180,23 @@ SeqId Generation::branch(const Ask& ask) {
   return seq;
 }
 
+/// An error of this text must not cost those that run beside it.
+template <class Work>
+void Generation::guard(Work&& work) {
+  try {
+    work();
+  } catch (const Error& e) {
+    error_ = e;
+    stop_ = StopReason::failed;
+  }
+}
+
 void Generation::collect(Round& round, size_t n_row) {
   if (done() || waiting()) return;
+  guard([&] { add_next_rows(round, n_row); });
+}
+
+void Generation::add_next_rows(Round& round, size_t n_row) {
   ask();
   if (done()) return;
   std::vector<size_t> take(asks_.size());
@@ -182,9 +210,26 @@ void Generation::collect(Round& round, size_t n_row) {
     if (wanted[model] > 0 && wanted[model] + round.work[model].n_row >
                                  static_cast<size_t>(engines_.of(static_cast<int>(model)).n_free()))
       return stop(StopReason::context);
+  admit(take);
   for (size_t i = 0; i < asks_.size(); ++i)
     if (take[i] > 0) add_rows(round, i, take[i]);
   drop_branches();
+}
+
+/// A policy may know only so many positions; said before any of the rows is in the round.
+void Generation::admit(const std::vector<size_t>& take) const {
+  std::map<std::pair<int, int>, int> ends;  // by stream and branch
+  for (size_t i = 0; i < asks_.size(); ++i) {
+    if (take[i] == 0) continue;
+    const Ask& ask = asks_[i];
+    const auto from = sequences_.find({ask.stream, ask.from >= 0 ? ask.from : ask.branch});
+    const Engine& engine = engines_.of(stream_of(ask).model);
+    int& end =
+        ends.try_emplace({ask.stream, ask.branch}, from == sequences_.end() ? 0 : engine.length(from->second))
+            .first->second;
+    end += static_cast<int>(take[i]);
+    stream_of(ask).policy.choice().admit(end - 1);
+  }
 }
 
 /// The next n rows of an ask.
@@ -257,9 +302,13 @@ void Generation::keep(const Piece& piece, const StepResult& result, const std::v
 
 void Generation::take(const Round& round) {
   if (pieces_.empty()) return;
+  guard([&] { read(round); });
+}
+
+void Generation::read(const Round& round) {
   bool prompt = false, whole = true;
   Cost cost;
-  for (const Piece& piece : pieces_) {
+  for (const Piece& piece : std::exchange(pieces_, {})) {
     const Round::Work& work = round.work[static_cast<size_t>(piece.model)];
     const StepResult& result = *work.result;
     const Ask& ask = asks_[piece.ask];
@@ -272,11 +321,10 @@ void Generation::take(const Round& round) {
     cost.weight_bytes += result.cost.weight_bytes * static_cast<int64_t>(piece.n) / result.cost.rows;
     cost.steps = std::max(cost.steps, result.cost.steps);
   }
-  pieces_.clear();
   for (size_t i = 0; i < asks_.size(); ++i) whole = whole && asked_[i] == asks_[i].tokens.size();
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = now_seconds();
   if (whole && answer()) choose();
-  const double own = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const double own = now_seconds() - begin;
   Phase& phase = prompt ? prefill_ : step_;
   phase.seconds += round.seconds + own;
   phase.cost += cost;
@@ -287,13 +335,8 @@ bool Generation::answer() {
   std::vector<Answer> answers;
   for (size_t i = 0; i < asks_.size(); ++i) {
     Head& head = engines_.of(stream_of(asks_[i]).model).head();
-    Answer a{kept_[i].logits, kept_[i].hidden, {}, {}, {}};
-    a.exits.assign(kept_[i].exits.begin(), kept_[i].exits.end());
-    a.head = [&head](std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
-      head.logits(rows, tokens, out);
-    };
-    a.final_norm = [&head](std::span<float> rows) { head.norm(rows); };
-    answers.push_back(std::move(a));
+    answers.push_back(answer_of(head, kept_[i].logits, kept_[i].hidden));
+    answers.back().exits.assign(kept_[i].exits.begin(), kept_[i].exits.end());
   }
   const bool final = method_->answer(answers, scores_);
   asks_.clear();
@@ -311,7 +354,7 @@ void Generation::adopt(Generation& leader) {
   }
   scores_ = leader.scores_;
   prompt_open_ = false;
-  choose();
+  guard([this] { choose(); });
 }
 
 /// Tokens that must not come next. Before a method sees them: SCMoE's plausible set must not consist of one.

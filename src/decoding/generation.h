@@ -5,7 +5,9 @@
 #include <array>
 #include <functional>
 #include <map>
+#include <optional>
 
+#include "base/error.h"
 #include "decoding/chooser.h"
 #include "decoding/method.h"
 #include "engine/engine.h"
@@ -26,7 +28,7 @@ struct GenerateOptions {
 /// Throws Error (exit 2) when the method and what is done with its scores do not go together.
 void check_options(const MethodOptions& method, const GenerateOptions& options);
 
-enum class StopReason { none, eos, length, stop_string, context, grammar, cancelled };
+enum class StopReason { none, eos, length, stop_string, context, grammar, cancelled, failed };
 const char* stop_reason_text(StopReason reason);
 
 /// Seconds and cost of the prompt and of the steps, apart. In a shared batch rows, expert evaluations and
@@ -52,6 +54,9 @@ struct Engines {
 };
 inline constexpr size_t kModels = 2;
 
+/// What a run gave for a row, and the head to ask for more.
+Answer answer_of(Head& head, std::span<const float> logits, std::span<const float> hidden);
+
 /// One round of rows for each model.
 struct Round {
   struct Work {
@@ -68,8 +73,8 @@ class Generation {
  public:
   using OnText = std::function<void(const std::string& piece)>;
 
-  /// Takes no room yet. Throws Error (exit 2) when the prompt is empty or can never fit the context, or when
-  /// the method, the sampling and the grammar do not go together.
+  /// Takes no room yet. Throws Error (exit 2) when the prompt is empty or can never fit the context or the
+  /// trace of a replayed routing, or when the method, the sampling and the grammar do not go together.
   Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
              std::vector<int> prompt, const GenerateOptions& options, OnText on_text = {});
   /// Another sample of the same text: it waits for `leader` to run the prompt and shares its cells. The
@@ -87,7 +92,8 @@ class Generation {
   /// Cells that it may still take there, beyond those it holds.
   int remaining(int i) const;
 
-  /// Adds its next rows, at most n_row of a prompt, to a round, and afterwards reads what came of them.
+  /// Adds its next rows, at most n_row of a prompt, to a round, and afterwards reads what came of them. An
+  /// Error on the way ends this text alone: it is kept in error().
   void collect(Round& round, size_t n_row);
   void take(const Round& round);
   void cancel() { stop_ = done() ? stop_ : StopReason::cancelled; }
@@ -99,6 +105,7 @@ class Generation {
   const std::vector<int>& choices() const { return choices_; }  ///< what it would have taken at every step
   const std::string& text() const { return text_; }             ///< their text, without a stop string
   StopReason stop_reason() const { return stop_; }
+  const std::optional<Error>& error() const { return error_; }  ///< why it failed
   const Phase& prefill() const { return prefill_; }
   const Phase& step() const { return step_; }
   const std::vector<RoutedPosition>& routed() const { return routed_; }  ///< when the engine taps routing
@@ -116,7 +123,12 @@ class Generation {
     std::vector<std::vector<float>> exits;
   };
   void begin(std::unique_ptr<Method> method);
+  template <class Work>
+  void guard(Work&& work);
   void ask();
+  void add_next_rows(Round& round, size_t n_row);
+  void read(const Round& round);
+  void admit(const std::vector<size_t>& take) const;
   const Stream& stream_of(const Ask& ask) const {
     return method_->streams()[static_cast<size_t>(ask.stream)];
   }
@@ -155,6 +167,7 @@ class Generation {
   std::string text_;
   size_t published_ = 0;
   StopReason stop_ = StopReason::none;
+  std::optional<Error> error_;
   Phase prefill_, step_;
   std::vector<RoutedPosition> routed_;
 };

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 
 namespace rouse {
@@ -80,12 +81,7 @@ void save_iti(const ItiFile& file, const std::string& path) {
       {"options", file.options},
       {"report", file.report},
       {"heads", heads}};
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  out << json.dump() << '\n';
-  out.close();
-  require(out.good(), partial, ": cannot write (disk full?)");
-  std::filesystem::rename(partial, path);
+  write_whole(path, json.dump() + "\n");
 }
 
 std::shared_ptr<const HeadShift> head_shift(const ItiFile& file, const ModelSpec& spec, float alpha,

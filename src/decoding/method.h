@@ -5,6 +5,7 @@
 /// method can be tested without a model.
 #pragma once
 
+#include <cmath>
 #include <functional>
 #include <memory>
 #include <span>
@@ -99,6 +100,21 @@ class Method {
   Limits limits_;
 };
 
+/// Random weights make flat logits, in which every step would need a contrast; the bench sets the share of
+/// steps that do. Evenly spread: a step does when the running total passes a whole number.
+class SimulatedNeed {
+ public:
+  explicit SimulatedNeed(double share) : share_(share) {}
+  bool on() const { return share_ >= 0; }
+  bool next() {
+    const double before = std::floor(step_ * share_);
+    return std::floor(++step_ * share_) > before;
+  }
+
+ private:
+  double share_, step_ = 0;
+};
+
 /// The models that a method runs on.
 struct MethodModels {
   const ModelSpec& spec;
@@ -110,16 +126,19 @@ struct MethodEntry {
   const char* name;
   const char* help;
   std::unique_ptr<Method> (*make)(const MethodOptions&, const MethodModels&);
-  bool samples = true;   ///< temperature, penalties and self-consistency make sense of its scores
-  bool grammar = true;   ///< its next token can be constrained
-  bool scores = true;    ///< it can score a given text
-  int n_stream = 1;      ///< on the model, for sizing its KV cache
+  bool samples = true;  ///< temperature, penalties and self-consistency make sense of its scores
+  bool grammar = true;  ///< its next token can be constrained
+  bool scores = true;   ///< it can score a given text
+  /// Prompts' worth of KV cells on the model; null: one.
+  int (*n_stream)(const MethodOptions&) = nullptr;
   bool amateur = false;  ///< it needs a second model
 };
 std::span<const MethodEntry> method_registry();
 /// Throws Error (exit 2).
 const MethodEntry& method_entry(const std::string& name);
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models);
+/// Streams on the model, and branches that live beside them, for sizing its KV cache.
+int n_stream(const MethodOptions& options);
 /// Defaults that depend on the model filled in: scmoe's weak routing is rank:k of a top-k model, the
 /// published one.
 MethodOptions resolved(MethodOptions options, const RouterSpec& router);

@@ -67,6 +67,11 @@ static bool reads(const MethodOption& option, const std::string& method) {
   return !*option.methods || cat(" ", option.methods, " ").find(cat(" ", method, " ")) != std::string::npos;
 }
 
+bool method_reads(const std::string& method, const std::string& option) {
+  return std::any_of(std::begin(kOptions), std::end(kOptions),
+                     [&](const MethodOption& o) { return option == o.name && reads(o, method); });
+}
+
 void check_given(const MethodOptions& options) {
   for (const MethodOption& option : kOptions)
     require_usage(!options.given.count(option.name) || reads(option, options.name), "--", option.name,

@@ -43,6 +43,8 @@ std::span<const MethodOption> method_options();
 /// Sets the option of that name (dashes or underscores). False when there is none. Throws Error (exit 2) for
 /// a value of another kind.
 bool set_method_option(MethodOptions& options, std::string name, const std::string& value);
+/// Whether a method reads the option of that name.
+bool method_reads(const std::string& method, const std::string& option);
 /// Throws Error (exit 2) when a given option is not read by the method.
 void check_given(const MethodOptions& options);
 /// "scmoe(weak=rank:2,alpha=0.1)": the method with the options it reads, those of no effect left out.

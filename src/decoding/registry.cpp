@@ -13,7 +13,7 @@ static constexpr MethodEntry kMethods[] = {
     {.name = "scmoe",
      .help = "SCMoE: contrast of strong and weak routing of the model",
      .make = scmoe,
-     .n_stream = 2},
+     .n_stream = [](const MethodOptions&) { return 2; }},
     {.name = "cd",
      .help = "contrastive decoding: contrast with a smaller model (--amateur FILE)",
      .make = contrastive_decoding,
@@ -29,7 +29,8 @@ static constexpr MethodEntry kMethods[] = {
      .make = beam_search,
      .samples = false,
      .grammar = false,
-     .scores = false},
+     .scores = false,
+     .n_stream = [](const MethodOptions& o) { return o.beams + 1; }},
 };
 
 std::span<const MethodEntry> method_registry() {
@@ -51,6 +52,11 @@ std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodMo
   require_usage(!entry.amateur || models.amateur, "method ", options.name,
                 " contrasts with a second model: give --amateur FILE");
   return entry.make(options, models);
+}
+
+int n_stream(const MethodOptions& options) {
+  const MethodEntry& entry = method_entry(options.name);
+  return entry.n_stream ? entry.n_stream(options) : 1;
 }
 
 MethodOptions resolved(MethodOptions options, const RouterSpec& router) {

@@ -1,7 +1,8 @@
 #include "decoding/scheduler.h"
 
 #include <algorithm>
-#include <chrono>
+
+#include "base/clock.h"
 
 namespace rouse {
 
@@ -51,7 +52,7 @@ bool Scheduler::step() {
     if (g->in_prompt()) g->collect(round, budget - used());
   }
   ++turn_;
-  const auto begin = std::chrono::steady_clock::now();
+  const double begin = now_seconds();
   for (size_t i = 0; i < kModels; ++i) {
     Round::Work& work = round.work[i];
     if (work.batch.empty()) continue;
@@ -59,7 +60,7 @@ bool Scheduler::step() {
     engine.taps.exits = work.exits;
     work.result = &engine.run(work.batch);
   }
-  round.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  round.seconds = now_seconds() - begin;
   for (Generation* g : running_) g->take(round);
   return true;
 }
@@ -72,6 +73,8 @@ void run_generations(Engines engines, std::span<Generation* const> generations,
     if (interrupted && *interrupted)
       for (Generation* g : generations) g->cancel();
   } while (scheduler.step());
+  for (const Generation* g : generations)
+    if (g->error()) throw *g->error();
 }
 
 }  // namespace rouse

@@ -33,7 +33,8 @@ class Scheduler {
   size_t turn_ = 0;  ///< whose prompt comes first
 };
 
-/// Runs generations side by side until every one is done or `interrupted`.
+/// Runs generations side by side until every one is done or `interrupted`. Throws the Error of the first that
+/// failed, once the others are done.
 void run_generations(Engines engines, std::span<Generation* const> generations,
                      const std::atomic<bool>* interrupted = nullptr);
 

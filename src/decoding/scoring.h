@@ -4,12 +4,15 @@
 /// token's score is what the method's distribution says of it (Method::score): log softmax of the logits, of
 /// SCMoE's or contrastive decoding's z over the whole vocabulary, DoLa's log p_mature - log p_premature.
 /// Masks
-/// (`--score-alpha`) are off unless asked for. Methods, section 4.
+/// (`--score-alpha`) are off unless asked for.
 #pragma once
 
 #include "decoding/generation.h"
 
 namespace rouse {
+
+/// [request][continuation][token]: nats.
+using LogProbs = std::vector<std::vector<std::vector<double>>>;
 
 struct ScoreRequest {
   std::vector<int> prefix;  ///< at least one token
@@ -25,19 +28,31 @@ class Scorer {
   Scorer(const Scorer&) = delete;
   Scorer& operator=(const Scorer&) = delete;
 
-  /// [request][continuation][token]: nats. Throws Error when a text does not fit the context.
-  std::vector<std::vector<std::vector<double>>> score(std::span<const ScoreRequest> requests);
+  /// Throws Error when a text does not fit the context.
+  LogProbs score(std::span<const ScoreRequest> requests);
   /// Drops the common beginning that is kept from call to call.
   void forget();
   const Cost& cost() const { return cost_; }
   const Method& method() const { return *method_; }
 
  private:
-  struct Leaf;  ///< a continuation on its way through the batch
-  void move_trunk(std::span<const ScoreRequest> requests);
-  void run(std::span<const ScoreRequest> requests, std::vector<std::vector<std::vector<double>>>& out);
+  /// Rows of all streams being put together, and what came of them.
+  struct Rows {
+    std::array<Batch, kModels> batch;
+    std::array<size_t, kModels> n_row{};
+    std::array<const StepResult*, kModels> results{};
+  };
+  const Stream& stream(size_t s) const { return method_->streams()[s]; }
+  Engine& engine(size_t s) const { return engines_.of(stream(s).model); }
+  /// The index of the first row.
+  size_t add(Rows& rows, size_t stream, SeqId seq, std::span<const int> tokens, Output each,
+             Output last) const;
+  void run(Rows& rows, const std::vector<int>& exits = {});
+  /// The method's score of a token, given a row of each stream.
+  double score(const Rows& rows, std::span<const size_t> row, int token) const;
   size_t cells(const ScoreRequest& request) const;
-  Engine& engine(size_t stream) const { return engines_.of(method_->streams()[stream].model); }
+  void move_trunk(std::span<const ScoreRequest> requests);
+  void score_some(std::span<const ScoreRequest> requests, std::span<std::vector<std::vector<double>>> out);
 
   Engines engines_;
   std::unique_ptr<Method> method_;

@@ -12,7 +12,10 @@ namespace rouse {
 static constexpr int kStrong = 0, kWeak = 1;
 
 TwoStream::TwoStream(const MethodOptions& o, bool accelerated, Stream strong, Stream weak)
-    : options_(o), automatic_(o.execution == "auto"), accelerated_(accelerated) {
+    : options_(o),
+      automatic_(o.execution == "auto"),
+      accelerated_(accelerated),
+      simulated_(o.simulate_weak_needed) {
   require_usage(o.alpha > 0 && o.alpha <= 1, "--alpha is ", o.alpha, ", expected a number in (0, 1]");
   require_usage(o.beta >= 0 && std::isfinite(o.beta), "--beta is ", o.beta, ", expected 0 or more");
   require_usage(o.strong_temp > 0 && o.weak_temp > 0, "--strong-temp and --weak-temp must be above 0");
@@ -62,7 +65,10 @@ bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scor
     allow(strong_);  // before V is formed: it must not consist of a token that may not come
     plausible_ = plausible_tokens(strong_, options_.alpha);
     bool needs_weak = plausible_.size() > 1;
-    if (options_.simulate_weak_needed >= 0) needs_weak = simulate();
+    if (simulated_.on()) {
+      needs_weak = simulated_.next();
+      plausible_ = best_tokens(strong_, needs_weak ? 10 : 1);
+    }
     needed_ = needed_ << 1;
     needed_[0] = needs_weak;
     if (!needs_weak && execution_ != Execution::plain) {
@@ -88,30 +94,14 @@ bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scor
 }
 
 double TwoStream::score(std::span<const Answer> rows, int token, float alpha) const {
-  if (alpha > 0 && !plausible(rows[kStrong].logits, token, alpha)) return kMasked;
   std::vector<float> strong(rows[kStrong].logits.begin(), rows[kStrong].logits.end());
   for (float& v : strong) v /= options_.strong_temp;
-  std::vector<float> z(strong.size(), -INFINITY);
-  std::vector<int> kept;
-  if (alpha > 0) kept = plausible_tokens(strong, alpha);
-  const auto at = [&](size_t v) {
-    z[v] = (1 + options_.beta) * strong[v] - options_.beta * rows[kWeak].logits[v] / options_.weak_temp;
-  };
-  if (alpha > 0)
-    for (const int v : kept) at(static_cast<size_t>(v));
-  else
-    for (size_t v = 0; v < z.size(); ++v) at(v);
+  if (alpha > 0 && !plausible(strong, token, alpha)) return kMasked;
+  const std::vector<int> kept = alpha > 0 ? plausible_tokens(strong, alpha) : best_tokens(strong, SIZE_MAX);
+  std::vector<float> weak, z(strong.size());
+  for (const int v : kept) weak.push_back(rows[kWeak].logits[static_cast<size_t>(v)] / options_.weak_temp);
+  contrast(strong, kept, weak, options_.beta, z);
   return -nll(z, token);
-}
-
-/// Random weights make flat logits, in which every step would need the weak stream; the bench sets the rate
-/// instead and keeps the ten best tokens. Evenly spread: step i needs it when the running total passes a
-/// whole number.
-bool TwoStream::simulate() {
-  const double before = std::floor(step_ * options_.simulate_weak_needed);
-  const bool needs = std::floor(++step_ * options_.simulate_weak_needed) > before;
-  plausible_ = best_tokens(strong_, needs ? 10 : 1);
-  return needs;
 }
 
 }  // namespace rouse

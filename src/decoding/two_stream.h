@@ -32,7 +32,6 @@ class TwoStream final : public Method {
 
  private:
   enum class Execution { plain, fused, lazy };
-  bool simulate();
 
   MethodOptions options_;
   bool automatic_, accelerated_, eager_prompt_ = false;
@@ -44,7 +43,7 @@ class TwoStream final : public Method {
   std::vector<float> strong_;   ///< the strong logits of this step over their temperature
   std::vector<int> plausible_;  ///< V of this step
   std::bitset<32> needed_;      ///< whether the last steps needed the weak logits
-  double step_ = 0;
+  SimulatedNeed simulated_;
 };
 
 }  // namespace rouse

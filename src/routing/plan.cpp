@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fstream>
 #include <numeric>
 #include <sstream>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace rouse {
 namespace {
@@ -201,12 +201,7 @@ std::string plan_text(const Plan& p) {
 }
 
 void save_plan(const Plan& plan, const std::string& path) {
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  out << plan_text(plan);
-  out.close();
-  require(out.good(), partial, ": cannot write the plan (disk full?)");
-  std::filesystem::rename(partial, path);
+  write_whole(path, plan_text(plan));
 }
 
 std::vector<int> plan_budget(const std::vector<double>& intensity, int total, int k_max) {

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "sandbox/seccomp.h"
 
@@ -29,10 +29,6 @@ namespace rouse {
 namespace {
 
 namespace fs = std::filesystem;
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 /// In a child between fork and exec: says what failed on the error stream and ends with a code of its own.
 constexpr int kSetupFailed = 113;
@@ -88,16 +84,16 @@ void bind_read_only(const std::string& root, const char* path) {
 }
 
 /// A root of its own in memory: the system's libraries read-only, /proc of its own processes, a throw-away
-/// /work.
+/// /box.
 void enter_root(const std::string& root, const std::string& folder, const SandboxLimits& l) {
   mount_or_fail(nullptr, "/", nullptr, MS_REC | MS_PRIVATE);
   mount_or_fail("tmpfs", root, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755");
   for (const char* path : {"/usr", "/lib", "/lib64", "/bin"}) bind_read_only(root, path);
-  for (const char* path : {"/proc", "/work", "/dev", "/tmp", "/old"})
+  for (const char* path : {"/proc", "/box", "/dev", "/tmp", "/old"})
     check(mkdir((root + path).c_str(), 0755) == 0, path);
   mount_or_fail("proc", root + "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC);
   const std::string size = "size=" + std::to_string(l.folder_bytes) + ",mode=777";
-  mount_or_fail("tmpfs", root + "/work", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str());
+  mount_or_fail("tmpfs", root + "/box", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str());
   mount_or_fail("tmpfs", root + "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, size.c_str());
   for (const char* device : {"/dev/null", "/dev/zero", "/dev/urandom"}) {
     const int fd = open((root + device).c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0666);
@@ -107,13 +103,13 @@ void enter_root(const std::string& root, const std::string& folder, const Sandbo
   }
   for (const auto& entry : fs::directory_iterator(folder)) {
     std::error_code error;
-    fs::copy_file(entry.path(), root + "/work/" + entry.path().filename().string(), error);
+    fs::copy_file(entry.path(), root + "/box/" + entry.path().filename().string(), error);
     if (error) errno = error.value(), fail("copying files");
   }
   check(syscall(SYS_pivot_root, root.c_str(), (root + "/old").c_str()) == 0, "pivot_root");
   check(chdir("/") == 0 && umount2("/old", MNT_DETACH) == 0 && rmdir("/old") == 0, "leaving the old root");
   mount_or_fail(nullptr, "/", nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV);
-  check(chdir("/work") == 0, "/work");
+  check(chdir("/box") == 0, "/box");
 }
 
 /// Process 1 of the new namespace: waits for the program and ends with its status; the kernel then kills the
@@ -237,7 +233,7 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
   }
   Pipes p{};
   for (int* pipe : {p.out, p.err, p.verdict}) require(pipe2(pipe, O_CLOEXEC) == 0, "no more pipes");
-  const double begin = now();
+  const double begin = now_seconds();
   const pid_t pid = fork();
   require(pid >= 0, "cannot fork: ", std::strerror(errno));
   if (pid == 0) child(argv, limits_, isolated_, folder.path / "files", folder.path / "root", p);
@@ -247,7 +243,7 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
   std::string* texts[] = {&result.out, &result.err, &result.verdict};
   pollfd polled[] = {{p.out[0], POLLIN, 0}, {p.err[0], POLLIN, 0}, {p.verdict[0], POLLIN, 0}};
   for (int open_streams = 3; open_streams > 0;) {
-    const double left = limits_.seconds - (now() - begin);
+    const double left = limits_.seconds - (now_seconds() - begin);
     if (left <= 0 || poll(polled, 3, static_cast<int>(left * 1000) + 1) < 0) {
       result.timed_out = left <= 0;
       if (result.timed_out) break;
@@ -267,7 +263,7 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
   int status = 0;
   // A program that closed its streams still has the rest of its time.
   while (!result.timed_out && !result.too_much_output && waitpid(pid, &status, WNOHANG) == 0) {
-    if (now() - begin > limits_.seconds) result.timed_out = true;
+    if (now_seconds() - begin > limits_.seconds) result.timed_out = true;
     usleep(2000);
   }
   if (result.timed_out || result.too_much_output) {
@@ -276,7 +272,7 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
     waitpid(pid, &status, 0);
   }
   for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[0]);
-  result.seconds = now() - begin;
+  result.seconds = now_seconds() - begin;
   if (WIFEXITED(status)) result.exit_code = WEXITSTATUS(status);
   if (WIFSIGNALED(status)) result.signal = WTERMSIG(status);
   return result;

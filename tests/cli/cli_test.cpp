@@ -108,6 +108,33 @@ TEST(Cli, BatchResumesWhereItStopped) {
   refused("run" + kModel + "--batch " + dir / "in.jsonl", 2, "needs -o");
 }
 
+TEST(Cli, ATextThatFailsHalfWayCostsTheOthersOfItsBatchNothing) {
+  const TempDir dir;
+  const std::string trace = dir / "trace.jsonl";
+  ASSERT_EQ(rouse("trace" + kModel + "--tokens 5,6,7 -n 3 -o " + trace).code, 0);
+  const std::string routing = R"(, "routing": "replay:)" + trace + "\"}\n";
+  std::ofstream(dir / "in.jsonl") << R"({"id": "whole", "tokens": [5, 6, 7], "n_predict": 3)" << routing
+                                  << R"({"id": "ends", "tokens": [5, 6, 7])" << routing
+                                  << R"({"id": "long", "tokens": [1, 2, 3, 4, 5, 6, 7, 8])" << routing
+                                  << R"({"id": "free", "tokens": [5, 6, 7]})"
+                                  << "\n";
+  const CommandResult r = rouse("run" + kModel + "-n 12 --ignore-eos --parallel 4 --batch " +
+                                dir / "in.jsonl" + " -o " + dir / "out.jsonl");
+  EXPECT_EQ(r.code, 4) << r.err;
+  std::map<std::string, nlohmann::json> rows;
+  std::istringstream out(read_file(dir / "out.jsonl"));
+  for (std::string line; std::getline(out, line);) {
+    const auto row = nlohmann::json::parse(line);
+    rows[row["id"]] = row;
+  }
+  EXPECT_EQ(rows["whole"]["tokens"].size(), 3u) << rows["whole"];
+  EXPECT_EQ(rows["free"]["tokens"].size(), 12u) << rows["free"];
+  for (const char* id : {"ends", "long"})
+    EXPECT_NE(rows[id].value("error", "").find("the trace has 6 positions"), std::string::npos) << rows[id];
+  refused("run" + kModel + "-n 12 --ignore-eos --tokens 5,6,7 --routing replay:" + trace, 3,
+          "the trace has 6 positions, position 6 was asked for");
+}
+
 TEST(Cli, BatchRunsSideBySideWhatItRunsOneByOne) {
   const TempDir dir;
   std::ofstream in(dir / "in.jsonl");

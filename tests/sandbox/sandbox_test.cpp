@@ -48,7 +48,7 @@ TEST_F(SandboxTest, ExitingEarlyOrForgingTheVerdictFails) {
         "import os\nos.write(3, b'passed')\nos._exit(0)", "import os\nos.close(3)",
         "import os\nos.write = lambda *a: 1\nassert False",
         "import builtins\nbuiltins.AssertionError = None\nassert 1 == 2",
-        "import os\nprint(open('/work/word').read())", "import os\nos.kill(os.getpid(), 9)",
+        "import os\nprint(open('/box/word').read())", "import os\nos.kill(os.getpid(), 9)",
         "import os\nif os.fork():\n    os._exit(0)\nassert False"})
     EXPECT_FALSE(python(program).passed) << program;
 }
@@ -63,7 +63,7 @@ TEST_F(SandboxTest, BombsEndInTheirLimits) {
   EXPECT_TRUE(slow.result.timed_out);
   EXPECT_LT(slow.result.seconds, 4);
   EXPECT_FALSE(python("import os\nwhile True: os.fork()").passed) << "fork bomb";
-  EXPECT_FALSE(python("open('/work/big', 'wb').write(b'x' * (100 << 20))").passed) << "disk";
+  EXPECT_FALSE(python("open('/box/big', 'wb').write(b'x' * (100 << 20))").passed) << "disk";
 }
 
 TEST_F(SandboxTest, NothingOutsideCanBeReachedOrSeen) {
