@@ -1,10 +1,13 @@
 /// cli/data.cpp - which benchmarks' data is at hand, and where a user gets the rest.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <set>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "cli/command.h"
-#include "eval/task.h"
+#include "eval/source.h"
 #include "gguf/hash.h"
 
 namespace rouse {
@@ -13,17 +16,48 @@ namespace fs = std::filesystem;
 
 static Json state_of(const TaskEntry& task, const std::string& folder) {
   Json out{{"task", task.name}, {"file", task.file}, {"source", task.source}, {"state", "missing"}};
-  for (const std::string& at : {folder, (fs::path(model_path({})).parent_path() / "lab").string()}) {
-    const fs::path path = fs::path(at) / task.file;
-    if (at.empty() || !fs::exists(path)) continue;
-    out["path"] = path.string();
-    const bool known = !*task.sha256 || sha256_of_file(path.string()) == task.sha256;
-    out["state"] = known ? "there" : "there, but not the version that rouse knows";
-    break;
+  if (const std::string at = find_task(task, data_folders(folder)); !at.empty()) {
+    const std::string path = (fs::path(at) / task.file).string();
+    const std::string text = file_text(path, "data"), sha256 = sha256_of_file(path);
+    out["records"] = std::count(text.begin(), text.end(), '\n');
+    out["sha256"] = sha256;
+    out["path"] = path;
+    out["state"] = *task.sha256 && sha256 == task.sha256 ? "the copy that rouse is tested with" : "there";
   }
   if (*task.shots && !fs::exists(fs::path(folder) / task.shots))
     out["shots"] = std::string(task.shots) + " is missing";
   return out;
+}
+
+/// Records as lines, each checked as the task will read it.
+static std::string lines_of(const TaskEntry& task, const Source& source) {
+  if (!task.import) return source.text();
+  TaskInput input;
+  input.n_shot = 0;
+  const std::vector<EvalJson> records = task.import(source);
+  require_usage(!records.empty(), source.path(), ": holds no record of ", task.name);
+  std::string out;
+  std::set<std::string> ids;
+  for (const EvalJson& record : records) {
+    const std::string id = task.item(record, input).id;
+    require_usage(ids.insert(id).second, source.path(), ": id ", id, " occurs twice");
+    out += record.dump() + "\n";
+  }
+  return out;
+}
+
+static int import_data(const std::string& name, const std::string& from, const std::string& folder,
+                       bool force) {
+  const TaskEntry& task = task_entry(name);
+  require_usage(std::string(task.source).rfind("rouse", 0) != 0, name, " comes with rouse");
+  const std::string path = (fs::path(folder) / task.file).string();
+  require_usage(force || !fs::exists(path), path, ": is there already; --force replaces it");
+  const std::string text = lines_of(task, Source(from));
+  fs::create_directories(folder);
+  write_whole(path, text);
+  std::printf("%s: %td records, sha256 %s\n", path.c_str(), std::count(text.begin(), text.end(), '\n'),
+              sha256_of_file(path).c_str());
+  return 0;
 }
 
 void add_data(CLI::App& app) {
@@ -43,13 +77,36 @@ void add_data(CLI::App& app) {
       std::exit(0);
     }
     for (const Json& t : all) {
-      std::printf("%-16s %-24s %s\n", t["task"].get<std::string>().c_str(),
-                  t["file"].get<std::string>().c_str(), t["state"].get<std::string>().c_str());
+      const std::string records = t.contains("records") ? cat(t["records"], " lines, ") : "";
+      std::printf("%-16s %-24s %s%s\n", t["task"].get<std::string>().c_str(),
+                  t["file"].get<std::string>().c_str(), records.c_str(),
+                  t["state"].get<std::string>().c_str());
       if (t["state"] == "missing") std::printf("%-16s from %s\n", "", t["source"].get<std::string>().c_str());
       if (t.contains("shots")) std::printf("%-16s %s\n", "", t["shots"].get<std::string>().c_str());
     }
     std::exit(0);
   });
+
+  CLI::App* add = app.get_subcommand("data")->add_subcommand(
+      "import", "Turn the official distribution of a benchmark into the form that rouse reads, and check it");
+  struct Import {
+    std::string task, file, folder;
+    bool force = false;
+  };
+  auto o = std::make_shared<Import>();
+  add->add_option("task", o->task, "which benchmark")->required();
+  add->add_option("file", o->file, "the official file or folder; gzip is unpacked")->required();
+  add->add_option("--data", o->folder, "folder to write to")->required();
+  add->add_flag("--force", o->force, "replace what is there");
+  std::string footer = "What FILE is:\n";
+  for (const TaskEntry* task : task_registry())
+    if (std::string(task->source).rfind("rouse", 0) != 0) {
+      std::string padded = task->name;
+      padded.resize(std::max<size_t>(padded.size(), 16), ' ');
+      footer += cat("  ", padded, " ", task->source, "\n");
+    }
+  add->footer(footer);
+  add->callback([o] { std::exit(import_data(o->task, o->file, o->folder, o->force)); });
 }
 
 }  // namespace rouse

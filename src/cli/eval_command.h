@@ -1,5 +1,7 @@
-/// cli/eval_command.h - what the parts of `rouse eval` share.
+/// cli/eval_command.h - what the parts of `rouse eval` and `rouse repro` share.
 #pragma once
+
+#include <filesystem>
 
 #include "cli/command.h"
 #include "eval/runner.h"
@@ -8,16 +10,60 @@ namespace rouse {
 
 struct EvalOptions {
   ModelOptions model;
-  std::vector<std::string> tasks, methods;
+  std::vector<std::string> tasks, methods, sweeps;
   std::string data, output;
   int limit = 0, n_shot = -1, n_window = 512;
+  double dev_share = 0.3;  ///< of the items, on which a sweep's best setting is chosen; 0: no choice
   uint64_t sample_seed = 1;
   RunnerOptions runner;
   SandboxLimits limits;
-  bool json = false, unsafe_exec = false;
+  bool json = false, unsafe_exec = false, quiet = false;
 };
-/// Runs every task under every method. Returns the exit code.
+void add_eval_options(CLI::App& app, EvalOptions& o);
+/// Runs every task under every method and prints the report. Returns the exit code.
 int eval_run(EvalOptions options);
+
+/// "weak=rank:1..8", "beta=0.1:0.9:0.2", "routing=topk:2|rank:2": an option and the values it takes.
+struct Sweep {
+  std::string name;
+  std::vector<std::string> values;
+};
+/// Throws Error (exit 2).
+Sweep parse_sweep(const std::string& text);
+/// The variants of a method under the sweeps of those options that it reads and does not set itself.
+std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps);
+
+/// A task with the items to run.
+struct LoadedEval {
+  const TaskEntry* entry;
+  std::vector<Item> items;
+};
+
+/// One method over tasks, in a folder of its own: what is finished there is not run again.
+class MethodRun {
+ public:
+  /// `split` names the part of the items that are run. Throws Error (exit 2) where the folder holds results
+  /// of other settings.
+  MethodRun(const EvalOptions& o, const Session& session, const MethodOptions& method,
+            const std::filesystem::path& output, const std::string& split, int order);
+  /// False when interrupted.
+  bool run(std::span<const LoadedEval> tasks);
+  const std::filesystem::path& folder() const { return folder_; }
+
+ private:
+  bool finished(const LoadedEval& task) const;
+  void add_results(const LoadedEval& task, const std::vector<EvalJson>& rows, const EvalCost& cost);
+  void save(const LoadedEval& task);
+
+  const EvalOptions& o_;
+  const Session& session_;
+  MethodOptions method_;
+  RoutingPolicy policy_;
+  std::string label_, date_;
+  int order_;
+  std::filesystem::path folder_;
+  Json settings_, results_;
+};
 
 /// A finished run: the folder of one method.
 struct EvalRun {
@@ -25,11 +71,16 @@ struct EvalRun {
   Json results;                                          ///< of its newest results file
   std::map<std::string, std::vector<EvalJson>> samples;  ///< by task
 };
+/// The newest file of a folder that begins and ends so, or "".
+std::string newest_file(const std::filesystem::path& folder, const std::string& begin,
+                        const std::string& end);
+EvalRun read_run(const std::filesystem::path& folder);
 /// The run in a folder, or the runs in the folders it holds. Throws Error (exit 2) when there is none.
 std::vector<EvalRun> read_runs(const std::string& folder);
 /// {"tasks": ..., "comparisons": ...}: the scores of runs, and each against the first on the same items with
 /// Holm's correction over all of them.
 Json report_of(const std::vector<EvalRun>& runs);
-void print_report(const Json& report, bool markdown = false);
+/// Its tables, to read.
+std::string report_text(const Json& report, bool markdown = false);
 
 }  // namespace rouse

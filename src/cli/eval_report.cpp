@@ -11,8 +11,7 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
-/// The newest file of a folder that begins and ends so, or nothing.
-static std::string newest(const fs::path& folder, const std::string& begin, const std::string& end) {
+std::string newest_file(const fs::path& folder, const std::string& begin, const std::string& end) {
   std::string best;
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
@@ -21,16 +20,16 @@ static std::string newest(const fs::path& folder, const std::string& begin, cons
   return best;
 }
 
-static EvalRun read_run(const fs::path& folder) {
+EvalRun read_run(const fs::path& folder) {
   EvalRun run;
   run.folder = folder.string();
-  const std::string path = newest(folder, "results_", ".json");
+  const std::string path = newest_file(folder, "results_", ".json");
   run.results = Json::parse(file_text(path, "results"), nullptr, false);
   require(run.results.is_object() && run.results.contains("rouse") && run.results.contains("results"), path,
           ": is no result file of rouse");
   run.method = run.results["rouse"]["label"].get<std::string>();
   for (const auto& [task, scores] : run.results["results"].items()) {
-    const std::string samples = newest(folder, "samples_" + task + "_", ".jsonl");
+    const std::string samples = newest_file(folder, "samples_" + task + "_", ".jsonl");
     require(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
     run.samples[task] = SampleLog(samples).rows();
   }
@@ -40,10 +39,10 @@ static EvalRun read_run(const fs::path& folder) {
 std::vector<EvalRun> read_runs(const std::string& folder) {
   require_usage(fs::is_directory(folder), folder, ": is no folder");
   std::vector<EvalRun> runs;
-  if (!newest(folder, "results_", ".json").empty()) return {read_run(folder)};
+  if (!newest_file(folder, "results_", ".json").empty()) return {read_run(folder)};
   std::vector<fs::path> inside;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && !newest(entry.path(), "results_", ".json").empty())
+    if (entry.is_directory() && !newest_file(entry.path(), "results_", ".json").empty())
       inside.push_back(entry.path());
   std::sort(inside.begin(), inside.end());
   for (const fs::path& path : inside) runs.push_back(read_run(path));
@@ -120,29 +119,37 @@ static Table table_of(const Json& entries, const std::string& metric) {
   return table;
 }
 
-void print_report(const Json& report, bool markdown) {
-  for (const auto& [task, entries] : report["tasks"].items())
-    for (const auto& [metric, unused] : entries[0]["groups"]["all"].items()) {
-      const char* unit = metric == "perplexity" ? "" : ", percent";
-      std::printf(markdown ? "\n**%s**, %s%s (n = %d)\n\n" : "\n%s, %s%s (n = %d)\n", task.c_str(),
-                  metric.c_str(), unit, entries[0]["groups"]["all"][metric]["n"].get<int>());
-      const Table table = table_of(entries, metric);
-      std::vector<size_t> width(table[0].size());
-      for (const auto& row : table)
-        for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
-      for (size_t r = 0; r < table.size(); ++r) {
-        std::string line = markdown ? "|" : " ";
-        for (size_t c = 0; c < table[r].size(); ++c) {
-          std::string text = table[r][c];
-          if (!markdown) text.resize(width[c], ' ');
-          line += " " + text + (markdown ? " |" : " ");
-        }
-        std::printf("%s\n", line.c_str());
-        if (r > 0 || !markdown) continue;
-        for (size_t c = 0; c < table[r].size(); ++c) std::printf("|---");
-        std::printf("|\n");
-      }
+/// Rows with columns aligned, the first under a line where it is Markdown.
+static std::string table_text(const Table& table, bool markdown) {
+  std::vector<size_t> width(table[0].size());
+  for (const auto& row : table)
+    for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
+  std::string out;
+  for (size_t r = 0; r < table.size(); ++r) {
+    std::string line = markdown ? "|" : " ";
+    for (size_t c = 0; c < table[r].size(); ++c) {
+      std::string text = table[r][c];
+      if (!markdown) text.resize(width[c], ' ');
+      line += " " + text + (markdown ? " |" : " ");
     }
+    out += line + "\n";
+    if (r > 0 || !markdown) continue;
+    for (size_t c = 0; c < table[r].size(); ++c) out += "|---";
+    out += "|\n";
+  }
+  return out;
+}
+
+std::string report_text(const Json& report, bool markdown) {
+  std::string out;
+  for (const auto& [task, entries] : report["tasks"].items())
+    for (const auto& [metric, score] : entries[0]["groups"]["all"].items()) {
+      const char *mark = markdown ? "**" : "", *gap = markdown ? "\n" : "",
+                 *unit = metric == "perplexity" ? "" : ", percent";
+      out += cat("\n", mark, task, mark, ", ", metric, unit, " (n = ", score["n"].get<int>(), ")\n", gap,
+                 table_text(table_of(entries, metric), markdown));
+    }
+  return out;
 }
 
 }  // namespace rouse

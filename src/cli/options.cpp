@@ -59,6 +59,7 @@ MethodOptions parse_variant(const std::string& text) {
   const bool is_method =
       std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return word == e.name; });
   (is_method ? m.name : m.routing) = word;
+  if (!is_method) m.given.insert("routing");
   while (words >> word) {
     const size_t equals = word.find('=');
     require_usage(equals != std::string::npos, "method \"", text, "\": \"", word, "\" is not name=value");

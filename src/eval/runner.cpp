@@ -1,17 +1,14 @@
 #include "eval/runner.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 
+#include "base/clock.h"
 #include "base/error.h"
+#include "decoding/vote.h"
 
 namespace rouse {
 namespace {
-
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 class Runner {
  public:
@@ -31,9 +28,9 @@ class Runner {
   }
 
   bool run() {
-    const double begin = now();
+    const double begin = now_seconds();
     const bool whole = blocks();
-    cost_.seconds += now() - begin;
+    cost_.seconds += now_seconds() - begin;
     return whole;
   }
 
@@ -84,16 +81,36 @@ class Runner {
     ++n_counted_, sum_ += row[task_.metric].get<double>();
   }
 
-  Scores scores_of(const Item& item, const Response& response) {
+  /// The score of the first k samples is that of the first with their majority's answer.
+  Scores vote(const Item& item, Response& response) {
+    std::vector<std::optional<std::string>> answers;
+    Scores scores, major;
+    for (const std::string& text : response.samples) {
+      answers.push_back(extractor(task_.vote).extract(text));
+      const auto winner = std::find(answers.begin(), answers.end(), majority(answers));
+      response.text =
+          winner == answers.end() ? "" : response.samples[static_cast<size_t>(winner - answers.begin())];
+      scores = task_.score(item, response);
+      const auto main =
+          std::find_if(scores.begin(), scores.end(), [&](const auto& s) { return s.first == task_.metric; });
+      major.emplace_back(cat("major@", answers.size()), main->second);
+    }
+    scores.insert(scores.end(), major.begin(), major.end());
+    return scores;
+  }
+
+  Scores scores_of(const Item& item, Response& response) {
+    if (!response.samples.empty()) return vote(item, response);
     if (!task_.program) return task_.score(item, response);
     require(o_.sandbox != nullptr, task_.name, " needs a sandbox");
     return {{"pass@1", run_python(*o_.sandbox, task_.program(item, response.text)).passed}};
   }
 
-  void finish(size_t index, const Response& response) {
+  void finish(size_t index, Response response) {
     const Item& item = items_[index];
     if (log_.has(item.id)) return;
-    const EvalJson row = sample_row(index, item, response, scores_of(item, response));
+    const Scores scores = scores_of(item, response);
+    const EvalJson row = sample_row(index, item, response, scores);
     log_.add(row);
     count(row);
     ++cost_.n_item;
@@ -128,6 +145,42 @@ class Runner {
     for (size_t i = 0; i < n; ++i) finish(first + i, {"", scores[i]});
   }
 
+  /// An item's samples on their way; one, where nothing votes.
+  struct Running {
+    size_t index;
+    std::vector<std::unique_ptr<Generation>> samples;
+    bool done() const {
+      return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
+    }
+  };
+
+  Running start(Scheduler& scheduler, size_t index, GenerateOptions g) {
+    g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
+    const std::vector<int> prompt = prompt_of(items_[index], static_cast<size_t>(g.n_predict));
+    Running r{index, {}};
+    r.samples.push_back(
+        std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method(), prompt, g));
+    for (int i = 1; i < o_.n_sample; ++i)
+      r.samples.push_back(
+          std::make_unique<Generation>(*r.samples[0], g.sampling.seed + static_cast<uint64_t>(i)));
+    for (const auto& sample : r.samples) scheduler.submit(*sample);
+    return r;
+  }
+
+  void finish(const Running& r) {
+    Response response;
+    for (const auto& g : r.samples) {
+      if (const auto& e = g->error())
+        throw Error(cat("item ", items_[r.index].id, ": ", e->what()), e->exit_code());
+      cost_.n_token += static_cast<int64_t>(g->tokens().size());
+      for (const Phase* phase : {&g->prefill(), &g->step()}) cost_.cost += phase->cost;
+      response.samples.push_back(g->text());
+    }
+    response.text = response.samples[0];
+    if (r.samples.size() == 1) response.samples.clear();
+    finish(r.index, response);
+  }
+
   /// The same as generated texts. False when interrupted.
   bool generate(size_t first, size_t n) {
     GenerateOptions g;
@@ -137,27 +190,17 @@ class Runner {
     for (const char* stop : task_.stop)
       if (stop) g.stop.emplace_back(stop);
     Scheduler scheduler(model_.engines);
-    std::vector<std::pair<std::unique_ptr<Generation>, size_t>> running;
+    const auto together = static_cast<size_t>(std::max(1, o_.n_parallel / o_.n_sample));
+    std::vector<Running> running;
     for (size_t next = first; next < first + n || !running.empty();) {
       if (stopped()) return false;
-      while (next < first + n && running.size() < static_cast<size_t>(o_.n_parallel)) {
-        g.sampling.seed = o_.sampling.seed + next;
-        running.emplace_back(
-            std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method(),
-                                         prompt_of(items_[next], static_cast<size_t>(g.n_predict)), g),
-            next);
-        scheduler.submit(*running.back().first);
-        ++next;
-      }
+      for (; next < first + n && running.size() < together; ++next)
+        running.push_back(start(scheduler, next, g));
       scheduler.step();
       scheduler.retire();
-      for (const auto& [generation, index] : running) {
-        if (!generation->done()) continue;
-        cost_.n_token += static_cast<int64_t>(generation->tokens().size());
-        for (const Phase* phase : {&generation->prefill(), &generation->step()}) cost_.cost += phase->cost;
-        finish(index, {generation->text(), {}});
-      }
-      std::erase_if(running, [](const auto& r) { return r.first->done(); });
+      for (const Running& r : running)
+        if (r.done()) finish(r);
+      std::erase_if(running, [](const Running& r) { return r.done(); });
     }
     return true;
   }

@@ -20,6 +20,7 @@ struct EvalModel {
 
 struct RunnerOptions {
   int n_parallel = 8;  ///< texts side by side
+  int n_sample = 1;    ///< of each generated text; their answers vote
   int n_predict = 0;   ///< 0: the task's own
   bool ignore_eos = false;
   bool chat_template = false;  ///< the prompt is a user's message

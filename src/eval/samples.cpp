@@ -1,9 +1,9 @@
 #include "eval/samples.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/error.h"
+#include "base/files.h"
 
 namespace rouse {
 
@@ -16,33 +16,31 @@ EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, c
   row["resps"] = EvalJson::array();
   if (item.choices.empty()) {
     row["arguments"].push_back({item.prompt});
-    row["resps"].push_back(
-        {item.tokens.empty() ? EvalJson(response.text) : EvalJson(total(response.log_probs[0]))});
+    if (!response.samples.empty())
+      row["resps"].push_back(response.samples);
+    else
+      row["resps"].push_back(
+          {item.tokens.empty() ? EvalJson(response.text) : EvalJson(total(response.log_probs[0]))});
   }
   for (size_t i = 0; i < item.choices.size(); ++i) {
     row["arguments"].push_back({item.prompt, item.choices[i]});
     row["resps"].push_back({total(response.log_probs[i])});
   }
-  row["filtered_resps"] = row["resps"];
+  row["filtered_resps"] = response.samples.empty() ? row["resps"] : EvalJson{{response.text}};
   for (const auto& [name, value] : scores) row[name] = value;
   return row;
 }
 
 SampleLog::SampleLog(const std::string& path) : path_(path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string line;
-  std::streamoff good = 0;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (in.eof()) break;  // no newline: cut off
+  int number = 0;
+  for (const std::string& line : resume_lines(path)) {
     EvalJson row = EvalJson::parse(line, nullptr, false);
+    ++number;
     require(row.is_object() && row.contains("id") && row["id"].is_string() && row.contains("doc_id"), path,
             ":", number, ": is damaged");
     const std::string id = row["id"];
     rows_[id] = std::move(row);
-    good = in.tellg();
   }
-  in.close();
-  if (std::filesystem::exists(path)) std::filesystem::resize_file(path, static_cast<uintmax_t>(good));
   out_.open(path, std::ios::app | std::ios::binary);
   require(out_.good(), path, ": cannot write");
 }
@@ -64,12 +62,9 @@ std::vector<EvalJson> SampleLog::rows() const {
 
 void SampleLog::finish() {
   out_.close();
-  const std::string partial = path_ + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  for (const EvalJson& row : rows()) out << row.dump(-1, ' ', false, kReplace) << '\n';
-  out.close();
-  require(out.good(), partial, ": cannot write (disk full?)");
-  std::filesystem::rename(partial, path_);
+  std::string text;
+  for (const EvalJson& row : rows()) text += row.dump(-1, ' ', false, kReplace) + "\n";
+  write_whole(path_, text);
 }
 
 }  // namespace rouse

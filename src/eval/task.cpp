@@ -1,6 +1,7 @@
 #include "eval/task.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <numeric>
 
@@ -17,6 +18,12 @@ const TaskEntry& task_entry(const std::string& name) {
     names.emplace_back(entry->name);
   }
   throw Error(cat("unknown task \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
+}
+
+std::string numbered_id(const char* prefix, size_t number) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%s_%04zu", prefix, number);
+  return text;
 }
 
 static const EvalJson& field(const EvalJson& record, const char* key) {
@@ -52,8 +59,44 @@ double total(const std::vector<double>& log_probs) {
   return std::accumulate(log_probs.begin(), log_probs.end(), 0.0);
 }
 
+std::vector<double> totals(const Response& response) {
+  std::vector<double> out;
+  for (const auto& p : response.log_probs) out.push_back(total(p));
+  return out;
+}
+
+std::vector<double> means(const Response& response) {
+  std::vector<double> out;
+  for (const auto& p : response.log_probs)
+    out.push_back(total(p) / static_cast<double>(std::max<size_t>(1, p.size())));
+  return out;
+}
+
+Item chain_of_thought_item(const EvalJson& record, const TaskInput& input) {
+  Item out;
+  out.id = text_field(record, "id");
+  out.target = text_field(record, "answer");
+  for (int i = 0; i < input.n_shot; ++i) {
+    const EvalJson& e = input.shots["examples"][static_cast<size_t>(i)];
+    std::string closing = text_field(input.shots, "answer_sentence");
+    const size_t at = closing.find("{answer}");
+    require(at != std::string::npos, "field answer_sentence of the few-shot file has no {answer}");
+    closing.replace(at, 8, text_field(e, "answer"));
+    out.prompt += "Question: " + text_field(e, "question") + "\nAnswer: " + text_field(e, "rationale") + " " +
+                  closing + "\n\n";
+  }
+  out.prompt += "Question: " + text_field(record, "question") + "\nAnswer:";
+  return out;
+}
+
 size_t best_of(std::span<const double> values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
+}
+
+std::string find_task(const TaskEntry& task, std::span<const std::string> folders) {
+  for (const std::string& folder : folders)
+    if (!folder.empty() && std::filesystem::exists(std::filesystem::path(folder) / task.file)) return folder;
+  return "";
 }
 
 static EvalJson read_shots(const TaskEntry& task, const TaskInput& input) {

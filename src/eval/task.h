@@ -13,6 +13,7 @@
 
 namespace rouse {
 
+class Source;
 using EvalJson = nlohmann::ordered_json;
 
 enum class TaskKind {
@@ -33,8 +34,9 @@ struct Item {
 
 /// What a method made of an item.
 struct Response {
-  std::string text;
-  std::vector<std::vector<double>> log_probs;  ///< [choice][token], nats
+  std::string text = "";                            ///< of samples: the first with the majority's answer
+  std::vector<std::vector<double>> log_probs = {};  ///< [choice][token], nats
+  std::vector<std::string> samples = {};            ///< all, when there are several
 };
 
 /// Metrics of one item, such as {"acc", 1}. A perplexity is given as {"nll", sum} and {"tokens", n}.
@@ -59,12 +61,16 @@ struct TaskEntry {
   TaskKind kind;
   Item (*item)(const EvalJson& record, const TaskInput& input);
   Scores (*score)(const Item& item, const Response& response);
-  const char* shots = "";    ///< few-shot file
-  int n_shot = 0;            ///< how many by default
-  const char* stop[4] = {};  ///< text
-  int n_predict = 512;       ///< text
+  const char* shots = "";      ///< few-shot file
+  int n_shot = 0;              ///< how many by default
+  const char* stop[4] = {};    ///< text
+  int n_predict = 512;         ///< text
+  const char* vote = nullptr;  ///< text: the extractor of answers (decoding/vote.h) that samples vote on
   /// Instead of `score`: the Python program that decides, tests included; metric pass@1.
   std::string (*program)(const Item& item, const std::string& text) = nullptr;
+  /// Records in the documented form from the official distribution; null: the file is taken as it is. Throws
+  /// Error.
+  std::vector<EvalJson> (*import)(const Source& source) = nullptr;
   /// Instead of `item`, for files that hold no records.
   std::vector<Item> (*items)(const std::string& path, const TaskInput& input) = nullptr;
 };
@@ -73,10 +79,19 @@ std::span<const TaskEntry* const> task_registry();
 /// Throws Error (exit 2) naming the known ones.
 const TaskEntry& task_entry(const std::string& name);
 
+/// "gsm8k_test_0042": for sets whose records have no id of their own.
+std::string numbered_id(const char* prefix, size_t number);
 /// Fields of a record, with errors that name them.
 std::string text_field(const EvalJson& record, const char* key);
 std::vector<std::string> texts_field(const EvalJson& record, const char* key);
 int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high);
+
+/// "Question: ...\nAnswer: rationale, closing sentence\n\n" for every example of the few-shot file, then the
+/// record's question: the chain-of-thought prompt of SCMoE's code.
+Item chain_of_thought_item(const EvalJson& record, const TaskInput& input);
+
+/// The first of the folders that holds the task's file; "" when none does.
+std::string find_task(const TaskEntry& task, std::span<const std::string> folders);
 
 /// Items of a task, and the records that could not be read, each by file and line.
 struct LoadedTask {
@@ -89,6 +104,9 @@ LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64
 
 /// The sum of a continuation's log-probs.
 double total(const std::vector<double>& log_probs);
+/// Of every choice: the sum, and the mean a token.
+std::vector<double> totals(const Response& response);
+std::vector<double> means(const Response& response);
 /// Index of the largest; ties to the first.
 size_t best_of(std::span<const double> values);
 

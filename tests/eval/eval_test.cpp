@@ -1,5 +1,6 @@
 /// Tasks, scores, statistics, and runs that are killed.
 #include <cmath>
+#include <set>
 
 #include "eval/similarity.h"
 #include "eval/summary.h"
@@ -28,9 +29,9 @@ double first(const Scores& scores) {
 }  // namespace
 
 TEST(EvalTasks, Gsm8kWritesThePublishedPromptAndReadsNumbers) {
-  const Item i =
-      item_of(kGsm8k, R"({"id": "a", "question": "How many?", "answer": "1200"})",
-              R"({"examples": [{"question": "Two and two?", "rationale": "2+2=4.", "answer": "4"}]})");
+  const Item i = item_of(
+      kGsm8k, R"({"id": "a", "question": "How many?", "answer": "1200"})",
+      R"({"answer_sentence": "The answer is {answer}.", "examples": [{"question": "Two and two?", "rationale": "2+2=4.", "answer": "4"}]})");
   EXPECT_EQ(i.prompt,
             "Question: Two and two?\nAnswer: 2+2=4. The answer is 4.\n\nQuestion: How many?\nAnswer:");
   EXPECT_EQ(first(kGsm8k.score(i, {" The answer is $1,200.", {}})), 1);
@@ -179,7 +180,7 @@ TEST(EvalStatistics, ByPencil) {
 TEST(EvalRun, KilledTwentyTimesGivesTheFileOfACleanRun) {
   const TempDir dir;
   const std::string command =
-      "eval --tasks lab_facts,lab_contrast --limit 60 -c 192 --parallel 4 --methods greedy "
+      "eval --tasks lab_facts,lab_contrast --limit 120 -c 192 --parallel 4 --methods greedy "
       "--methods 'scmoe beta=0.25' -o ";
   ASSERT_EQ(rouse(command + dir / "clean").code, 0);
   int killed = 0;
@@ -192,7 +193,7 @@ TEST(EvalRun, KilledTwentyTimesGivesTheFileOfACleanRun) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) break;
     ++killed;
   }
-  EXPECT_GE(killed, 3);
+  EXPECT_GE(killed, 5);
   const CommandResult last = rouse(command + dir / "killed");
   ASSERT_EQ(last.code, 0) << last.err;
   std::map<std::string, std::vector<std::string>> files[2];
@@ -232,6 +233,76 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
   EXPECT_EQ(rouse("eval --tasks lab_contrast --methods beam" + out).code, 2)
       << "beam search scores no given text";
   EXPECT_EQ(rouse("eval --tasks gsm8k" + out).code, 2) << "its data is not there";
+}
+
+TEST(EvalRun, WhatIsFinishedIsNotRunAgainAndTasksAddUp) {
+  const TempDir dir;
+  const std::string command = "eval --limit 8 -c 192 --methods topk --methods topk:1 -o " + dir / "o";
+  const auto files = [&] {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "o"))
+      if (entry.path().extension() == ".jsonl") names.insert(entry.path().string());
+    return names;
+  };
+  ASSERT_EQ(rouse(command + " --tasks lab_contrast").code, 0);
+  const auto before = files();
+  ASSERT_EQ(before.size(), 2u);
+  const CommandResult again = rouse(command + " --tasks lab_contrast --json");
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(files(), before);
+  const CommandResult more = rouse(command + " --tasks lab_facts --json");
+  ASSERT_EQ(more.code, 0) << more.err;
+  const auto report = nlohmann::json::parse(more.out);
+  for (const char* task : {"lab_contrast", "lab_facts"}) EXPECT_EQ(report["tasks"][task].size(), 2u) << task;
+  EXPECT_EQ(report["tasks"]["lab_contrast"], nlohmann::json::parse(again.out)["tasks"]["lab_contrast"]);
+}
+
+TEST(EvalRun, ASweepChoosesOnItemsThatItDoesNotReport) {
+  const TempDir dir;
+  const CommandResult r = rouse(
+      "eval --tasks lab_contrast --limit 30 --dev-share 0.4 -c 192 --methods topk:2 --methods scmoe "
+      "--sweep weak=rank:1..2 --sweep 'beta=0.25:0.75:0.5' --json -o " +
+      dir / "o");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto choices = nlohmann::json::parse(read_file(dir / "o/choices.json"));
+  ASSERT_EQ(choices.size(), 1u);
+  EXPECT_EQ(choices[0]["settings"].size(), 4u);
+  double best = -1, chosen = -2;
+  for (const auto& s : choices[0]["settings"]) {
+    EXPECT_EQ(s["n"], 12);
+    best = std::max(best, s["value"].get<double>());
+    if (s["setting"] == choices[0]["chosen"]) chosen = s["value"];
+  }
+  EXPECT_EQ(chosen, best);
+  const auto report = nlohmann::json::parse(r.out);
+  ASSERT_EQ(report["tasks"]["lab_contrast"].size(), 2u);
+  std::set<std::string> reported, chosen_on;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "o")) {
+    if (entry.path().extension() != ".jsonl") continue;
+    auto& ids = entry.path().string().find("/dev/") == std::string::npos ? reported : chosen_on;
+    std::ifstream in(entry.path());
+    for (std::string line; std::getline(in, line);) ids.insert(nlohmann::json::parse(line)["id"]);
+  }
+  EXPECT_EQ(reported.size(), 18u);
+  EXPECT_EQ(chosen_on.size(), 12u);
+  for (const std::string& id : chosen_on) EXPECT_FALSE(reported.count(id)) << id;
+  EXPECT_EQ(rouse("eval --tasks lab_contrast --sweep gamma=1:2:1 -o " + dir / "x").code, 2);
+  EXPECT_EQ(rouse("eval --tasks lab_contrast --sweep weak -o " + dir / "x").code, 2);
+}
+
+TEST(EvalRun, SamplesVote) {
+  const TempDir dir;
+  const CommandResult r = rouse(
+      "eval --tasks lab_arithmetic --limit 4 -c 320 --samples 3 --temp 0.8 -s 7 --parallel 6 --json -o " +
+      dir / "o");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto scores = nlohmann::json::parse(r.out)["tasks"]["lab_arithmetic"][0]["groups"]["all"];
+  for (const char* metric : {"exact_match", "major@1", "major@2", "major@3"})
+    EXPECT_EQ(scores[metric]["n"], 4) << metric;
+  EXPECT_EQ(scores["exact_match"]["value"], scores["major@3"]["value"]);
+  EXPECT_EQ(scores["major@1"]["value"], scores["major@2"]["value"]) << "a tie goes to the first answer";
+  EXPECT_EQ(rouse("eval --tasks lab_arithmetic --samples 3 -o " + dir / "x").code, 2) << "without --temp";
+  EXPECT_EQ(rouse("eval --tasks lab_contrast --samples 3 --temp 1 -o " + dir / "x").code, 2);
 }
 
 }  // namespace rouse

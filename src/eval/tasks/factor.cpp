@@ -4,6 +4,8 @@
 /// News: ODC-By; Wiki: CC BY-SA; Expert: MIT. Protocol: the official script's truncated prefix, the
 /// completion with the highest mean log-likelihood a token. A prefix that ends in a space gives it to the
 /// completions; one that ends in a newline is joined as it is.
+#include "base/text.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -25,10 +27,21 @@ Item item(const EvalJson& record, const TaskInput&) {
 }
 
 Scores score(const Item&, const Response& response) {
-  std::vector<double> means;
-  for (const auto& p : response.log_probs)
-    means.push_back(total(p) / static_cast<double>(std::max<size_t>(1, p.size())));
-  return {{"acc", best_of(means) == 0}};
+  return {{"acc", best_of(means(response)) == 0}};
+}
+
+/// The official script scores the column it spells turncated_prefixes.
+std::vector<EvalJson> import_as(const char* name, const Source& source) {
+  return source.convert(source.csv_records(), [&](const EvalJson& r, size_t index) -> EvalJson {
+    EvalJson record{{"id", numbered_id(name, index)}};
+    if (r.contains("doc_id")) record["doc_id"] = parse_int(text_field(r, "doc_id")).value_or(-1);
+    record["prefix"] = text_field(r, "turncated_prefixes");
+    record["full_prefix"] = text_field(r, "full_prefix");
+    record["completion"] = text_field(r, "completion");
+    for (const char* key : {"contradiction_0", "contradiction_1", "contradiction_2"})
+      record["contradictions"].push_back(text_field(r, key));
+    return record;
+  });
 }
 
 }  // namespace
@@ -43,6 +56,7 @@ constinit const TaskEntry kFactorNews = {
     .kind = TaskKind::choices,
     .item = item,
     .score = score,
+    .import = [](const Source& source) { return import_as("factor_news", source); },
 };
 constinit const TaskEntry kFactorWiki = {
     .name = "factor_wiki",
@@ -54,6 +68,7 @@ constinit const TaskEntry kFactorWiki = {
     .kind = TaskKind::choices,
     .item = item,
     .score = score,
+    .import = [](const Source& source) { return import_as("factor_wiki", source); },
 };
 constinit const TaskEntry kFactorExpert = {
     .name = "factor_expert",
@@ -65,6 +80,7 @@ constinit const TaskEntry kFactorExpert = {
     .kind = TaskKind::choices,
     .item = item,
     .score = score,
+    .import = [](const Source& source) { return import_as("factor_expert", source); },
 };
 
 }  // namespace rouse

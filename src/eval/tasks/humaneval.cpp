@@ -3,6 +3,7 @@
 /// Protocol: the prompt is continued greedily until a new top-level definition; pass@1 by the official tests,
 /// in the sandbox.
 #include "base/error.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -23,6 +24,11 @@ std::string program(const Item& item, const std::string& text) {
          text_field(item.doc, "entry_point") + ")\n";
 }
 
+/// The documented form is the official one.
+std::vector<EvalJson> import(const Source& source) {
+  return source.convert(source.records(), [](const EvalJson& r, size_t) { return r; });
+}
+
 }  // namespace
 
 constinit const TaskEntry kHumaneval = {
@@ -37,6 +43,7 @@ constinit const TaskEntry kHumaneval = {
     .score = nullptr,
     .stop = {"\ndef", "\nclass", "\nif __name__"},
     .program = program,
+    .import = import,
 };
 
 }  // namespace rouse

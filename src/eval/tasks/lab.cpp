@@ -39,10 +39,7 @@ Item contrast_item(const EvalJson& record, const TaskInput&) {
 }
 
 Scores contrast_score(const Item&, const Response& response) {
-  std::vector<double> means;
-  for (const auto& p : response.log_probs)
-    means.push_back(total(p) / static_cast<double>(std::max<size_t>(1, p.size())));
-  return {{"acc", best_of(means) == 0},
+  return {{"acc", best_of(means(response)) == 0},
           {"nll", -total(response.log_probs[0])},
           {"tokens", static_cast<double>(response.log_probs[0].size())}};
 }
@@ -73,6 +70,7 @@ constinit const TaskEntry kLabFacts = {
     .score = facts_score,
     .stop = {"\n"},
     .n_predict = 48,
+    .vote = "line",
 };
 constinit const TaskEntry kLabContrast = {
     .name = "lab_contrast",
@@ -96,6 +94,7 @@ constinit const TaskEntry kLabArithmetic = {
     .item = arithmetic_item,
     .score = arithmetic_score,
     .n_predict = 160,
+    .vote = "number",
 };
 
 }  // namespace rouse

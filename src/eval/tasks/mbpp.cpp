@@ -4,6 +4,7 @@
 /// pass@1 in the sandbox: the code, then the setup code, then the tests (the setup of one record needs what
 /// the code defines).
 #include "base/error.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -36,12 +37,30 @@ std::string program(const Item& item, const std::string& text) {
   return out;
 }
 
+/// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
+/// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
+/// to 510.
+std::vector<EvalJson> import(const Source& source) {
+  return source.convert(source.records(), [](const EvalJson& r, size_t) -> EvalJson {
+    const int64_t number = integer_field(r, "task_id", 1, INT32_MAX);
+    if (number < 11 || number > 510) return nullptr;
+    std::string code = text_field(r, "code");
+    std::erase(code, '\r');
+    return {{"id", cat("mbpp_", number)},
+            {"prompt", text_field(r, "text")},
+            {"test_list", texts_field(r, "test_list")},
+            {"challenge_test_list", r.value("challenge_test_list", EvalJson::array())},
+            {"setup_code", r.value("test_setup_code", "")},
+            {"code", code}};
+  });
+}
+
 }  // namespace
 
 constinit const TaskEntry kMbpp = {
     .name = "mbpp",
     .help = "short Python tasks, 3-shot, pass@1 in the sandbox",
-    .source = "google-research/google-research, mbpp/ (CC BY 4.0)",
+    .source = "google-research/google-research, mbpp/mbpp.jsonl (CC BY 4.0)",
     .file = "mbpp_test.jsonl",
     .sha256 = "c7d7254dfd42c9bb8a65fedcaf42bf8834edb83b8a0be1abc7fc34633d8f8c0c",
     .metric = "pass@1",
@@ -52,6 +71,7 @@ constinit const TaskEntry kMbpp = {
     .n_shot = 3,
     .stop = {"[DONE]"},
     .program = program,
+    .import = import,
 };
 
 }  // namespace rouse

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -63,9 +64,27 @@ Item item(const EvalJson& record, const TaskInput&) {
 }
 
 Scores score(const Item& item, const Response& response) {
-  std::vector<double> sums;
-  for (const auto& p : response.log_probs) sums.push_back(total(p));
-  return {{"acc", best_of(sums) == item.doc["answer"].get<size_t>()}};
+  return {{"acc", best_of(totals(response)) == item.doc["answer"].get<size_t>()}};
+}
+
+/// A folder of SUBJECT_test.csv without headers: question, four choices, letter.
+std::vector<EvalJson> import(const Source& source) {
+  std::vector<EvalJson> out;
+  for (const Source& file : source.files("_test.csv")) {
+    std::string subject = file.path().substr(file.path().find_last_of('/') + 1);
+    subject.resize(subject.size() - std::string("_test.csv").size());
+    size_t number = 0;
+    for (const auto& row : file.csv()) {
+      require(row.size() == 6 && row[5].size() == 1 && row[5][0] >= 'A' && row[5][0] <= 'D', file.path(),
+              ": record ", number + 1, ": expected a question, four choices and a letter");
+      out.push_back({{"id", numbered_id(("mmlu_" + subject).c_str(), number++)},
+                     {"question", row[0]},
+                     {"choices", {row[1], row[2], row[3], row[4]}},
+                     {"answer", row[5][0] - 'A'},
+                     {"subject", subject}});
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -73,13 +92,14 @@ Scores score(const Item& item, const Response& response) {
 constinit const TaskEntry kMmlu = {
     .name = "mmlu",
     .help = "MMLU: 57 subjects, zero shot, the likeliest letter",
-    .source = "hendrycks/test, test split (MIT)",
+    .source = "hendrycks/test, the folder data/test of data.tar (MIT)",
     .file = "mmlu.jsonl",
     .sha256 = "50548793566cb384991d48c078d3088591ef19651213269da24fd91fa316ccae",
     .metric = "acc",
     .kind = TaskKind::choices,
     .item = item,
     .score = score,
+    .import = import,
 };
 
 }  // namespace rouse

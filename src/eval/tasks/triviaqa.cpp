@@ -6,7 +6,9 @@
 #include <cctype>
 #include <sstream>
 
+#include "base/error.h"
 #include "decoding/vote.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -41,12 +43,25 @@ Scores score(const Item& item, const Response& response) {
            })}};
 }
 
+/// {"Data": [{"QuestionId", "Question", "Answer": {"Aliases": [...], ...}}]}
+std::vector<EvalJson> import(const Source& source) {
+  const EvalJson all = source.json();
+  require(all.is_object() && all.contains("Data"), source.path(), ": has no \"Data\"");
+  return source.convert(all["Data"], [](const EvalJson& r, size_t) -> EvalJson {
+    const std::string id = text_field(r, "QuestionId");
+    require(r.contains("Answer"), "field Answer is missing");
+    return {{"id", "triviaqa_" + id},
+            {"question", text_field(r, "Question")},
+            {"answers", texts_field(r["Answer"], "Aliases")}};
+  });
+}
+
 }  // namespace
 
 constinit const TaskEntry kTriviaqa = {
     .name = "triviaqa",
     .help = "trivia questions, closed book, exact match with any alias",
-    .source = "mandarjoshi90/triviaqa, unfiltered validation (Apache 2.0)",
+    .source = "mandarjoshi90/triviaqa, unfiltered-web-dev.json (Apache 2.0)",
     .file = "triviaqa.jsonl",
     .sha256 = "e8d157f36041dabeda6ec6f482815885d41a321a1baf6753228020e84676fedd",
     .metric = "exact_match",
@@ -55,6 +70,8 @@ constinit const TaskEntry kTriviaqa = {
     .score = score,
     .stop = {"\n"},
     .n_predict = 64,
+    .vote = "line",
+    .import = import,
 };
 
 }  // namespace rouse

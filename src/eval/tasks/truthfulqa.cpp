@@ -6,10 +6,13 @@
 /// probability mass.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "decoding/vote.h"
 #include "eval/similarity.h"
+#include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
@@ -41,14 +44,11 @@ Item mc2_item(const EvalJson& record, const TaskInput& input) {
 }
 
 Scores mc1_score(const Item& item, const Response& response) {
-  std::vector<double> sums;
-  for (const auto& p : response.log_probs) sums.push_back(total(p));
-  return {{"acc", item.doc["mc1_targets"]["labels"][best_of(sums)] == 1}};
+  return {{"acc", item.doc["mc1_targets"]["labels"][best_of(totals(response))] == 1}};
 }
 
 Scores mc2_score(const Item& item, const Response& response) {
-  std::vector<double> sums;
-  for (const auto& p : response.log_probs) sums.push_back(total(p));
+  const std::vector<double> sums = totals(response);
   const double most = sums[best_of(sums)];
   double right = 0, all = 0;
   for (size_t i = 0; i < sums.size(); ++i) {
@@ -84,12 +84,58 @@ Scores gen_score(const Item& item, const Response& response) {
           {"rougeL_diff", by_rouge}};
 }
 
+/// "a; b": answers of a cell.
+std::vector<std::string> answers_of(const std::string& cell) {
+  std::vector<std::string> out;
+  for (const std::string& part : split(cell, ';'))
+    if (!trim(part).empty()) out.emplace_back(trim(part));
+  return out;
+}
+
+/// [{"question", "mc1_targets": {answer: 0 or 1}, ...}] by question.
+std::map<std::string, EvalJson> read_targets(const Source& source) {
+  std::map<std::string, EvalJson> out;
+  source.convert(source.records(), [&](const EvalJson& r, size_t) -> EvalJson {
+    out[text_field(r, "question")] = r;
+    return nullptr;
+  });
+  return out;
+}
+
+/// TruthfulQA.csv, with mc_task.json beside it.
+std::vector<EvalJson> import(const Source& source) {
+  const auto targets = read_targets(source.beside("mc_task.json"));
+  return source.convert(source.csv_records(), [&](const EvalJson& r, size_t index) -> EvalJson {
+    char id[32];
+    std::snprintf(id, sizeof id, "truthfulqa_%03zu", index);
+    const std::string question = text_field(r, "Question");
+    EvalJson record{{"id", id},
+                    {"category", text_field(r, "Category")},
+                    {"type", text_field(r, "Type")},
+                    {"question", question},
+                    {"best_answer", text_field(r, "Best Answer")},
+                    {"correct_answers", answers_of(text_field(r, "Correct Answers"))},
+                    {"incorrect_answers", answers_of(text_field(r, "Incorrect Answers"))}};
+    const auto found = targets.find(question);
+    require(found != targets.end(), "mc_task.json has no question \"", question, "\"");
+    for (const char* key : {"mc0_targets", "mc1_targets", "mc2_targets"}) {
+      record[key] = nullptr;
+      if (!found->second.contains(key)) continue;
+      EvalJson both{{"choices", EvalJson::array()}, {"labels", EvalJson::array()}};
+      for (const auto& [choice, label] : found->second[key].items())
+        both["choices"].push_back(choice), both["labels"].push_back(label);
+      record[key] = both;
+    }
+    return record;
+  });
+}
+
 }  // namespace
 
 constinit const TaskEntry kTruthfulqaMc1 = {
     .name = "truthfulqa_mc1",
     .help = "TruthfulQA, one true answer among false ones: it must be the likeliest",
-    .source = "sylinrl/TruthfulQA, October 2021 (Apache 2.0)",
+    .source = "sylinrl/TruthfulQA, TruthfulQA.csv of October 2021 and mc_task.json beside it (Apache 2.0)",
     .file = "truthfulqa.jsonl",
     .sha256 = "94cdcdd2b2717d24e60935126089d6cffd13c43ebd866639e15892adc78593eb",
     .metric = "acc",
@@ -98,12 +144,13 @@ constinit const TaskEntry kTruthfulqaMc1 = {
     .score = mc1_score,
     .shots = "fewshot/truthfulqa.json",
     .n_shot = 6,
+    .import = import,
 };
 
 constinit const TaskEntry kTruthfulqaMc2 = {
     .name = "truthfulqa_mc2",
     .help = "TruthfulQA, several true answers: their share of the probability",
-    .source = "sylinrl/TruthfulQA, October 2021 (Apache 2.0)",
+    .source = "sylinrl/TruthfulQA, TruthfulQA.csv of October 2021 and mc_task.json beside it (Apache 2.0)",
     .file = "truthfulqa.jsonl",
     .sha256 = "94cdcdd2b2717d24e60935126089d6cffd13c43ebd866639e15892adc78593eb",
     .metric = "acc",
@@ -112,12 +159,13 @@ constinit const TaskEntry kTruthfulqaMc2 = {
     .score = mc2_score,
     .shots = "fewshot/truthfulqa.json",
     .n_shot = 6,
+    .import = import,
 };
 
 constinit const TaskEntry kTruthfulqaGen = {
     .name = "truthfulqa_gen",
     .help = "TruthfulQA, generated: nearer to a true answer than to a false one (BLEU, ROUGE-L)",
-    .source = "sylinrl/TruthfulQA, October 2021 (Apache 2.0)",
+    .source = "sylinrl/TruthfulQA, TruthfulQA.csv of October 2021 and mc_task.json beside it (Apache 2.0)",
     .file = "truthfulqa.jsonl",
     .sha256 = "94cdcdd2b2717d24e60935126089d6cffd13c43ebd866639e15892adc78593eb",
     .metric = "rougeL_acc",
@@ -128,6 +176,7 @@ constinit const TaskEntry kTruthfulqaGen = {
     .n_shot = 6,
     .stop = {"\n"},
     .n_predict = 64,
+    .import = import,
 };
 
 }  // namespace rouse

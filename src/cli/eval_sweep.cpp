@@ -1,0 +1,75 @@
+/// cli/eval_sweep.cpp - grids of method options.
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/eval_command.h"
+
+namespace rouse {
+
+static constexpr size_t kMostValues = 1000;
+
+/// "0.1:0.9:0.2" as numbers, nothing when it is no such range.
+static std::vector<std::string> number_range(const std::string& text) {
+  const auto parts = split(text, ':');
+  if (parts.size() != 3) return {};
+  const auto low = parse_double(parts[0]), high = parse_double(parts[1]), step = parse_double(parts[2]);
+  if (!low || !high || !step || *step <= 0) return {};
+  std::vector<std::string> out;
+  for (size_t i = 0; i < kMostValues && *low + static_cast<double>(i) * *step <= *high + *step * 1e-6; ++i)
+    out.push_back(cat(*low + static_cast<double>(i) * *step));
+  return out;
+}
+
+/// "rank:1..8": the text with every whole number of the range in its place, nothing when it is no such range.
+static std::vector<std::string> whole_range(const std::string& text) {
+  const size_t dots = text.find("..");
+  if (dots == std::string::npos) return {};
+  const auto digit = [&](size_t i) { return i < text.size() && text[i] >= '0' && text[i] <= '9'; };
+  size_t begin = dots, end = dots + 2;
+  while (begin > 0 && digit(begin - 1)) --begin;
+  while (digit(end)) ++end;
+  const auto low = parse_int(text.substr(begin, dots - begin)),
+             high = parse_int(text.substr(dots + 2, end - dots - 2));
+  if (!low || !high || *high - *low >= static_cast<int64_t>(kMostValues)) return {};
+  std::vector<std::string> out;
+  for (int64_t i = *low; i <= *high; ++i) out.push_back(cat(text.substr(0, begin), i, text.substr(end)));
+  return out;
+}
+
+Sweep parse_sweep(const std::string& text) {
+  const size_t equals = text.find('=');
+  require_usage(equals != std::string::npos && equals > 0, "--sweep: \"", text, "\" is not NAME=VALUES");
+  Sweep sweep{text.substr(0, equals), {}};
+  MethodOptions probe;
+  for (const std::string& part : split(text.substr(equals + 1), '|')) {
+    std::vector<std::string> values = number_range(part);
+    if (values.empty()) values = whole_range(part);
+    if (values.empty() && !part.empty()) values = {part};
+    require_usage(!values.empty(), "--sweep: \"", part,
+                  "\" gives no values; expected LOW:HIGH:STEP, a whole range "
+                  "such as rank:1..8, or values separated by |");
+    for (const std::string& value : values) {
+      require_usage(set_method_option(probe, sweep.name, value), "--sweep: no method has an option \"",
+                    sweep.name, "\"");
+      sweep.values.push_back(value);
+    }
+  }
+  return sweep;
+}
+
+std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps) {
+  const MethodOptions base = parse_variant(method);
+  std::vector<std::string> out{method};
+  for (const Sweep& sweep : sweeps) {
+    if (base.given.count(sweep.name) || !method_reads(base.name, sweep.name)) continue;
+    std::vector<std::string> wider;
+    for (const std::string& variant : out)
+      for (const std::string& value : sweep.values)
+        wider.push_back(cat(variant, " ", sweep.name, "=", value));
+    out = std::move(wider);
+    require_usage(out.size() <= kMostValues, "--sweep: method ", method, " would run under ", out.size(),
+                  " settings, at most ", kMostValues);
+  }
+  return out;
+}
+
+}  // namespace rouse

@@ -1,0 +1,127 @@
+#include "eval/source.h"
+
+#include <csv.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.h"
+#include "base/text.h"
+
+namespace rouse {
+
+namespace fs = std::filesystem;
+
+/// More than any of the sets; a small file may unpack to anything.
+static constexpr size_t kMostBytes = size_t{4} << 30;
+
+Source::Source(std::string path) : path_(std::move(path)) {
+  require_usage(fs::exists(path_), path_, ": is not there");
+}
+
+Source Source::beside(const std::string& name) const {
+  return Source((fs::path(path_).parent_path() / name).string());
+}
+
+std::vector<Source> Source::files(const std::string& end) const {
+  require_usage(fs::is_directory(path_), path_, ": is no folder");
+  std::vector<std::string> paths;
+  for (const auto& entry : fs::directory_iterator(path_))
+    if (entry.is_regular_file() && entry.path().string().ends_with(end))
+      paths.push_back(entry.path().string());
+  require_usage(!paths.empty(), path_, ": holds no file *", end);
+  std::sort(paths.begin(), paths.end());
+  return {paths.begin(), paths.end()};
+}
+
+std::string Source::text() const {
+  require_usage(fs::is_regular_file(path_), path_, ": is no file");
+  const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path_.c_str(), "rb"), gzclose);
+  require_usage(file != nullptr, path_, ": cannot open");
+  std::string out;
+  std::vector<char> piece(1 << 20);
+  int n;
+  while ((n = gzread(file.get(), piece.data(), static_cast<unsigned>(piece.size()))) > 0) {
+    out.append(piece.data(), static_cast<size_t>(n));
+    require_usage(out.size() <= kMostBytes, path_, ": unpacks to more than ", kMostBytes, " bytes");
+  }
+  int error = Z_OK;
+  const char* why = gzerror(file.get(), &error);
+  require_usage(n == 0 && (error == Z_OK || error == Z_STREAM_END), path_, ": ", why);
+  if (out.rfind("\xEF\xBB\xBF", 0) == 0) out.erase(0, 3);  // byte order mark
+  return out;
+}
+
+EvalJson Source::json() const {
+  EvalJson whole = EvalJson::parse(text(), nullptr, false);
+  require_usage(!whole.is_discarded(), path_, ": is broken JSON");
+  return whole;
+}
+
+EvalJson Source::records() const {
+  const std::string all = text();
+  if (trim(all).starts_with('[')) {
+    EvalJson list = EvalJson::parse(all, nullptr, false);
+    require_usage(list.is_array(), path_, ": is broken JSON");
+    return list;
+  }
+  EvalJson out = EvalJson::array();
+  int number = 0;
+  for (const std::string& line : split(all, '\n')) {
+    ++number;
+    if (trim(line).empty()) continue;
+    out.push_back(EvalJson::parse(line, nullptr, false));
+    require_usage(!out.back().is_discarded(), path_, ":", number, ": is broken JSON");
+  }
+  return out;
+}
+
+std::vector<std::vector<std::string>> Source::csv() const {
+  const std::string all = text();
+  std::vector<std::vector<std::string>> rows(1);
+  csv_parser parser;
+  require(csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI) == 0, "no memory for reading CSV");
+  const std::unique_ptr<csv_parser, void (*)(csv_parser*)> guard(&parser, csv_free);
+  // Blanks belong to the text: prefixes end in one.
+  csv_set_space_func(&parser, [](unsigned char) { return 0; });
+  const auto cell = [](void* data, size_t size, void* to) {
+    static_cast<decltype(rows)*>(to)->back().emplace_back(static_cast<const char*>(data), size);
+  };
+  const auto row = [](int, void* to) { static_cast<decltype(rows)*>(to)->emplace_back(); };
+  bool whole = csv_parse(&parser, all.data(), all.size(), cell, row, &rows) == all.size();
+  if (whole) whole = csv_fini(&parser, cell, row, &rows) == 0;
+  require_usage(whole, path_, ": record ", rows.size(), ": ", csv_strerror(csv_error(&parser)));
+  rows.pop_back();
+  return rows;
+}
+
+EvalJson Source::csv_records() const {
+  const auto rows = csv();
+  require_usage(!rows.empty(), path_, ": is empty");
+  EvalJson out = EvalJson::array();
+  for (size_t r = 1; r < rows.size(); ++r) {
+    require_usage(rows[r].size() == rows[0].size(), path_, ": record ", r, " has ", rows[r].size(),
+                  " columns, the header has ", rows[0].size());
+    out.push_back(EvalJson::object());
+    for (size_t c = 0; c < rows[r].size(); ++c) out.back()[rows[0][c]] = rows[r][c];
+  }
+  return out;
+}
+
+std::vector<EvalJson> Source::convert(const EvalJson& records, const Convert& convert) const {
+  std::vector<EvalJson> out;
+  size_t index = 0;
+  for (const EvalJson& record : records) {
+    try {
+      EvalJson converted = convert(record, index++);
+      if (!converted.is_null()) out.push_back(std::move(converted));
+    } catch (const Error& e) {
+      throw Error(cat(path_, ": record ", index, ": ", e.what()), Exit::usage);
+    }
+  }
+  return out;
+}
+
+}  // namespace rouse
