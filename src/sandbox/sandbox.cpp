@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -23,6 +24,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "sandbox/landlock.h"
 #include "sandbox/seccomp.h"
 
 namespace rouse {
@@ -51,13 +53,14 @@ void limit(int resource, uint64_t value, const char* what) {
   check(setrlimit(static_cast<__rlimit_resource>(resource), &l) == 0, what);
 }
 
-void set_limits(const SandboxLimits& l, bool count_processes) {
+/// others: processes that the same user has already, which the kernel counts too.
+void set_limits(const SandboxLimits& l, int others) {
   limit(RLIMIT_AS, l.memory_bytes, "memory limit");
   limit(RLIMIT_CPU, static_cast<uint64_t>(l.seconds) + 1, "processor limit");
   limit(RLIMIT_FSIZE, l.folder_bytes, "file size limit");
   limit(RLIMIT_NOFILE, 64, "file limit");
   limit(RLIMIT_CORE, 0, "core limit");
-  if (count_processes) limit(RLIMIT_NPROC, static_cast<uint64_t>(l.n_process), "process limit");
+  limit(RLIMIT_NPROC, static_cast<uint64_t>(l.n_process + others), "process limit");
 }
 
 void mount_or_fail(const char* source, const std::string& target, const char* type, unsigned long flags,
@@ -137,13 +140,17 @@ struct Pipes {
 
 constexpr uid_t kNobody = 65534;
 
-void isolate(const SandboxLimits& l, const std::string& folder, const std::string& root) {
-  if (geteuid() == 0) {  // the kernel counts no processes of the machine's own root
-    check(setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
-              setresuid(kNobody, kNobody, kNobody) == 0,
-          "becoming nobody");
-    check(prctl(PR_SET_DUMPABLE, 1) == 0, "dumpable");  // or /proc/self would still be root's
-  }
+/// The kernel counts no processes of the machine's own root.
+void leave_root() {
+  if (geteuid() != 0) return;
+  check(setgroups(0, nullptr) == 0 && setresgid(kNobody, kNobody, kNobody) == 0 &&
+            setresuid(kNobody, kNobody, kNobody) == 0,
+        "becoming nobody");
+  check(prctl(PR_SET_DUMPABLE, 1) == 0, "dumpable");  // or /proc/self would still be root's
+}
+
+void enter_namespaces(const SandboxLimits& l, const std::string& folder, const std::string& root) {
+  leave_root();
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
   check(unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0,
@@ -164,8 +171,56 @@ void isolate(const SandboxLimits& l, const std::string& folder, const std::strin
   if (program > 0) become_init(program);
 }
 
+/// Processes and threads of this user.
+int count_processes() {
+  int n = 0;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+    struct stat info {};
+    const char first = entry.path().filename().c_str()[0];
+    if (first < '0' || first > '9' || stat(entry.path().c_str(), &info) != 0 || info.st_uid != geteuid())
+      continue;
+    for (const auto& thread : fs::directory_iterator(entry.path() / "task", ignored)) (void)thread, ++n;
+  }
+  return n;
+}
+
+/// Ends every process of this one's domain but itself.
+void end_all(int) {
+  kill(-1, SIGKILL);
+}
+
+/// Who waits for the program adopts what it leaves behind, and ends that: by itself, or on SIGTERM. Landlock
+/// lets its signals reach only what it began, and the program's not even itself.
+void enter_landlock(const std::string& folder, int& others) {
+  leave_root();
+  others = count_processes();
+  check(chdir(folder.c_str()) == 0, folder.c_str());
+  check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
+  check(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "supervision");
+  check(restrict_access(folder), "Landlock");
+  signal(SIGTERM, end_all);
+  const pid_t program = fork();
+  check(program >= 0, "fork");
+  if (program == 0) {
+    signal(SIGTERM, SIG_DFL);
+    check(restrict_signals(), "Landlock");
+    return;
+  }
+  int status = 0;
+  while (waitpid(program, &status, 0) != program)
+    if (errno != EINTR) _exit(kSetupFailed);
+  for (;;) {  // a fork bomb goes on while it is being ended
+    end_all(0);
+    const pid_t left = waitpid(-1, nullptr, WNOHANG);
+    if (left < 0 && errno == ECHILD) break;
+    if (left == 0) usleep(200);
+  }
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 /// In the child: everything up to the program itself.
-[[noreturn]] void child(const std::vector<std::string>& argv, const SandboxLimits& l, bool isolated,
+[[noreturn]] void child(const std::vector<std::string>& argv, const SandboxLimits& l, Isolation isolation,
                         const std::string& folder, const std::string& root, const Pipes& p) {
   setpgid(0, 0);
   const int null = open("/dev/null", O_RDONLY);
@@ -173,17 +228,32 @@ void isolate(const SandboxLimits& l, const std::string& folder, const std::strin
   const int verdict = fcntl(p.verdict[1], F_DUPFD, 10);  // out of the way of 3, which may be an end of a pipe
   check(verdict >= 10 && dup2(verdict, 3) == 3, "verdict");
   syscall(SYS_close_range, 4u, ~0u, 0u);
-  if (isolated)
-    isolate(l, folder, root);
+  int others = 0;
+  if (isolation == Isolation::namespaces)
+    enter_namespaces(l, folder, root);
+  else if (isolation == Isolation::landlock)
+    enter_landlock(folder, others);
   else
-    check(chdir(folder.c_str()) == 0, folder.c_str());
-  set_limits(l, isolated);
+    check(chdir(folder.c_str()) == 0, folder.c_str()), others = 1 << 20;
+  set_limits(l, others);
   check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-  if (isolated) {
+  if (isolation != Isolation::none) {
     drop_capabilities();
     if (!filter_system_calls()) fail("seccomp");
   }
   execute(argv);
+}
+
+/// Bytes in a folder; no namespace bounds them where there is none.
+uint64_t bytes_below(const fs::path& folder) {
+  uint64_t bytes = 0;
+  std::error_code ignored;
+  for (fs::recursive_directory_iterator it(folder, ignored), end; it != end; it.increment(ignored)) {
+    struct stat info {};
+    if (lstat(it->path().c_str(), &info) == 0) bytes += static_cast<uint64_t>(info.st_blocks) * 512;
+    if (ignored) break;
+  }
+  return bytes;
 }
 
 /// A folder that goes away.
@@ -207,19 +277,44 @@ struct ThrowAway {
 
 }  // namespace
 
-Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits), isolated_(true) {
+static const char* level_text(Isolation isolation) {
+  switch (isolation) {
+    case Isolation::namespaces:
+      return "user, mount, process, network and IPC namespaces; seccomp; no capabilities; limits";
+    case Isolation::landlock:
+      return "Landlock with signals kept inside; seccomp; no capabilities; limits";
+    case Isolation::none:
+      return "none but limits (--unsafe-exec)";
+  }
+  return "?";
+}
+
+std::string Sandbox::probe() const {
   const SandboxResult probe = run({"/bin/sh", "-c", "echo inside"}, {});
-  if (probe.exit_code == 0 && probe.out == "inside\n") {
-    level_ = "user, mount, process, network and IPC namespaces; seccomp; no capabilities; limits";
-    return;
+  if (probe.exit_code == 0 && probe.out == "inside\n") return "";
+  return probe.err.empty() ? cat("exit code ", probe.exit_code) : probe.err.substr(0, probe.err.find('\n'));
+}
+
+Sandbox::Sandbox(const SandboxLimits& limits, Isolation isolation)
+    : limits_(limits), isolation_(isolation), level_(level_text(isolation)) {
+  const std::string why = probe();
+  if (!why.empty()) throw Error(why, Exit::no_sandbox);
+}
+
+Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits) {
+  std::string why;
+  for (const Isolation isolation : {Isolation::namespaces, Isolation::landlock, Isolation::none}) {
+    isolation_ = isolation;
+    level_ = level_text(isolation);
+    if (isolation == Isolation::none) break;
+    const std::string reason = probe();
+    if (reason.empty()) return;
+    why = why.empty() ? reason : cat(why, "; ", reason);
   }
   if (!unsafe)
-    throw Error(
-        cat("this machine cannot isolate model-written programs (", probe.err.substr(0, probe.err.find('\n')),
-            "); --unsafe-exec runs them with limits alone, as you, with your files and your network"),
-        Exit::no_sandbox);
-  isolated_ = false;
-  level_ = "none but limits (--unsafe-exec)";
+    throw Error(cat("this machine cannot isolate model-written programs (", why,
+                    "); --unsafe-exec runs them with limits alone, as you, with your files and your network"),
+                Exit::no_sandbox);
 }
 
 SandboxResult Sandbox::run(const std::vector<std::string>& argv,
@@ -236,19 +331,22 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
   const double begin = now_seconds();
   const pid_t pid = fork();
   require(pid >= 0, "cannot fork: ", std::strerror(errno));
-  if (pid == 0) child(argv, limits_, isolated_, folder.path / "files", folder.path / "root", p);
+  if (pid == 0) child(argv, limits_, isolation_, folder.path / "files", folder.path / "root", p);
   for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[1]);
 
   SandboxResult result;
   std::string* texts[] = {&result.out, &result.err, &result.verdict};
   pollfd polled[] = {{p.out[0], POLLIN, 0}, {p.err[0], POLLIN, 0}, {p.verdict[0], POLLIN, 0}};
+  const fs::path files_folder = folder.path / "files";
+  const auto too_much_disk = [&] {
+    return isolation_ == Isolation::landlock && bytes_below(files_folder) > limits_.folder_bytes;
+  };
   for (int open_streams = 3; open_streams > 0;) {
     const double left = limits_.seconds - (now_seconds() - begin);
-    if (left <= 0 || poll(polled, 3, static_cast<int>(left * 1000) + 1) < 0) {
-      result.timed_out = left <= 0;
-      if (result.timed_out) break;
-      continue;
-    }
+    result.timed_out = left <= 0;
+    result.too_much_output = result.too_much_output || too_much_disk();
+    if (result.timed_out || result.too_much_output) break;
+    if (poll(polled, 3, std::min(20, static_cast<int>(left * 1000) + 1)) < 0) continue;
     for (size_t i = 0; i < 3; ++i) {
       if (!(polled[i].revents & (POLLIN | POLLHUP))) continue;
       char buffer[4096];
@@ -258,17 +356,21 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
     }
     for (const std::string* text : texts)
       result.too_much_output = result.too_much_output || text->size() > limits_.output_bytes;
-    if (result.too_much_output) break;
   }
   int status = 0;
   // A program that closed its streams still has the rest of its time.
   while (!result.timed_out && !result.too_much_output && waitpid(pid, &status, WNOHANG) == 0) {
-    if (now_seconds() - begin > limits_.seconds) result.timed_out = true;
+    result.timed_out = now_seconds() - begin > limits_.seconds;
+    result.too_much_output = too_much_disk();
     usleep(2000);
   }
   if (result.timed_out || result.too_much_output) {
-    kill(-pid, SIGKILL);  // with the first process of its namespace all others go
-    kill(pid, SIGKILL);
+    if (isolation_ == Isolation::landlock) {
+      kill(pid, SIGTERM);  // see enter_landlock
+    } else {
+      kill(-pid, SIGKILL);  // with the first process of its namespace all others go
+      kill(pid, SIGKILL);
+    }
     waitpid(pid, &status, 0);
   }
   for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[0]);

@@ -1,11 +1,13 @@
 /// sandbox/sandbox.h - runs model-written programs so that they can harm nothing: layers of the kernel's own
 /// isolation, probed before the first program and refused where they cannot be had.
 ///
-/// Every program gets: user, mount, process, network and IPC namespaces of its own; a root that holds only
-/// the system's read-only libraries and a throw-away folder in memory; no capabilities, no_new_privs, a
-/// seccomp filter without sockets, ptrace, mounts and namespaces; limits on memory, processor time, files and
-/// processes; an empty environment; caps on wall-clock time and output. When it ends, or its time does, every
-/// process it began ends with it.
+/// Every program gets no_new_privs, no capabilities, a seccomp filter without sockets, ptrace, mounts and
+/// namespaces; limits on memory, processor time, files and processes; an empty environment; caps on
+/// wall-clock time and output. Beside that, the better of two that the machine allows: user, mount, process,
+/// network and IPC namespaces of its own with a root that holds only the system's read-only libraries and a
+/// throw-away folder in memory; or Landlock rules that let it write in a throw-away folder alone, read the
+/// system's libraries alone and signal nobody outside. When it ends, or its time does, every process it began
+/// ends with it.
 #pragma once
 
 #include <cstdint>
@@ -31,12 +33,16 @@ struct SandboxResult {
   double seconds = 0;
 };
 
+enum class Isolation { namespaces, landlock, none };
+
 class Sandbox {
  public:
-  /// Probes what this machine allows. Throws Error (exit 5) when the layers above cannot all be had, naming
-  /// the one that failed, unless `unsafe`: then programs run with limits alone.
+  /// Probes what this machine allows, best first. Throws Error (exit 5) when neither can be had, naming what
+  /// failed, unless `unsafe`: then programs run with limits alone.
   Sandbox(const SandboxLimits& limits, bool unsafe);
-  /// "namespaces, seccomp, limits", or "none but limits (--unsafe-exec)": for results.
+  /// One kind of isolation or none at all: throws Error (exit 5) when it cannot be had.
+  Sandbox(const SandboxLimits& limits, Isolation isolation);
+  /// "namespaces, seccomp, ...", or "none but limits (--unsafe-exec)": for results.
   const std::string& level() const { return level_; }
   /// Runs argv[0] (an absolute path) in a folder that holds `files`.
   SandboxResult run(const std::vector<std::string>& argv,
@@ -44,8 +50,10 @@ class Sandbox {
 
  private:
   SandboxLimits limits_;
-  bool isolated_;
+  Isolation isolation_;
   std::string level_;
+
+  std::string probe() const;  ///< why this isolation cannot be had; "" when it can
 };
 
 }  // namespace rouse
