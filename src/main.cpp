@@ -64,6 +64,8 @@ static int run(int argc, char** argv) {
   add_methods(app);
   add_eval(app);
   add_data(app);
+  add_repro(app);
+  add_report(app);
   add_synth(app);
   add_bench(app);
   add_environment(app);

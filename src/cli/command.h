@@ -116,5 +116,7 @@ void add_iti(CLI::App& app);
 void add_methods(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_data(CLI::App& app);
+void add_report(CLI::App& app);
+void add_repro(CLI::App& app);
 
 }  // namespace rouse

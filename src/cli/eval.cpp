@@ -13,6 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// A method that keeps no distribution cannot score given texts.
+bool goes(const TaskEntry& task, const MethodOptions& method) {
+  return task.kind == TaskKind::text || method_entry(method.name).scores;
+}
+
 /// Refuses what cannot be, before anything is loaded.
 std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
                                          std::span<const TaskEntry* const> tasks,
@@ -23,9 +28,9 @@ std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
   for (const std::string& text : texts) {
     methods.push_back(parse_variant(text));
     check_options(methods.back(), generate);
-    for (const TaskEntry* task : tasks)
-      require_usage(task->kind == TaskKind::text || method_entry(methods.back().name).scores, "task ",
-                    task->name, " scores given texts, which method ", methods.back().name, " cannot");
+    require_usage(
+        std::any_of(tasks.begin(), tasks.end(), [&](const auto* t) { return goes(*t, methods.back()); }),
+        "method ", methods.back().name, " cannot score given texts, and no task here generates");
   }
   return methods;
 }
@@ -78,7 +83,9 @@ class EvalCommand {
   bool run(const std::vector<LoadedEval>& tasks) {
     std::vector<Sweep> sweeps;
     for (const std::string& text : o_.sweeps) sweeps.push_back(parse_sweep(text));
-    const bool choose = !sweeps.empty() && o_.dev_share > 0;
+    const bool choose =
+        o_.dev_share > 0 && std::any_of(o_.methods.begin(), o_.methods.end(),
+                                        [&](const auto& m) { return sweep_variants(m, sweeps).size() > 1; });
     if (choose) dev_ = part_of(tasks, o_, true);
     const std::vector<LoadedEval> rest = choose ? part_of(tasks, o_, false) : tasks;
     Json choices = Json::array();
@@ -92,6 +99,7 @@ class EvalCommand {
       for (const std::string& variant : variants)
         if (!one(variant, fs::path(o_.output) / "dev", "development", dev_)) return false;
       for (const LoadedEval& task : rest) {
+        if (!goes(*task.entry, parse_variant(variants[0]))) continue;
         Json choice = best_setting(*task.entry, method, variants);
         const std::string chosen = choice["chosen"];
         choices.push_back(std::move(choice));
@@ -110,10 +118,19 @@ class EvalCommand {
  private:
   bool one(const std::string& method, const fs::path& output, const std::string& part,
            std::span<const LoadedEval> tasks) {
+    const MethodOptions options = parse_variant(method);
+    std::vector<LoadedEval> fitting;
+    for (const LoadedEval& task : tasks)
+      if (goes(*task.entry, options))
+        fitting.push_back(task);
+      else
+        std::fprintf(stderr, "rouse: %s scores given texts, which %s cannot; left out\n", task.entry->name,
+                     options.name.c_str());
+    if (fitting.empty()) return true;
     const std::string split = part == "all" ? part : cat(part, " of ", o_.dev_share);
-    MethodRun run(o_, session_, parse_variant(method), output, split, order_++);
+    MethodRun run(o_, session_, options, output, split, order_++);
     folders_[method] = run.folder();
-    return run.run(tasks);
+    return run.run(fitting);
   }
 
   /// The setting with the best score on the development items; ties to the first.
@@ -217,7 +234,9 @@ void add_eval(CLI::App& app) {
   add_eval_options(*sub, *o);
   sub->add_option("--tasks", o->tasks, "benchmarks, separated by commas (see below)")->delimiter(',');
   sub->add_option("--methods", o->methods,
-                  "\"METHOD|POLICY [name=value...]\", as in compare; repeatable; the first is the baseline")
+                  "\"METHOD|POLICY [name=value...]\", as in compare; repeatable; the first is the baseline. "
+                  "A value may be a "
+                  "grid, as in --sweep")
       ->allow_extra_args(false);
   sub->add_option(
          "--sweep", o->sweeps,

@@ -30,7 +30,8 @@ struct Sweep {
 };
 /// Throws Error (exit 2).
 Sweep parse_sweep(const std::string& text);
-/// The variants of a method under the sweeps of those options that it reads and does not set itself.
+/// The variants of a method: its own grid ("scmoe weak=rank:1..4 beta=0.3|0.6"), and the sweeps of those
+/// options that it reads and does not set itself.
 std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps);
 
 /// A task with the items to run.

@@ -1,4 +1,6 @@
 /// cli/eval_sweep.cpp - grids of method options.
+#include <sstream>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
@@ -35,39 +37,58 @@ static std::vector<std::string> whole_range(const std::string& text) {
   return out;
 }
 
-Sweep parse_sweep(const std::string& text) {
-  const size_t equals = text.find('=');
-  require_usage(equals != std::string::npos && equals > 0, "--sweep: \"", text, "\" is not NAME=VALUES");
-  Sweep sweep{text.substr(0, equals), {}};
-  MethodOptions probe;
-  for (const std::string& part : split(text.substr(equals + 1), '|')) {
+/// Every value of "A|B", LOW:HIGH:STEP and rank:1..8; most texts are one value.
+static std::vector<std::string> values_of(const std::string& text) {
+  std::vector<std::string> out;
+  for (const std::string& part : split(text, '|')) {
     std::vector<std::string> values = number_range(part);
     if (values.empty()) values = whole_range(part);
     if (values.empty() && !part.empty()) values = {part};
-    require_usage(!values.empty(), "--sweep: \"", part,
-                  "\" gives no values; expected LOW:HIGH:STEP, a whole range "
-                  "such as rank:1..8, or values separated by |");
-    for (const std::string& value : values) {
-      require_usage(set_method_option(probe, sweep.name, value), "--sweep: no method has an option \"",
-                    sweep.name, "\"");
-      sweep.values.push_back(value);
-    }
+    require_usage(!values.empty(), "\"", text, "\" gives no values where \"|\" separates nothing");
+    out.insert(out.end(), values.begin(), values.end());
   }
+  return out;
+}
+
+/// Every variant followed by each of the words.
+static std::vector<std::string> combined(const std::vector<std::string>& variants,
+                                         const std::vector<std::string>& words) {
+  std::vector<std::string> out;
+  for (const std::string& variant : variants)
+    for (const std::string& word : words) out.push_back(variant.empty() ? word : cat(variant, " ", word));
+  require_usage(out.size() <= kMostValues, "\"", out[0], "\" and so on: ", out.size(), " settings, at most ",
+                kMostValues);
+  return out;
+}
+
+Sweep parse_sweep(const std::string& text) {
+  const size_t equals = text.find('=');
+  require_usage(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), "--sweep: \"", text,
+                "\" is not NAME=VALUES");
+  const Sweep sweep{text.substr(0, equals), values_of(text.substr(equals + 1))};
+  MethodOptions probe;
+  for (const std::string& value : sweep.values)
+    require_usage(set_method_option(probe, sweep.name, value), "--sweep: no method has an option \"",
+                  sweep.name, "\"");
   return sweep;
 }
 
 std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps) {
-  const MethodOptions base = parse_variant(method);
-  std::vector<std::string> out{method};
+  std::vector<std::string> out{""};
+  std::istringstream words(method);
+  for (std::string word; words >> word;) {
+    const size_t equals = out[0].empty() ? std::string::npos : word.find('=');
+    const std::string name = equals == std::string::npos ? "" : word.substr(0, equals + 1);
+    std::vector<std::string> values;
+    for (const std::string& value : values_of(word.substr(name.size()))) values.push_back(name + value);
+    out = combined(out, values);
+  }
+  const MethodOptions base = parse_variant(out[0]);
   for (const Sweep& sweep : sweeps) {
     if (base.given.count(sweep.name) || !method_reads(base.name, sweep.name)) continue;
-    std::vector<std::string> wider;
-    for (const std::string& variant : out)
-      for (const std::string& value : sweep.values)
-        wider.push_back(cat(variant, " ", sweep.name, "=", value));
-    out = std::move(wider);
-    require_usage(out.size() <= kMostValues, "--sweep: method ", method, " would run under ", out.size(),
-                  " settings, at most ", kMostValues);
+    std::vector<std::string> values;
+    for (const std::string& value : sweep.values) values.push_back(cat(sweep.name, "=", value));
+    out = combined(out, values);
   }
   return out;
 }

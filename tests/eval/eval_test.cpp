@@ -232,6 +232,12 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
   EXPECT_NE(show.out.find("lab_contrast"), std::string::npos);
   EXPECT_EQ(rouse("eval --tasks lab_contrast --methods beam" + out).code, 2)
       << "beam search scores no given text";
+  const CommandResult partly =
+      rouse("eval --tasks lab_contrast,lab_facts --limit 3 --methods topk --methods beam --json -c 256 -o " +
+            dir / "p");
+  ASSERT_EQ(partly.code, 0) << partly.err;
+  EXPECT_EQ(nlohmann::json::parse(partly.out)["tasks"]["lab_contrast"].size(), 1u);
+  EXPECT_EQ(nlohmann::json::parse(partly.out)["tasks"]["lab_facts"].size(), 2u);
   EXPECT_EQ(rouse("eval --tasks gsm8k" + out).code, 2) << "its data is not there";
 }
 
@@ -261,11 +267,13 @@ TEST(EvalRun, ASweepChoosesOnItemsThatItDoesNotReport) {
   const TempDir dir;
   const CommandResult r = rouse(
       "eval --tasks lab_contrast --limit 30 --dev-share 0.4 -c 192 --methods topk:2 --methods scmoe "
-      "--sweep weak=rank:1..2 --sweep 'beta=0.25:0.75:0.5' --json -o " +
+      "--methods 'greedy routing=rank:1|random:1' --sweep weak=rank:1..2 --sweep 'beta=0.25:0.75:0.5' --json "
+      "-o " +
       dir / "o");
   ASSERT_EQ(r.code, 0) << r.err;
   const auto choices = nlohmann::json::parse(read_file(dir / "o/choices.json"));
-  ASSERT_EQ(choices.size(), 1u);
+  ASSERT_EQ(choices.size(), 2u);
+  EXPECT_EQ(choices[1]["settings"].size(), 2u) << "a grid of its own, and no option that --sweep names";
   EXPECT_EQ(choices[0]["settings"].size(), 4u);
   double best = -1, chosen = -2;
   for (const auto& s : choices[0]["settings"]) {
@@ -275,7 +283,7 @@ TEST(EvalRun, ASweepChoosesOnItemsThatItDoesNotReport) {
   }
   EXPECT_EQ(chosen, best);
   const auto report = nlohmann::json::parse(r.out);
-  ASSERT_EQ(report["tasks"]["lab_contrast"].size(), 2u);
+  ASSERT_EQ(report["tasks"]["lab_contrast"].size(), 3u);
   std::set<std::string> reported, chosen_on;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "o")) {
     if (entry.path().extension() != ".jsonl") continue;

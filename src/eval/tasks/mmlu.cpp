@@ -6,6 +6,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
@@ -51,7 +52,7 @@ Item item(const EvalJson& record, const TaskInput&) {
   out.group = group_of(subject);
   std::replace(subject.begin(), subject.end(), '_', ' ');
   out.prompt = "The following are multiple choice questions (with answers) about " + subject + ".\n\n" +
-               text_field(record, "question") + "\n";
+               std::string(trim(text_field(record, "question"))) + "\n";
   const auto choices = texts_field(record, "choices");
   require(choices.size() == 4, "field choices has ", choices.size(), " entries, expected 4");
   for (size_t i = 0; i < 4; ++i) {

@@ -1,0 +1,403 @@
+/// cli/repro.cpp - the papers' tables and figures for the model at hand: a list of rouse's own commands, run
+/// one after the other, and the tables made of what they leave.
+///
+/// Every step goes on where it was interrupted, so the same command finishes what is missing. Scores are of
+/// this model; the papers' own numbers stand in docs/methods.md.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/text.h"
+#include "cli/eval_command.h"
+
+extern char** environ;
+
+namespace rouse {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+struct ReproOptions {
+  EvalOptions eval;
+  std::string plan, text, amateur, iti;
+  int n_sample = 8, n_calibration = 1000;
+};
+
+/// What the steps of a paper are made for.
+struct Setting {
+  const ReproOptions& o;
+  ModelSpec spec;
+  Words model;  ///< flags that every command of the model takes
+  Words tasks;
+  int k, n;  ///< experts a token; the most that a sweep tries
+  std::string at(const char* file) const { return (fs::path(o.eval.output) / file).string(); }
+};
+
+struct Step {
+  std::string name, title;
+  Words command;
+  std::string
+      product;  ///< a step whose product is there is not run again; evaluations see to that themselves
+  bool captured = false;  ///< the product is what it prints
+};
+
+Words with(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+/// A `rouse eval` over methods, in a folder of the step's name.
+Step evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
+                const Words& methods, const Words& more = {}) {
+  const EvalOptions& e = s.o.eval;
+  Words words{"eval",
+              "--tasks",
+              join(tasks, ","),
+              "-o",
+              s.at(name.c_str()),
+              "--parallel",
+              cat(e.runner.n_parallel),
+              "--sample-seed",
+              cat(e.sample_seed),
+              "--exec-seconds",
+              cat(e.limits.seconds)};
+  if (!e.data.empty()) words = with(words, {"--data", e.data});
+  if (e.limit > 0) words = with(words, {"--limit", cat(e.limit)});
+  if (e.runner.n_predict > 0) words = with(words, {"-n", cat(e.runner.n_predict)});
+  if (e.runner.ignore_eos) words.emplace_back("--ignore-eos");
+  if (e.runner.chat_template) words.emplace_back("--chat-template");
+  if (e.unsafe_exec) words.emplace_back("--unsafe-exec");
+  for (const std::string& method : methods) words = with(words, {"--methods", method});
+  return {name, title, with(with(words, s.model), more), ""};
+}
+
+Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
+  Words out;
+  for (const std::string& name : s.tasks)
+    if (keep(task_entry(name))) out.push_back(name);
+  return out;
+}
+bool generates(const TaskEntry& task) {
+  return task.kind == TaskKind::text;
+}
+bool votes(const TaskEntry& task) {
+  return task.vote != nullptr;
+}
+
+/// SCMoE (arXiv:2405.14507): its main table with every setting chosen on a development split, its sweeps of
+/// weak and strong routings and of beta, self-consistency, the divergences behind the choice of a weak
+/// routing, latency.
+std::vector<Step> scmoe_steps(const Setting& s) {
+  const std::string dev = cat(s.o.eval.dev_share);
+  const Words all{"--dev-share", "0"};
+  const std::string ranks = cat("rank:1..", s.n, "|random:1");
+  Words main{"greedy", "greedy routing=dynamic:0.3|dynamic:0.4|dynamic:0.5|dynamic:0.6|dynamic:0.7",
+             cat("greedy routing=topk:1..", s.n), cat("scmoe weak=", ranks, " beta=0.25|0.5|0.75"),
+             "dola dola-layers=low|high"};
+  if (!tasks_where(s, generates).empty()) main.emplace_back("contrastive penalty-alpha=0.3|0.6");
+  if (!s.o.amateur.empty()) main.push_back(cat("cd amateur=", s.o.amateur, " beta=0.25|0.5|0.75"));
+  std::vector<Step> steps{
+      evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main,
+                 {"--dev-share", dev}),
+      evaluation(s, "routing", "Routing sweep: k, rank-k and random routing alone", s.tasks,
+                 {"greedy", cat("greedy routing=topk:1..", s.n, "|", ranks)}, all),
+      evaluation(s, "weak", "SCMoE by its weak routing", s.tasks, {"greedy", cat("scmoe weak=", ranks)}, all),
+      evaluation(s, "strong", "SCMoE by its strong routing", s.tasks,
+                 {"greedy", cat("scmoe routing=topk:1..", s.n)}, all),
+      evaluation(s, "beta", "SCMoE by the strength of the contrast", s.tasks,
+                 {"greedy", "scmoe beta=0.1:0.9:0.2"}, all),
+  };
+  if (const Words tasks = tasks_where(s, votes); !tasks.empty())
+    steps.push_back(evaluation(s, "votes", "Self-consistency, temperature 0.7", tasks, {"greedy", "scmoe"},
+                               {"--samples", cat(s.o.n_sample), "--temp", "0.7"}));
+  const std::string gsm8k = (fs::path(s.o.eval.data) / "gsm8k_test.jsonl").string();
+  const std::string text = !s.o.text.empty() ? s.o.text : fs::exists(gsm8k) ? gsm8k : "";
+  if (!text.empty()) {
+    Words words = with({"report", "divergence", "--text", text}, s.model);
+    if (!s.o.amateur.empty()) words = with(words, {"--amateur", s.o.amateur});
+    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words,
+                     s.at("divergence.json"), true});
+  }
+  Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
+  if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
+  steps.push_back({"latency", "Latency", bench, s.at("latency.json"), true});
+  return steps;
+}
+
+/// Counterfactual Routing (arXiv:2604.14246): the plan, the main table with its controls, the ablation of its
+/// two parts, the Pareto figure, the layer profile and the dormant experts.
+std::vector<Step> cor_steps(const Setting& s) {
+  std::vector<Step> steps;
+  std::string plan = s.o.plan;
+  if (plan.empty()) {
+    const std::string c4 = (fs::path(s.o.eval.data) / "calibration/c4.jsonl").string();
+    const std::string text = s.o.text.empty() ? c4 : s.o.text;
+    require_usage(fs::exists(text), text, ": no calibration text; give --text FILE or --plan PLAN");
+    plan = s.at("plan.cor.json");
+    steps.push_back(
+        {"plan", "Calibration",
+         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan});
+  }
+  const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
+  Words of_model{"plan", "random", "-o", random};
+  if (!s.o.eval.model.model.empty()) of_model = with(of_model, {"-m", s.o.eval.model.model});
+  steps.push_back({"random", "A plan of random numbers", of_model, random});
+  steps.push_back({"shuffled",
+                   "The plan's numbers at other places",
+                   {"plan", "shuffle", plan, "-o", shuffled},
+                   shuffled});
+  steps.push_back({"profile",
+                   "The plan: layers and experts",
+                   {"plan", "show", plan, "--json", "--experts", "1000000"},
+                   s.at("profile.json"),
+                   true});
+  Words main{"topk", "dola", cat("plan:", random), cat("plan:", plan), cat("dola routing=plan:", plan)};
+  if (!s.o.iti.empty()) main.insert(main.begin() + 1, cat("greedy iti=", s.o.iti));
+  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main));
+  steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
+                             {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
+                              cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));
+  steps.push_back(
+      evaluation(s, "pareto", "More experts for every token, or the same ones better spent", s.tasks,
+                 {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), cat("plan:", plan)},
+                 {"--dev-share", "0"}));
+  return steps;
+}
+
+struct Paper {
+  const char* name;
+  const char* help;
+  Words tasks;      ///< those of the paper
+  Words lab_tasks;  ///< the default model's
+  std::vector<Step> (*steps)(const Setting& s);
+};
+const Paper& paper(const std::string& name) {
+  static const Paper kPapers[] = {
+      {"scmoe",
+       "Self-Contrast Mixture-of-Experts (arXiv:2405.14507)",
+       {"gsm8k", "strategyqa", "mbpp", "humaneval"},
+       {"lab_arithmetic"},
+       scmoe_steps},
+      {"cor",
+       "Counterfactual Routing (arXiv:2604.14246)",
+       {"truthfulqa_mc1", "truthfulqa_mc2", "factor_news", "factor_wiki", "factor_expert", "triviaqa"},
+       {"lab_facts", "lab_contrast"},
+       cor_steps},
+  };
+  return *std::find_if(std::begin(kPapers), std::end(kPapers),
+                       [&](const Paper& p) { return name == p.name; });
+}
+
+/// Flags of the model that differ from their defaults.
+Words model_flags(const ModelOptions& o) {
+  Words out;
+  const auto flag = [&](const char* name, const std::string& value) { out = with(out, {name, value}); };
+  if (!o.model.empty()) flag("-m", o.model);
+  if (o.n_thread) flag("-t", cat(o.n_thread));
+  if (o.n_ctx) flag("-c", cat(o.n_ctx));
+  if (o.n_gpu_layer) flag("-ngl", cat(o.n_gpu_layer));
+  if (o.n_cpu_moe) flag("-ncmoe", cat(o.n_cpu_moe));
+  for (const std::string& text : o.overrides) flag("-ot", text);
+  flag("--kv-type", o.kv_type);
+  flag("-fa", o.flash);
+  return out;
+}
+
+/// "rouse eval --tasks ...", to be pasted into a shell.
+std::string shell_text(const Words& command) {
+  std::string out = "rouse";
+  for (const std::string& word : command) {
+    const bool plain = word.find_first_of(" |*?$\"'()") == std::string::npos;
+    out += " " + (plain ? word : cat("'", word, "'"));
+  }
+  return out;
+}
+
+/// Runs this program. Returns its exit code.
+int run_self(const Words& command, const std::string& output) {
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  const std::string out = output.empty() ? "/dev/null" : output + ".partial";
+  posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  std::vector<char*> arguments{const_cast<char*>("rouse")};
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  pid_t pid = 0;
+  const int error = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+  posix_spawn_file_actions_destroy(&actions);
+  require(error == 0, "cannot start rouse again: ", std::strerror(error));
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0)  // Ctrl-C reaches it too
+    require(errno == EINTR, "lost a step: ", std::strerror(errno));
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(Exit::failed);
+  if (code == 0 && !output.empty()) fs::rename(out, output);
+  return code;
+}
+
+std::string divergence_table(const Json& d) {
+  std::string out =
+      "| routing | KL, all tokens | KL, mathematical expressions | KL, stop words | unchosen experts |\n"
+      "|---|---|---|---|---|\n";
+  for (const Json& row : d["rows"]) {
+    out += cat("| ", row["other"].get<std::string>(), " |");
+    for (const char* kind : {"all", "math", "stop_words"}) {
+      const Json& s = row["kl"][kind];
+      char text[96] = "";
+      if (!s["mean"].is_null())
+        std::snprintf(text, sizeof text, "%.3f [%.3f, %.3f]", s["mean"].get<double>(),
+                      s["interval"][0].get<double>(), s["interval"][1].get<double>());
+      out += cat(" ", text, " |");
+    }
+    out += row["unchosen"].is_null()
+               ? " |\n"
+               : cat(" ", static_cast<int>(100 * row["unchosen"].get<double>() + 0.5), "% |\n");
+  }
+  return out;
+}
+
+std::string latency_table(const Json& d) {
+  std::string out = "| method | seconds a 512 tokens | time of a token / greedy |\n|---|---|---|\n";
+  for (const Json& row : d["rows"]) {
+    char text[160];
+    std::snprintf(text, sizeof text, " %.2f | %.2f [%.2f, %.2f] |\n",
+                  row["seconds_per_512_tokens"].get<double>(), row["step_ratio_to_greedy"].get<double>(),
+                  row["step_ratio_to_greedy_interval"][0].get<double>(),
+                  row["step_ratio_to_greedy_interval"][1].get<double>());
+    out += cat("| ", row["name"].get<std::string>(), " |", text);
+  }
+  return out;
+}
+
+std::string profile_table(const Json& d) {
+  std::string out = "| block | R | experts |\n|---|---|---|\n";
+  for (const Json& layer : d["layers"])
+    out += cat("| ", layer["block"], " | ", layer["R"].is_null() ? "" : cat(layer["R"].get<float>()), " | ",
+               layer["k"], " |\n");
+  out += "\n| dormant expert | impact (CEI) | gate |\n|---|---|---|\n";
+  for (const Json& e : d["dormant"])
+    out += cat("| ", e["expert"].get<std::string>(), " | ", e["impact"].get<float>(), " | ",
+               e["gate"].get<float>(), " |\n");
+  return out;
+}
+
+/// What a step left, as Markdown.
+std::string tables_of(const Setting& s, const Step& step) {
+  std::string out = cat("## ", step.title, "\n\n`", shell_text(step.command), "`\n\n");
+  const auto result = [&] { return Json::parse(file_text(step.product, "result")); };
+  if (step.command[0] == "eval") {
+    const fs::path choices = fs::path(s.at(step.name.c_str())) / "choices.json";
+    if (fs::exists(choices))
+      for (const Json& c : Json::parse(file_text(choices.string(), "choices")))
+        out += cat("- ", c["task"].get<std::string>(), ", ", c["method"].get<std::string>(), ": chose `",
+                   c["chosen"].get<std::string>(), "` on ", c["settings"][0]["n"], " development items\n");
+    return out + report_text(report_of(read_runs(s.at(step.name.c_str()))), true) + "\n";
+  }
+  if (step.name == "divergence") return out + divergence_table(result()) + "\n";
+  if (step.name == "latency") return out + latency_table(result()) + "\n";
+  if (step.name == "profile") return out + profile_table(result()) + "\n";
+  return out;
+}
+
+/// Tasks whose data is there: the paper's, and for the default model its own.
+Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
+  if (!o.tasks.empty()) return o.tasks;
+  Words out;
+  for (const std::string& name : paper.tasks) {
+    const bool there = !find_task(task_entry(name), {&o.data, 1}).empty();
+    if (there) out.push_back(name);
+    if (!there && !o.data.empty())
+      std::fprintf(stderr, "rouse: %s: its data is not in %s; left out\n", name.c_str(), o.data.c_str());
+  }
+  if (o.model.model.empty()) out = with(out, paper.lab_tasks);
+  require_usage(!out.empty(),
+                "no benchmark of this paper is at hand: give --data DIR (see `rouse data list`)");
+  return out;
+}
+
+int repro(const Paper& paper, const ReproOptions& o) {
+  const GgufFile file(model_path(o.eval.model));
+  const ModelSpec spec = read_spec(file);
+  require_usage(spec.router.moe(), file.path(), ": a dense model has nothing to route");
+  const Setting s{o,
+                  spec,
+                  model_flags(o.eval.model),
+                  tasks_at_hand(paper, o.eval),
+                  spec.router.n_expert_used,
+                  std::min(8, spec.router.n_selectable())};
+  const std::vector<Step> steps = paper.steps(s);
+  fs::create_directories(o.eval.output);
+  Json record{{"paper", paper.help},
+              {"model", file.path()},
+              {"fingerprint", file.fingerprint()},
+              {"steps", Json::array()}};
+  std::string tables =
+      cat("# ", paper.help, "\n\n", spec.name, ", ", spec.router.n_expert, " experts, top-", s.k, ".\n\n");
+  bool partial = false;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
+    std::fprintf(stderr, "[%zu/%zu] %s\n  %s\n", i + 1, steps.size(), step.title.c_str(),
+                 shell_text(step.command).c_str());
+    const double begin = now_seconds();
+    const bool there = !step.product.empty() && fs::exists(step.product);
+    const int code = there ? 0 : run_self(step.command, step.captured ? step.product : "");
+    if (code == static_cast<int>(Exit::interrupted) || interrupted) {
+      std::fprintf(stderr, "rouse: interrupted; the same command goes on in %s\n", o.eval.output.c_str());
+      return static_cast<int>(Exit::interrupted);
+    }
+    if (code != 0 && code != static_cast<int>(Exit::partial)) {
+      std::fprintf(stderr, "rouse: step \"%s\" ended with exit code %d; what is done is kept in %s\n",
+                   step.name.c_str(), code, o.eval.output.c_str());
+      return code;
+    }
+    partial = partial || code != 0;
+    record["steps"].push_back({{"name", step.name},
+                               {"command", shell_text(step.command)},
+                               {"seconds", now_seconds() - begin},
+                               {"exit_code", code}});
+    tables += tables_of(s, step);
+    write_whole(s.at("tables.md"), tables);
+    write_whole(s.at("repro.json"), record.dump(2) + "\n");
+  }
+  std::fprintf(stderr, "tables: %s\n", s.at("tables.md").c_str());
+  return static_cast<int>(partial ? Exit::partial : Exit::ok);
+}
+
+}  // namespace
+
+void add_repro(CLI::App& app) {
+  CLI::App* sub =
+      app.add_subcommand("repro", "A paper's tables and figures for the model at hand, into one folder");
+  sub->require_subcommand(1);
+  for (const char* name : {"scmoe", "cor"}) {
+    auto o = std::make_shared<ReproOptions>();
+    CLI::App* c = sub->add_subcommand(name, paper(name).help);
+    add_eval_options(*c, o->eval);
+    c->get_option("--output")->required();
+    c->add_option("--tasks", o->eval.tasks, "benchmarks (default: the paper's that are at hand)")
+        ->delimiter(',');
+    c->add_option("--text", o->text,
+                  "text to calibrate on, or to compare routings on (default: from --data)");
+    if (std::string(name) == "cor") {
+      c->add_option("--plan", o->plan, "a plan of this model instead of calibrating one");
+      c->add_option("--calibration-tokens", o->n_calibration, "scored tokens of the calibration")
+          ->capture_default_str();
+      c->add_option("--iti", o->iti, "also inference-time intervention by this file of `rouse iti fit`");
+    } else {
+      c->add_option("--samples", o->n_sample, "samples of self-consistency")
+          ->capture_default_str()
+          ->check(CLI::Range(2, kMaxSequence / 2));
+      c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
+    }
+    c->callback([name, o] { std::exit(repro(paper(name), *o)); });
+  }
+}
+
+}  // namespace rouse
