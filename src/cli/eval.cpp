@@ -77,33 +77,33 @@ std::vector<LoadedEval> part_of(std::span<const LoadedEval> tasks, const EvalOpt
 /// Methods over tasks, each in a folder of its own.
 class EvalCommand {
  public:
-  EvalCommand(const EvalOptions& o, const Session& session) : o_(o), session_(session) {}
+  EvalCommand(const EvalOptions& o, const Session& session, std::span<const Sweep> sweeps)
+      : o_(o), session_(session), sweeps_(sweeps) {}
 
   /// False when interrupted.
   bool run(const std::vector<LoadedEval>& tasks) {
-    std::vector<Sweep> sweeps;
-    for (const std::string& text : o_.sweeps) sweeps.push_back(parse_sweep(text));
     const bool choose =
         o_.dev_share > 0 && std::any_of(o_.methods.begin(), o_.methods.end(),
-                                        [&](const auto& m) { return sweep_variants(m, sweeps).size() > 1; });
+                                        [&](const auto& m) { return sweep_variants(m, sweeps_).size() > 1; });
     if (choose) dev_ = part_of(tasks, o_, true);
     const std::vector<LoadedEval> rest = choose ? part_of(tasks, o_, false) : tasks;
     Json choices = Json::array();
     for (const std::string& method : o_.methods) {
-      const auto variants = sweep_variants(method, sweeps);
+      const auto variants = sweep_variants(method, sweeps_);
       if (!choose || variants.size() == 1) {
         for (const std::string& variant : variants)
-          if (!one(variant, o_.output, choose ? "held out" : "all", rest)) return false;
+          if (one(variant, o_.output, choose ? "held out" : "all", rest).empty()) return false;
         continue;
       }
-      for (const std::string& variant : variants)
-        if (!one(variant, fs::path(o_.output) / "dev", "development", dev_)) return false;
+      std::vector<fs::path> folders;
+      for (const std::string& variant : variants) {
+        folders.push_back(one(variant, fs::path(o_.output) / "dev", "development", dev_));
+        if (folders.back().empty()) return false;
+      }
       for (const LoadedEval& task : rest) {
         if (!goes(*task.entry, parse_variant(variants[0]))) continue;
-        Json choice = best_setting(*task.entry, method, variants);
-        const std::string chosen = choice["chosen"];
-        choices.push_back(std::move(choice));
-        if (!one(chosen, o_.output, "held out", {&task, 1})) return false;
+        choices.push_back(best_setting(*task.entry, method, variants, folders));
+        if (one(choices.back()["chosen"], o_.output, "held out", {&task, 1}).empty()) return false;
       }
     }
     if (choose) write_whole((fs::path(o_.output) / "choices.json").string(), choices.dump(2) + "\n");
@@ -116,8 +116,9 @@ class EvalCommand {
   }
 
  private:
-  bool one(const std::string& method, const fs::path& output, const std::string& part,
-           std::span<const LoadedEval> tasks) {
+  /// One method over those of the tasks that it can do. Its folder, or "" when interrupted.
+  fs::path one(const std::string& method, const fs::path& output, const std::string& part,
+               std::span<const LoadedEval> tasks) {
     const MethodOptions options = parse_variant(method);
     std::vector<LoadedEval> fitting;
     for (const LoadedEval& task : tasks)
@@ -126,33 +127,32 @@ class EvalCommand {
       else
         std::fprintf(stderr, "rouse: %s scores given texts, which %s cannot; left out\n", task.entry->name,
                      options.name.c_str());
-    if (fitting.empty()) return true;
     const std::string split = part == "all" ? part : cat(part, " of ", o_.dev_share);
     MethodRun run(o_, session_, options, output, split, order_++);
-    folders_[method] = run.folder();
-    return run.run(fitting);
+    return run.run(fitting) ? run.folder() : "";
   }
 
   /// The setting with the best score on the development items; ties to the first.
-  Json best_setting(const TaskEntry& task, const std::string& method, std::span<const std::string> variants) {
+  static Json best_setting(const TaskEntry& task, const std::string& method,
+                           std::span<const std::string> variants, std::span<const fs::path> folders) {
     Json out{{"task", task.name}, {"method", method}, {"metric", task.metric}, {"settings", Json::array()}};
     const double sign = task.kind == TaskKind::tokens ? -1 : 1;  // a perplexity should be low
     double best = -INFINITY;
-    for (const std::string& variant : variants) {
-      const EvalRun run = read_run(folders_[variant]);
+    for (size_t i = 0; i < variants.size(); ++i) {
+      const EvalRun run = read_run(folders[i]);
       const Json& score = run.results["rouse"]["tasks"][task.name]["groups"]["all"][task.metric];
       const double value = score["value"];
-      if (sign * value > best) best = sign * value, out["chosen"] = variant;
+      if (sign * value > best) best = sign * value, out["chosen"] = variants[i];
       out["settings"].push_back(
-          {{"setting", variant}, {"value", value}, {"interval", score["interval"]}, {"n", score["n"]}});
+          {{"setting", variants[i]}, {"value", value}, {"interval", score["interval"]}, {"n", score["n"]}});
     }
     return out;
   }
 
   const EvalOptions& o_;
   const Session& session_;
+  std::span<const Sweep> sweeps_;
   std::vector<LoadedEval> dev_;
-  std::map<std::string, fs::path> folders_;  ///< by method
   int order_ = 0;
 };
 
@@ -190,7 +190,7 @@ int eval_run(EvalOptions o) {
     o.runner.sandbox = sandbox.get();
     std::fprintf(stderr, "sandbox: %s\n", sandbox->level().c_str());
   }
-  if (!EvalCommand(o, session).run(tasks)) {
+  if (!EvalCommand(o, session, sweeps).run(tasks)) {
     std::fprintf(stderr, "rouse: interrupted; every finished item is kept in %s, the same command goes on\n",
                  o.output.c_str());
     return static_cast<int>(Exit::interrupted);
