@@ -19,7 +19,7 @@ $rouse plan show "$plan" --experts 5
 $rouse plan random --seed 1 -o "$folder/random.cor.json"
 $rouse plan shuffle "$plan" --seed 1 -o "$folder/shuffled.cor.json"
 eval() { $rouse eval --tasks lab_facts,lab_contrast,lab_arithmetic -c 512 -o "$folder/lab" "$@"; }
-grid="weak=rank:1..4|random:1 beta=0.1|0.3|0.5|0.7"
+grid="weak=rank:1..3|random:1 beta=0.25|0.5|0.75"
 plans=(--methods topk --methods "plan:$plan" --methods "plan:$plan,layers-only" --methods "plan:$plan,experts-only"
   --methods "plan:$folder/random.cor.json" --methods "plan:$folder/shuffled.cor.json")
 methods=("${plans[@]}" --methods "scmoe $grid" --methods "scmoe routing=plan:$plan $grid"

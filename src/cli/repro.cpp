@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "cli/eval_command.h"
+#include "cli/repro_command.h"
 
 extern char** environ;
 
@@ -23,179 +23,6 @@ namespace rouse {
 namespace {
 
 namespace fs = std::filesystem;
-using Words = std::vector<std::string>;
-
-struct ReproOptions {
-  EvalOptions eval;
-  std::string plan, text, amateur, iti;
-  int n_sample = 8, n_calibration = 1000;
-};
-
-/// What the steps of a paper are made for.
-struct Setting {
-  const ReproOptions& o;
-  ModelSpec spec;
-  Words model;  ///< flags that every command of the model takes
-  Words tasks;
-  int k, n;  ///< experts a token; the most that a sweep tries
-  std::string at(const char* file) const { return (fs::path(o.eval.output) / file).string(); }
-};
-
-struct Step {
-  std::string name, title;
-  Words command;
-  std::string
-      product;  ///< a step whose product is there is not run again; evaluations see to that themselves
-  bool captured = false;  ///< the product is what it prints
-};
-
-Words with(Words words, const Words& more) {
-  words.insert(words.end(), more.begin(), more.end());
-  return words;
-}
-
-/// A `rouse eval` over methods, in a folder of the step's name.
-Step evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
-                const Words& methods, const Words& more = {}) {
-  const EvalOptions& e = s.o.eval;
-  Words words{"eval",
-              "--tasks",
-              join(tasks, ","),
-              "-o",
-              s.at(name.c_str()),
-              "--parallel",
-              cat(e.runner.n_parallel),
-              "--sample-seed",
-              cat(e.sample_seed),
-              "--exec-seconds",
-              cat(e.limits.seconds)};
-  if (!e.data.empty()) words = with(words, {"--data", e.data});
-  if (e.limit > 0) words = with(words, {"--limit", cat(e.limit)});
-  if (e.runner.n_predict > 0) words = with(words, {"-n", cat(e.runner.n_predict)});
-  if (e.runner.ignore_eos) words.emplace_back("--ignore-eos");
-  if (e.runner.chat_template) words.emplace_back("--chat-template");
-  if (e.unsafe_exec) words.emplace_back("--unsafe-exec");
-  for (const std::string& method : methods) words = with(words, {"--methods", method});
-  return {name, title, with(with(words, s.model), more), ""};
-}
-
-Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
-  Words out;
-  for (const std::string& name : s.tasks)
-    if (keep(task_entry(name))) out.push_back(name);
-  return out;
-}
-bool generates(const TaskEntry& task) {
-  return task.kind == TaskKind::text;
-}
-bool votes(const TaskEntry& task) {
-  return task.vote != nullptr;
-}
-
-/// SCMoE (arXiv:2405.14507): its main table with every setting chosen on a development split, its sweeps of
-/// weak and strong routings and of beta, self-consistency, the divergences behind the choice of a weak
-/// routing, latency.
-std::vector<Step> scmoe_steps(const Setting& s) {
-  const std::string dev = cat(s.o.eval.dev_share);
-  const Words all{"--dev-share", "0"};
-  const std::string ranks = cat("rank:1..", s.n, "|random:1");
-  Words main{"greedy", "greedy routing=dynamic:0.3|dynamic:0.4|dynamic:0.5|dynamic:0.6|dynamic:0.7",
-             cat("greedy routing=topk:1..", s.n), cat("scmoe weak=", ranks, " beta=0.25|0.5|0.75"),
-             "dola dola-layers=low|high"};
-  if (!tasks_where(s, generates).empty()) main.emplace_back("contrastive penalty-alpha=0.3|0.6");
-  if (!s.o.amateur.empty()) main.push_back(cat("cd amateur=", s.o.amateur, " beta=0.25|0.5|0.75"));
-  std::vector<Step> steps{
-      evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main,
-                 {"--dev-share", dev}),
-      evaluation(s, "routing", "Routing sweep: k, rank-k and random routing alone", s.tasks,
-                 {"greedy", cat("greedy routing=topk:1..", s.n, "|", ranks)}, all),
-      evaluation(s, "weak", "SCMoE by its weak routing", s.tasks, {"greedy", cat("scmoe weak=", ranks)}, all),
-      evaluation(s, "strong", "SCMoE by its strong routing", s.tasks,
-                 {"greedy", cat("scmoe routing=topk:1..", s.n)}, all),
-      evaluation(s, "beta", "SCMoE by the strength of the contrast", s.tasks,
-                 {"greedy", "scmoe beta=0.1:0.9:0.2"}, all),
-  };
-  if (const Words tasks = tasks_where(s, votes); !tasks.empty())
-    steps.push_back(evaluation(s, "votes", "Self-consistency, temperature 0.7", tasks, {"greedy", "scmoe"},
-                               {"--samples", cat(s.o.n_sample), "--temp", "0.7"}));
-  const std::string gsm8k = (fs::path(s.o.eval.data) / "gsm8k_test.jsonl").string();
-  const std::string text = !s.o.text.empty() ? s.o.text : fs::exists(gsm8k) ? gsm8k : "";
-  if (!text.empty()) {
-    Words words = with({"report", "divergence", "--text", text}, s.model);
-    if (!s.o.amateur.empty()) words = with(words, {"--amateur", s.o.amateur});
-    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words,
-                     s.at("divergence.json"), true});
-  }
-  Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
-  if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
-  steps.push_back({"latency", "Latency", bench, s.at("latency.json"), true});
-  return steps;
-}
-
-/// Counterfactual Routing (arXiv:2604.14246): the plan, the main table with its controls, the ablation of its
-/// two parts, the Pareto figure, the layer profile and the dormant experts.
-std::vector<Step> cor_steps(const Setting& s) {
-  std::vector<Step> steps;
-  std::string plan = s.o.plan;
-  if (plan.empty()) {
-    const std::string c4 = (fs::path(s.o.eval.data) / "calibration/c4.jsonl").string();
-    const std::string text = s.o.text.empty() ? c4 : s.o.text;
-    require_usage(fs::exists(text), text, ": no calibration text; give --text FILE or --plan PLAN");
-    plan = s.at("plan.cor.json");
-    steps.push_back(
-        {"plan", "Calibration",
-         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan});
-  }
-  const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
-  Words of_model{"plan", "random", "-o", random};
-  if (!s.o.eval.model.model.empty()) of_model = with(of_model, {"-m", s.o.eval.model.model});
-  steps.push_back({"random", "A plan of random numbers", of_model, random});
-  steps.push_back({"shuffled",
-                   "The plan's numbers at other places",
-                   {"plan", "shuffle", plan, "-o", shuffled},
-                   shuffled});
-  steps.push_back({"profile",
-                   "The plan: layers and experts",
-                   {"plan", "show", plan, "--json", "--experts", "1000000"},
-                   s.at("profile.json"),
-                   true});
-  Words main{"topk", "dola", cat("plan:", random), cat("plan:", plan), cat("dola routing=plan:", plan)};
-  if (!s.o.iti.empty()) main.insert(main.begin() + 1, cat("greedy iti=", s.o.iti));
-  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main));
-  steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
-                             {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
-                              cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));
-  steps.push_back(
-      evaluation(s, "pareto", "More experts for every token, or the same ones better spent", s.tasks,
-                 {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), cat("plan:", plan)},
-                 {"--dev-share", "0"}));
-  return steps;
-}
-
-struct Paper {
-  const char* name;
-  const char* help;
-  Words tasks;      ///< those of the paper
-  Words lab_tasks;  ///< the default model's
-  std::vector<Step> (*steps)(const Setting& s);
-};
-const Paper& paper(const std::string& name) {
-  static const Paper kPapers[] = {
-      {"scmoe",
-       "Self-Contrast Mixture-of-Experts (arXiv:2405.14507)",
-       {"gsm8k", "strategyqa", "mbpp", "humaneval"},
-       {"lab_arithmetic"},
-       scmoe_steps},
-      {"cor",
-       "Counterfactual Routing (arXiv:2604.14246)",
-       {"truthfulqa_mc1", "truthfulqa_mc2", "factor_news", "factor_wiki", "factor_expert", "triviaqa"},
-       {"lab_facts", "lab_contrast"},
-       cor_steps},
-  };
-  return *std::find_if(std::begin(kPapers), std::end(kPapers),
-                       [&](const Paper& p) { return name == p.name; });
-}
-
 /// Flags of the model that differ from their defaults.
 Words model_flags(const ModelOptions& o) {
   Words out;
@@ -293,12 +120,12 @@ std::string tables_of(const Setting& s, const Step& step) {
   std::string out = cat("## ", step.title, "\n\n`", shell_text(step.command), "`\n\n");
   const auto result = [&] { return Json::parse(file_text(step.product, "result")); };
   if (step.command[0] == "eval") {
-    const fs::path choices = fs::path(s.at(step.name.c_str())) / "choices.json";
+    const fs::path choices = fs::path(s.at(step.name)) / "choices.json";
     if (fs::exists(choices))
       for (const Json& c : Json::parse(file_text(choices.string(), "choices")))
         out += cat("- ", c["task"].get<std::string>(), ", ", c["method"].get<std::string>(), ": chose `",
                    c["chosen"].get<std::string>(), "` on ", c["settings"][0]["n"], " development items\n");
-    return out + report_text(report_of(read_runs(s.at(step.name.c_str()))), true) + "\n";
+    return out + report_text(report_of(read_runs(s.at(step.name))), true) + "\n";
   }
   if (step.name == "divergence") return out + divergence_table(result()) + "\n";
   if (step.name == "latency") return out + latency_table(result()) + "\n";
@@ -376,16 +203,16 @@ void add_repro(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("repro", "A paper's tables and figures for the model at hand, into one folder");
   sub->require_subcommand(1);
-  for (const char* name : {"scmoe", "cor"}) {
+  for (const Paper& paper : papers()) {
     auto o = std::make_shared<ReproOptions>();
-    CLI::App* c = sub->add_subcommand(name, paper(name).help);
+    CLI::App* c = sub->add_subcommand(paper.name, paper.help);
     add_eval_options(*c, o->eval);
     c->get_option("--output")->required();
     c->add_option("--tasks", o->eval.tasks, "benchmarks (default: the paper's that are at hand)")
         ->delimiter(',');
     c->add_option("--text", o->text,
                   "text to calibrate on, or to compare routings on (default: from --data)");
-    if (std::string(name) == "cor") {
+    if (std::string(paper.name) == "cor") {
       c->add_option("--plan", o->plan, "a plan of this model instead of calibrating one");
       c->add_option("--calibration-tokens", o->n_calibration, "scored tokens of the calibration")
           ->capture_default_str();
@@ -396,7 +223,7 @@ void add_repro(CLI::App& app) {
           ->check(CLI::Range(2, kMaxSequence / 2));
       c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
     }
-    c->callback([name, o] { std::exit(repro(paper(name), *o)); });
+    c->callback([&paper, o] { std::exit(repro(paper, *o)); });
   }
 }
 

@@ -1,0 +1,48 @@
+/// cli/repro_command.h - what a reproduction is made of: steps, which are rouse's own commands.
+#pragma once
+
+#include "cli/eval_command.h"
+
+namespace rouse {
+
+using Words = std::vector<std::string>;
+
+struct ReproOptions {
+  EvalOptions eval;
+  std::string plan, text, amateur, iti;
+  int n_sample = 8, n_calibration = 1000;
+};
+
+/// What the steps of a paper are made for.
+struct Setting {
+  const ReproOptions& o;
+  ModelSpec spec;
+  Words model;  ///< flags that every command of the model takes
+  Words tasks;
+  int k, n;  ///< experts a token; the most that a sweep tries
+  std::string at(const std::string& file) const {
+    return (std::filesystem::path(o.eval.output) / file).string();
+  }
+};
+
+struct Step {
+  std::string name, title;
+  Words command;
+  std::string
+      product;  ///< a step whose product is there is not run again; evaluations see to that themselves
+  bool captured = false;  ///< the product is what it prints
+};
+
+struct Paper {
+  const char* name;
+  const char* help;
+  Words tasks;      ///< those of the paper
+  Words lab_tasks;  ///< the default model's
+  std::vector<Step> (*steps)(const Setting& s);
+};
+std::span<const Paper> papers();
+
+/// The words, then more of them.
+Words with(Words words, const Words& more);
+
+}  // namespace rouse

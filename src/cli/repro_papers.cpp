@@ -1,0 +1,155 @@
+/// cli/repro_papers.cpp - the steps that make up each paper's tables and figures.
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/repro_command.h"
+
+namespace rouse {
+
+namespace fs = std::filesystem;
+
+Words with(Words words, const Words& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+namespace {
+
+/// A `rouse eval` over methods, in a folder of the step's name.
+Step evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
+                const Words& methods, const Words& more = {}) {
+  const EvalOptions& e = s.o.eval;
+  Words words{"eval",
+              "--tasks",
+              join(tasks, ","),
+              "-o",
+              s.at(name),
+              "--parallel",
+              cat(e.runner.n_parallel),
+              "--sample-seed",
+              cat(e.sample_seed),
+              "--exec-seconds",
+              cat(e.limits.seconds)};
+  if (!e.data.empty()) words = with(words, {"--data", e.data});
+  if (e.limit > 0) words = with(words, {"--limit", cat(e.limit)});
+  if (e.runner.n_predict > 0) words = with(words, {"-n", cat(e.runner.n_predict)});
+  if (e.runner.ignore_eos) words.emplace_back("--ignore-eos");
+  if (e.runner.chat_template) words.emplace_back("--chat-template");
+  if (e.unsafe_exec) words.emplace_back("--unsafe-exec");
+  for (const std::string& method : methods) words = with(words, {"--methods", method});
+  return {name, title, with(with(words, s.model), more), ""};
+}
+
+Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
+  Words out;
+  for (const std::string& name : s.tasks)
+    if (keep(task_entry(name))) out.push_back(name);
+  return out;
+}
+bool generates(const TaskEntry& task) {
+  return task.kind == TaskKind::text;
+}
+bool votes(const TaskEntry& task) {
+  return task.vote != nullptr;
+}
+
+/// SCMoE (arXiv:2405.14507): its main table with every setting chosen on a development split, its sweeps of
+/// weak and strong routings and of beta, self-consistency, the divergences behind the choice of a weak
+/// routing, latency.
+std::vector<Step> scmoe_steps(const Setting& s) {
+  const std::string dev = cat(s.o.eval.dev_share);
+  const Words all{"--dev-share", "0"};
+  const std::string ranks = cat("rank:1..", s.n, "|random:1");
+  Words main{"greedy", "greedy routing=dynamic:0.3|dynamic:0.4|dynamic:0.5|dynamic:0.6|dynamic:0.7",
+             cat("greedy routing=topk:1..", s.n), cat("scmoe weak=", ranks, " beta=0.25|0.5|0.75"),
+             "dola dola-layers=low|high"};
+  if (!tasks_where(s, generates).empty()) main.emplace_back("contrastive penalty-alpha=0.3|0.6");
+  if (!s.o.amateur.empty()) main.push_back(cat("cd amateur=", s.o.amateur, " beta=0.25|0.5|0.75"));
+  std::vector<Step> steps{
+      evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main,
+                 {"--dev-share", dev}),
+      evaluation(s, "routing", "Routing sweep: k, rank-k and random routing alone", s.tasks,
+                 {"greedy", cat("greedy routing=topk:1..", s.n, "|", ranks)}, all),
+      evaluation(s, "weak", "SCMoE by its weak routing", s.tasks, {"greedy", cat("scmoe weak=", ranks)}, all),
+      evaluation(s, "strong", "SCMoE by its strong routing", s.tasks,
+                 {"greedy", cat("scmoe routing=topk:1..", s.n)}, all),
+      evaluation(s, "beta", "SCMoE by the strength of the contrast", s.tasks,
+                 {"greedy", "scmoe beta=0.1:0.9:0.2"}, all),
+  };
+  if (const Words tasks = tasks_where(s, votes); !tasks.empty())
+    steps.push_back(evaluation(s, "votes", "Self-consistency, temperature 0.7", tasks, {"greedy", "scmoe"},
+                               {"--samples", cat(s.o.n_sample), "--temp", "0.7"}));
+  const std::string gsm8k = (fs::path(s.o.eval.data) / "gsm8k_test.jsonl").string();
+  const std::string text = !s.o.text.empty() ? s.o.text : fs::exists(gsm8k) ? gsm8k : "";
+  if (!text.empty()) {
+    Words words = with({"report", "divergence", "--text", text}, s.model);
+    if (!s.o.amateur.empty()) words = with(words, {"--amateur", s.o.amateur});
+    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words,
+                     s.at("divergence.json"), true});
+  }
+  Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
+  if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
+  steps.push_back({"latency", "Latency", bench, s.at("latency.json"), true});
+  return steps;
+}
+
+/// Counterfactual Routing (arXiv:2604.14246): the plan, the main table with its controls, the ablation of its
+/// two parts, the Pareto figure, the layer profile and the dormant experts.
+std::vector<Step> cor_steps(const Setting& s) {
+  std::vector<Step> steps;
+  std::string plan = s.o.plan;
+  if (plan.empty()) {
+    const std::string c4 = (fs::path(s.o.eval.data) / "calibration/c4.jsonl").string();
+    const std::string text = s.o.text.empty() ? c4 : s.o.text;
+    require_usage(fs::exists(text), text, ": no calibration text; give --text FILE or --plan PLAN");
+    plan = s.at("plan.cor.json");
+    steps.push_back(
+        {"plan", "Calibration",
+         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan});
+  }
+  const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
+  Words of_model{"plan", "random", "-o", random};
+  if (!s.o.eval.model.model.empty()) of_model = with(of_model, {"-m", s.o.eval.model.model});
+  steps.push_back({"random", "A plan of random numbers", of_model, random});
+  steps.push_back({"shuffled",
+                   "The plan's numbers at other places",
+                   {"plan", "shuffle", plan, "-o", shuffled},
+                   shuffled});
+  steps.push_back({"profile",
+                   "The plan: layers and experts",
+                   {"plan", "show", plan, "--json", "--experts", "1000000"},
+                   s.at("profile.json"),
+                   true});
+  Words main{"topk", "dola", cat("plan:", random), cat("plan:", plan), cat("dola routing=plan:", plan)};
+  if (!s.o.iti.empty()) main.insert(main.begin() + 1, cat("greedy iti=", s.o.iti));
+  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main));
+  steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
+                             {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
+                              cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));
+  steps.push_back(
+      evaluation(s, "pareto", "More experts for every token, or the same ones better spent", s.tasks,
+                 {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), cat("plan:", plan)},
+                 {"--dev-share", "0"}));
+  return steps;
+}
+
+}  // namespace
+
+std::span<const Paper> papers() {
+  static const Paper kPapers[] = {
+      {"scmoe",
+       "Self-Contrast Mixture-of-Experts (arXiv:2405.14507)",
+       {"gsm8k", "strategyqa", "mbpp", "humaneval"},
+       {"lab_arithmetic"},
+       scmoe_steps},
+      {"cor",
+       "Counterfactual Routing (arXiv:2604.14246)",
+       {"truthfulqa_mc1", "truthfulqa_mc2", "factor_news", "factor_wiki", "factor_expert", "triviaqa"},
+       {"lab_facts", "lab_contrast"},
+       cor_steps},
+  };
+  return kPapers;
+}
+
+}  // namespace rouse
