@@ -51,7 +51,7 @@ static int run(int argc, char** argv) {
   app.set_version_flag("--version", "rouse " ROUSE_VERSION);
   app.footer(
       "Every flag can be set by the environment: --kv-type by ROUSE_KV_TYPE.\n"
-      "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 130 interrupted.");
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted.");
   add_run(app);
   add_chat(app);
   add_compare(app);

@@ -101,7 +101,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
       label_(label_of(method_, policy_)),
       date_(date_text()),
       order_(order),
-      folder_(output / folder_name(label_, policy_.hash() ^ hash_text(label_))),
+      folder_(output / folder_name(label_, hash_text(cat(label_, hex64(policy_.hash()))))),
       settings_{
           {"model", session.model->file().fingerprint()},
           {"method", method_text(method_)},

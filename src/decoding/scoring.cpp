@@ -100,15 +100,17 @@ LogProbs Scorer::score(std::span<const ScoreRequest> requests) {
     free = std::min(free, static_cast<size_t>(engine(s).n_free()) / sharing);
   }
   for (size_t first = 0; first < requests.size();) {
-    size_t n = 0, rows = 0, sequences = 0;
+    size_t n = 0, n_cell = 0, n_logits = 0, sequences = 0;
     for (; first + n < requests.size(); ++n) {
       const ScoreRequest& r = requests[first + n];
       const size_t more = cells(r), branches = (r.continuations.size() + 1) * trunk_.size();
+      const size_t logits = more - (r.prefix.size() - trunk_tokens_.size());  // rows of the continuations
       require_usage(more <= free, "a text of ", more + trunk_tokens_.size(),
                     " tokens with its continuations does not fit the context; raise -c");
-      if (n > 0 && (rows + more > std::min(free, kLogitRows) || sequences + branches > kMaxSequence / 2))
+      if (n > 0 &&
+          (n_cell + more > free || n_logits + logits > kLogitRows || sequences + branches > kMaxSequence / 2))
         break;
-      rows += more, sequences += branches;
+      n_cell += more, n_logits += logits, sequences += branches;
     }
     score_some(requests.subspan(first, n), std::span(out).subspan(first, n));
     first += n;

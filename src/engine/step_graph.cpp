@@ -150,6 +150,7 @@ void StepGraph::perturb(const StepInput& in) {
 void StepGraph::fill_shifts(const StepInput& in) {
   const auto width = static_cast<size_t>(model_.spec().attention.n_embd_out());
   for (size_t i = 0; i < shifts_.size(); ++i) {
+    if (!shifts_[i]->buffer) continue;  // the last block, where no row has an output
     std::vector<float> table(width * static_cast<size_t>(shape_.n_shift + 1));
     for (size_t s = 0; s < in.shifts.size(); ++s) {
       const std::vector<float>& row = (*in.shifts[s])[static_cast<size_t>(shape_.shift_layers[i])];

@@ -138,4 +138,25 @@ TEST(Iti, AShiftEqualsTheSameShiftInTheProjectionsBias) {
   EXPECT_GT(max_difference(plain.logits(text), built_in.logits(text)), 0.01f);
 }
 
+/// Where no row of a batch has an output, the last block's heads are not computed.
+TEST(Iti, AShiftOfTheLastBlockInAPromptThatRunsInPieces) {
+  TinyModel tiny(golden("qwen3moe.gguf"));
+  const ModelSpec& spec = tiny.model->spec();
+  HeadShift shift(static_cast<size_t>(spec.n_layer));
+  shift.back().assign(static_cast<size_t>(spec.attention.n_embd_out()), 0.5f);
+  const RoutingPolicy policy("topk", tiny.router());
+  const SeqId whole = tiny.engine.open(), pieces = tiny.engine.open();
+  const auto group = [&](SeqId seq, std::initializer_list<int> tokens, Output last) {
+    RowGroup g{&policy, {}, &shift};
+    for (const int t : tokens) g.rows.push_back({seq, t, Output::none});
+    g.rows.back().output = last;
+    return g;
+  };
+  const StepResult& r = tiny.engine.run({group(whole, {5, 9, 33, 7}, Output::logits)});
+  const auto logits = r.logits(3);
+  const std::vector<float> expected(logits.begin(), logits.end());
+  tiny.engine.run({group(pieces, {5, 9, 33}, Output::none)});
+  EXPECT_LT(max_difference(tiny.engine.run({group(pieces, {7}, Output::logits)}).logits(0), expected), 1e-4f);
+}
+
 }  // namespace rouse
