@@ -13,9 +13,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A method that keeps no distribution cannot score given texts.
+/// A method that keeps no distribution cannot score given texts; one whose score is no likelihood has no
+/// perplexity.
 bool goes(const TaskEntry& task, const MethodOptions& method) {
-  return task.kind == TaskKind::text || method_entry(method.name).scores;
+  const MethodEntry& entry = method_entry(method.name);
+  return task.kind == TaskKind::text ||
+         (entry.scores && (entry.likelihood || task.kind == TaskKind::choices));
 }
 
 /// Refuses what cannot be, before anything is loaded.
@@ -30,7 +33,8 @@ std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
     check_options(methods.back(), generate);
     require_usage(
         std::any_of(tasks.begin(), tasks.end(), [&](const auto* t) { return goes(*t, methods.back()); }),
-        "method ", methods.back().name, " cannot score given texts, and no task here generates");
+        "method ", methods.back().name,
+        " can do none of these tasks: it gives no score of given texts, or no likelihood");
   }
   return methods;
 }
@@ -125,8 +129,8 @@ class EvalCommand {
       if (goes(*task.entry, options))
         fitting.push_back(task);
       else
-        std::fprintf(stderr, "rouse: %s scores given texts, which %s cannot; left out\n", task.entry->name,
-                     options.name.c_str());
+        std::fprintf(stderr, "rouse: %s needs a score of given texts that %s does not give; left out\n",
+                     task.entry->name, options.name.c_str());
     const std::string split = part == "all" ? part : cat(part, " of ", o_.dev_share);
     MethodRun run(o_, session_, options, output, split, order_++);
     return run.run(fitting) ? run.folder() : "";

@@ -147,7 +147,8 @@ bool MethodRun::finished(const LoadedEval& task) const {
 
 bool MethodRun::run(std::span<const LoadedEval> tasks) {
   const EvalModel model{session_.engines(), *session_.tokenizer,
-                        [this] { return make_method(method_, session_.models()); }};
+                        [this] { return make_method(method_, session_.models()); },
+                        method_entry(method_.name).likelihood};
   for (const LoadedEval& task : tasks) {
     settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
     check_settings(folder_, settings_);

@@ -126,9 +126,10 @@ struct MethodEntry {
   const char* name;
   const char* help;
   std::unique_ptr<Method> (*make)(const MethodOptions&, const MethodModels&);
-  bool samples = true;  ///< temperature, penalties and self-consistency make sense of its scores
-  bool grammar = true;  ///< its next token can be constrained
-  bool scores = true;   ///< it can score a given text
+  bool samples = true;     ///< temperature, penalties and self-consistency make sense of its scores
+  bool grammar = true;     ///< its next token can be constrained
+  bool scores = true;      ///< it can score a given text
+  bool likelihood = true;  ///< by a probability, so that perplexities mean something
   /// Prompts' worth of KV cells on the model; null: one.
   int (*n_stream)(const MethodOptions&) = nullptr;
   bool amateur = false;  ///< it needs a second model

@@ -101,7 +101,12 @@ class Runner {
 
   Scores scores_of(const Item& item, Response& response) {
     if (!response.samples.empty()) return vote(item, response);
-    if (!task_.program) return task_.score(item, response);
+    if (!task_.program) {
+      Scores scores = task_.score(item, response);
+      if (!model_.likelihood)
+        std::erase_if(scores, [](const auto& s) { return s.first == "nll" || s.first == "tokens"; });
+      return scores;
+    }
     require(o_.sandbox != nullptr, task_.name, " needs a sandbox");
     return {{"pass@1", run_python(*o_.sandbox, task_.program(item, response.text)).passed}};
   }

@@ -16,6 +16,7 @@ struct EvalModel {
   Engines engines;
   const Tokenizer& tokenizer;
   std::function<std::unique_ptr<Method>()> method;
+  bool likelihood = true;  ///< its scores of a text are log-likelihoods: perplexities are kept
 };
 
 struct RunnerOptions {

@@ -232,6 +232,12 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
   EXPECT_NE(show.out.find("lab_contrast"), std::string::npos);
   EXPECT_EQ(rouse("eval --tasks lab_contrast --methods beam" + out).code, 2)
       << "beam search scores no given text";
+  const CommandResult contrast = rouse(
+      "eval --tasks lab_contrast --limit 3 --methods topk --methods dola --json -c 256 -o " + dir / "d");
+  const auto groups = nlohmann::json::parse(contrast.out)["tasks"]["lab_contrast"];
+  EXPECT_TRUE(groups[0]["groups"]["all"].contains("perplexity"));
+  EXPECT_FALSE(groups[1]["groups"]["all"].contains("perplexity")) << "DoLa's score is no likelihood";
+  EXPECT_TRUE(groups[1]["groups"]["all"].contains("acc"));
   const CommandResult partly =
       rouse("eval --tasks lab_contrast,lab_facts --limit 3 --methods topk --methods beam --json -c 256 -o " +
             dir / "p");
