@@ -115,9 +115,9 @@ void enter_root(const std::string& root, const std::string& folder, const Sandbo
   check(chdir("/box") == 0, "/box");
 }
 
-/// Process 1 of the new namespace: waits for the program and ends with its status; the kernel then kills the
+/// Waits for a process and ends with its status. Of process 1 of the new namespace: the kernel then kills the
 /// rest.
-void become_init(pid_t program) {
+[[noreturn]] void end_with(pid_t program) {
   int status = 0;
   for (pid_t ended; (ended = waitpid(-1, &status, 0)) != program;)
     if (ended < 0 && errno != EINTR) _exit(kSetupFailed);
@@ -149,6 +149,13 @@ void leave_root() {
   check(prctl(PR_SET_DUMPABLE, 1) == 0, "dumpable");  // or /proc/self would still be root's
 }
 
+/// Ends process 1 of the new namespace, and with it all others there; who waits for it then knows them gone.
+pid_t first_process = 0;
+void end_namespace(int) {
+  if (first_process == 0) _exit(kSetupFailed);
+  kill(first_process, SIGKILL);
+}
+
 void enter_namespaces(const SandboxLimits& l, const std::string& folder, const std::string& root) {
   leave_root();
   const uid_t uid = geteuid();
@@ -161,14 +168,17 @@ void enter_namespaces(const SandboxLimits& l, const std::string& folder, const s
   write_file("/proc/self/uid_map", map);
   std::snprintf(map, sizeof map, "0 %u 1", gid);
   write_file("/proc/self/gid_map", map);
-  const pid_t init = fork();  // the first process of the new process namespace
+  check(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "death signal");
+  signal(SIGTERM, end_namespace);
+  const pid_t init = fork();
   check(init >= 0, "fork");
-  if (init > 0) become_init(init);
+  if (init > 0) first_process = init, end_with(init);
+  signal(SIGTERM, SIG_DFL);
   check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0, "death signal");
   enter_root(root, folder, l);
   const pid_t program = fork();
   check(program >= 0, "fork");
-  if (program > 0) become_init(program);
+  if (program > 0) end_with(program);
 }
 
 /// Processes and threads of this user.
@@ -365,12 +375,10 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
     usleep(2000);
   }
   if (result.timed_out || result.too_much_output) {
-    if (isolation_ == Isolation::landlock) {
-      kill(pid, SIGTERM);  // see enter_landlock
-    } else {
-      kill(-pid, SIGKILL);  // with the first process of its namespace all others go
-      kill(pid, SIGKILL);
-    }
+    if (isolation_ == Isolation::none)
+      kill(-pid, SIGKILL), kill(pid, SIGKILL);
+    else
+      kill(pid, SIGTERM);  // it ends the rest before itself: see enter_namespaces, enter_landlock
     waitpid(pid, &status, 0);
   }
   for (int* pipe : {p.out, p.err, p.verdict}) close(pipe[0]);

@@ -1,9 +1,12 @@
 /// Programs that mean harm, and programs that do not.
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <regex>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "eval/tasks/tasks.h"
 #include "sandbox/python.h"
@@ -129,6 +132,22 @@ TEST_P(SandboxTest, NothingSurvivesTheProgram) {
   else
     EXPECT_LT(killer.result.seconds, 2) << "it may have met nobody but itself";
   EXPECT_TRUE(python("pass").passed);
+}
+
+TEST_P(SandboxTest, TheProgramGoesWithWhoeverRanIt) {
+  const std::string name = cat("lost", getpid());
+  const pid_t runner = fork();
+  if (runner == 0) {
+    python(cat("import ctypes, time\nctypes.CDLL(None).prctl(15, b'", name, "')\ntime.sleep(60)"));
+    _exit(0);
+  }
+  const double begin = now_seconds();
+  while (n_named(name) == 0 && now_seconds() - begin < 1.9) usleep(1000);
+  EXPECT_EQ(n_named(name), 1);
+  kill(runner, SIGKILL);
+  waitpid(runner, nullptr, 0);
+  while (n_named(name) > 0 && now_seconds() - begin < 10) usleep(1000);
+  EXPECT_EQ(n_named(name), 0);
 }
 
 TEST_P(SandboxTest, ManyFilesAreBoundedToo) {
