@@ -12,6 +12,8 @@ namespace rouse {
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 std::string_view trim(std::string_view text);
+/// With spaces to its right up to `width` characters: a name in a column.
+std::string padded(std::string text, size_t width);
 
 /// The whole of `text` as a number, or nothing. Locale-independent; no leading or trailing characters;
 /// finite.

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "eval/source.h"
 #include "gguf/hash.h"
@@ -14,11 +15,21 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
+static bool comes_with_rouse(const TaskEntry& task) {
+  return std::string(task.source).rfind("rouse,", 0) == 0;
+}
+
+static std::string sha256_of(const std::string& text) {
+  Sha256 hash;
+  hash.add(std::as_bytes(std::span(text)));
+  return hash.hex();
+}
+
 static Json state_of(const TaskEntry& task, const std::string& folder) {
   Json out{{"task", task.name}, {"file", task.file}, {"source", task.source}, {"state", "missing"}};
   if (const std::string at = find_task(task, data_folders(folder)); !at.empty()) {
     const std::string path = (fs::path(at) / task.file).string();
-    const std::string text = file_text(path, "data"), sha256 = sha256_of_file(path);
+    const std::string text = file_text(path, "data"), sha256 = sha256_of(text);
     out["records"] = std::count(text.begin(), text.end(), '\n');
     out["sha256"] = sha256;
     out["path"] = path;
@@ -49,14 +60,14 @@ static std::string lines_of(const TaskEntry& task, const Source& source) {
 static int import_data(const std::string& name, const std::string& from, const std::string& folder,
                        bool force) {
   const TaskEntry& task = task_entry(name);
-  require_usage(std::string(task.source).rfind("rouse", 0) != 0, name, " comes with rouse");
+  require_usage(!comes_with_rouse(task), name, " comes with rouse");
   const std::string path = (fs::path(folder) / task.file).string();
   require_usage(force || !fs::exists(path), path, ": is there already; --force replaces it");
   const std::string text = lines_of(task, Source(from));
   fs::create_directories(folder);
   write_whole(path, text);
   std::printf("%s: %td records, sha256 %s\n", path.c_str(), std::count(text.begin(), text.end(), '\n'),
-              sha256_of_file(path).c_str());
+              sha256_of(text).c_str());
   return 0;
 }
 
@@ -87,7 +98,7 @@ void add_data(CLI::App& app) {
     std::exit(0);
   });
 
-  CLI::App* add = app.get_subcommand("data")->add_subcommand(
+  CLI::App* add = sub->add_subcommand(
       "import", "Turn the official distribution of a benchmark into the form that rouse reads, and check it");
   struct Import {
     std::string task, file, folder;
@@ -100,11 +111,7 @@ void add_data(CLI::App& app) {
   add->add_flag("--force", o->force, "replace what is there");
   std::string footer = "What FILE is:\n";
   for (const TaskEntry* task : task_registry())
-    if (std::string(task->source).rfind("rouse", 0) != 0) {
-      std::string padded = task->name;
-      padded.resize(std::max<size_t>(padded.size(), 16), ' ');
-      footer += cat("  ", padded, " ", task->source, "\n");
-    }
+    if (!comes_with_rouse(*task)) footer += cat("  ", padded(task->name, 16), " ", task->source, "\n");
   add->footer(footer);
   add->callback([o] { std::exit(import_data(o->task, o->file, o->folder, o->force)); });
 }

@@ -143,8 +143,8 @@ class EvalCommand {
     const double sign = task.kind == TaskKind::tokens ? -1 : 1;  // a perplexity should be low
     double best = -INFINITY;
     for (size_t i = 0; i < variants.size(); ++i) {
-      const EvalRun run = read_run(folders[i]);
-      const Json& score = run.results["rouse"]["tasks"][task.name]["groups"]["all"][task.metric];
+      const Json results = newest_results(folders[i]);
+      const Json& score = results["rouse"]["tasks"][task.name]["groups"]["all"][task.metric];
       const double value = score["value"];
       if (sign * value > best) best = sign * value, out["chosen"] = variants[i];
       out["settings"].push_back(
@@ -181,10 +181,7 @@ int eval_run(EvalOptions o) {
   const std::vector<MethodOptions> methods = parse_methods(texts, entries, o.runner);
   o.runner.n_parallel = std::max(o.runner.n_parallel, o.runner.n_sample);
   const Session session(o.model, methods, o.runner.n_parallel);
-  for (const MethodOptions& m : methods) {  // refuse before the first item
-    make_method(m, session.models());
-    RoutingPolicy(m.routing, session.router());
-  }
+  for (const MethodOptions& m : methods) make_method(m, session.models());  // refuse before the first item
   size_t n_error = 0;
   const std::vector<LoadedEval> tasks = load_tasks(o, entries, *session.tokenizer, n_error);
   std::unique_ptr<Sandbox> sandbox;
@@ -202,7 +199,7 @@ int eval_run(EvalOptions o) {
   const Json report = report_of(read_runs(o.output));
   if (o.json)
     std::cout << report.dump(2) << '\n';
-  else if (!o.quiet)
+  else
     std::cout << report_text(report);
   return static_cast<int>(n_error ? Exit::partial : Exit::ok);
 }
@@ -266,11 +263,8 @@ void add_eval(CLI::App& app) {
   sub->add_option("-s,--seed", o->runner.sampling.seed, "seed of the sampling")->capture_default_str();
   sub->add_flag("--json", o->json, "print the report as JSON");
   std::string footer = "Tasks:\n";
-  for (const TaskEntry* task : task_registry()) {
-    std::string name = task->name;
-    name.resize(std::max<size_t>(name.size(), 16), ' ');
-    footer += cat("  ", name, " ", task->help, "\n");
-  }
+  for (const TaskEntry* task : task_registry())
+    footer += cat("  ", padded(task->name, 16), " ", task->help, "\n");
   sub->footer(footer + "Methods:\n" + method_help() + "Routing policies:\n" + policy_help());
   sub->require_subcommand(0, 1);
 

@@ -17,7 +17,7 @@ struct EvalOptions {
   uint64_t sample_seed = 1;
   RunnerOptions runner;
   SandboxLimits limits;
-  bool json = false, unsafe_exec = false, quiet = false;
+  bool json = false, unsafe_exec = false;
 };
 void add_eval_options(CLI::App& app, EvalOptions& o);
 /// Runs every task under every method and prints the report. Returns the exit code.
@@ -75,13 +75,21 @@ struct EvalRun {
 /// The newest file of a folder that begins and ends so, or "".
 std::string newest_file(const std::filesystem::path& folder, const std::string& begin,
                         const std::string& end);
+/// The newest results file of a folder. Throws Error when there is none, or when it is damaged.
+Json newest_results(const std::filesystem::path& folder);
+/// Results and samples.
 EvalRun read_run(const std::filesystem::path& folder);
 /// The run in a folder, or the runs in the folders it holds. Throws Error (exit 2) when there is none.
 std::vector<EvalRun> read_runs(const std::string& folder);
-/// {"tasks": ..., "comparisons": ...}: the scores of runs, and each against the first on the same items with
-/// Holm's correction over all of them.
+/// {"baseline", "tasks": {TASK: [{"method", "groups", "cost", "against_baseline"}]}}: the scores of runs, and
+/// each against the first on the same items with Holm's correction over all of them.
 Json report_of(const std::vector<EvalRun>& runs);
-/// Its tables, to read.
+
+/// Rows of cells, the first row the columns' names.
+using Table = std::vector<std::vector<std::string>>;
+/// With columns aligned, or as Markdown.
+std::string table_text(const Table& table, bool markdown);
+/// The tables of a report.
 std::string report_text(const Json& report, bool markdown = false);
 
 }  // namespace rouse

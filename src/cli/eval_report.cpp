@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/eval_command.h"
 #include "eval/summary.h"
 
@@ -20,13 +21,18 @@ std::string newest_file(const fs::path& folder, const std::string& begin, const 
   return best;
 }
 
+Json newest_results(const fs::path& folder) {
+  const std::string path = newest_file(folder, "results_", ".json");
+  Json results = Json::parse(file_text(path, "results"), nullptr, false);
+  require(results.is_object() && results.contains("rouse") && results.contains("results"), path,
+          ": is damaged, or no results file of rouse");
+  return results;
+}
+
 EvalRun read_run(const fs::path& folder) {
   EvalRun run;
   run.folder = folder.string();
-  const std::string path = newest_file(folder, "results_", ".json");
-  run.results = Json::parse(file_text(path, "results"), nullptr, false);
-  require(run.results.is_object() && run.results.contains("rouse") && run.results.contains("results"), path,
-          ": is no result file of rouse");
+  run.results = newest_results(folder);
   run.method = run.results["rouse"]["label"].get<std::string>();
   for (const auto& [task, scores] : run.results["results"].items()) {
     const std::string samples = newest_file(folder, "samples_" + task + "_", ".jsonl");
@@ -60,9 +66,8 @@ Json report_of(const std::vector<EvalRun>& runs) {
   std::vector<Json*> places;
   for (const EvalRun& run : runs)
     for (const auto& [task, rows] : run.samples) {
-      Json entry{{"method", run.method}, {"groups", summarise_groups(rows)}};
-      if (run.results["rouse"]["tasks"][task].contains("cost"))
-        entry["cost"] = run.results["rouse"]["tasks"][task]["cost"];
+      const Json& saved = run.results["rouse"]["tasks"][task];
+      Json entry{{"method", run.method}, {"groups", saved["groups"]}, {"cost", saved["cost"]}};
       const auto base = runs[0].samples.find(task);
       if (&run != &runs[0] && base != runs[0].samples.end())
         entry["against_baseline"] = compare_rows(base->second, rows);
@@ -100,8 +105,6 @@ static std::string difference_cell(const std::string& metric, const Json& c) {
   return text;
 }
 
-using Table = std::vector<std::vector<std::string>>;
-
 /// One row a method: the metric over all items, by group, and against the first method; expert evaluations a
 /// row.
 static Table table_of(const Json& entries, const std::string& metric) {
@@ -118,15 +121,13 @@ static Table table_of(const Json& entries, const std::string& metric) {
     const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
     table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
     char experts[32] = "";
-    if (e.contains("cost"))
-      std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_row"].get<double>());
+    std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_row"].get<double>());
     table.back().emplace_back(experts);
   }
   return table;
 }
 
-/// Rows with columns aligned, the first under a line where it is Markdown.
-static std::string table_text(const Table& table, bool markdown) {
+std::string table_text(const Table& table, bool markdown) {
   std::vector<size_t> width(table[0].size());
   for (const auto& row : table)
     for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
@@ -134,9 +135,7 @@ static std::string table_text(const Table& table, bool markdown) {
   for (size_t r = 0; r < table.size(); ++r) {
     std::string line = markdown ? "|" : " ";
     for (size_t c = 0; c < table[r].size(); ++c) {
-      std::string text = table[r][c];
-      if (!markdown) text.resize(width[c], ' ');
-      line += " " + text + (markdown ? " |" : " ");
+      line += cat(" ", markdown ? table[r][c] : padded(table[r][c], width[c]), markdown ? " |" : " ");
     }
     out += line + "\n";
     if (r > 0 || !markdown) continue;

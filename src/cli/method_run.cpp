@@ -129,9 +129,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
       results_(Json::object()) {
   fs::create_directories(folder_);
   check_settings(folder_, settings_);
-  if (const std::string before = newest_file(folder_, "results_", ".json"); !before.empty())
-    results_ = Json::parse(file_text(before, "results"), nullptr, false);
-  require(results_.is_object(), folder_.string(), ": its newest results file is damaged");
+  if (!newest_file(folder_, "results_", ".json").empty()) results_ = newest_results(folder_);
 }
 
 /// Results and samples of an earlier run are there, of these items.
@@ -141,13 +139,13 @@ bool MethodRun::finished(const LoadedEval& task) const {
   const std::string samples = newest_file(folder_, "samples_" + name + "_", ".jsonl");
   if (samples.empty()) return false;
   const SampleLog log(samples);
-  return log.rows().size() == task.items.size() &&
+  return log.size() == task.items.size() &&
          std::all_of(task.items.begin(), task.items.end(), [&](const Item& i) { return log.has(i.id); });
 }
 
 bool MethodRun::run(std::span<const LoadedEval> tasks) {
-  const EvalModel model{session_.engines(), *session_.tokenizer,
-                        [this] { return make_method(method_, session_.models()); },
+  const std::unique_ptr<Method> method = make_method(method_, session_.models());
+  const EvalModel model{session_.engines(), *session_.tokenizer, *method,
                         method_entry(method_.name).likelihood};
   for (const LoadedEval& task : tasks) {
     settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));

@@ -84,11 +84,8 @@ void add_method_options(CLI::App& app, MethodOptions& o) {
 
 std::string method_help() {
   std::string out;
-  for (const MethodEntry& entry : method_registry()) {
-    std::string name = entry.name;
-    name.resize(std::max<size_t>(name.size(), 12), ' ');
-    out += cat("  ", name, " ", entry.help, "\n");
-  }
+  for (const MethodEntry& entry : method_registry())
+    out += cat("  ", padded(entry.name, 12), " ", entry.help, "\n");
   return out;
 }
 

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -23,7 +22,8 @@ namespace rouse {
 namespace {
 
 namespace fs = std::filesystem;
-/// Flags of the model that differ from their defaults.
+
+/// How every step is to open the model.
 Words model_flags(const ModelOptions& o) {
   Words out;
   const auto flag = [&](const char* name, const std::string& value) { out = with(out, {name, value}); };
@@ -69,50 +69,49 @@ int run_self(const Words& command, const std::string& output) {
   return code;
 }
 
+std::string number_cell(const char* format, const Json& number) {
+  char text[48] = "";
+  if (!number.is_null()) std::snprintf(text, sizeof text, format, number.get<double>());
+  return text;
+}
+
+/// "1.23 [1.10, 1.40]", or "" where there is no value.
+std::string interval_cell(const char* format, const Json& value, const Json& interval) {
+  if (value.is_null()) return "";
+  return cat(number_cell(format, value), " [", number_cell(format, interval[0]), ", ",
+             number_cell(format, interval[1]), "]");
+}
+
 std::string divergence_table(const Json& d) {
-  std::string out =
-      "| routing | KL, all tokens | KL, mathematical expressions | KL, stop words | unchosen experts |\n"
-      "|---|---|---|---|---|\n";
+  Table table{
+      {"routing", "KL, all tokens", "KL, mathematical expressions", "KL, stop words", "unchosen experts"}};
   for (const Json& row : d["rows"]) {
-    out += cat("| ", row["other"].get<std::string>(), " |");
-    for (const char* kind : {"all", "math", "stop_words"}) {
-      const Json& s = row["kl"][kind];
-      char text[96] = "";
-      if (!s["mean"].is_null())
-        std::snprintf(text, sizeof text, "%.3f [%.3f, %.3f]", s["mean"].get<double>(),
-                      s["interval"][0].get<double>(), s["interval"][1].get<double>());
-      out += cat(" ", text, " |");
-    }
-    out += row["unchosen"].is_null()
-               ? " |\n"
-               : cat(" ", static_cast<int>(100 * row["unchosen"].get<double>() + 0.5), "% |\n");
+    table.push_back({row["other"].get<std::string>()});
+    for (const char* kind : {"all", "math", "stop_words"})
+      table.back().push_back(interval_cell("%.3f", row["kl"][kind]["mean"], row["kl"][kind]["interval"]));
+    const Json& unchosen = row["unchosen"];
+    table.back().push_back(unchosen.is_null() ? "" : number_cell("%.0f%%", 100 * unchosen.get<double>()));
   }
-  return out;
+  return table_text(table, true);
 }
 
 std::string latency_table(const Json& d) {
-  std::string out = "| method | seconds a 512 tokens | time of a token / greedy |\n|---|---|---|\n";
-  for (const Json& row : d["rows"]) {
-    char text[160];
-    std::snprintf(text, sizeof text, " %.2f | %.2f [%.2f, %.2f] |\n",
-                  row["seconds_per_512_tokens"].get<double>(), row["step_ratio_to_greedy"].get<double>(),
-                  row["step_ratio_to_greedy_interval"][0].get<double>(),
-                  row["step_ratio_to_greedy_interval"][1].get<double>());
-    out += cat("| ", row["name"].get<std::string>(), " |", text);
-  }
-  return out;
+  Table table{{"method", "seconds a 512 tokens", "time of a token / greedy"}};
+  for (const Json& row : d["rows"])
+    table.push_back(
+        {row["name"].get<std::string>(), number_cell("%.2f", row["seconds_per_512_tokens"]),
+         interval_cell("%.2f", row["step_ratio_to_greedy"], row["step_ratio_to_greedy_interval"])});
+  return table_text(table, true);
 }
 
 std::string profile_table(const Json& d) {
-  std::string out = "| block | R | experts |\n|---|---|---|\n";
+  Table layers{{"block", "R", "experts"}}, dormant{{"dormant expert", "impact (CEI)", "gate"}};
   for (const Json& layer : d["layers"])
-    out += cat("| ", layer["block"], " | ", layer["R"].is_null() ? "" : cat(layer["R"].get<float>()), " | ",
-               layer["k"], " |\n");
-  out += "\n| dormant expert | impact (CEI) | gate |\n|---|---|---|\n";
+    layers.push_back({layer["block"].dump(), number_cell("%.4g", layer["R"]), layer["k"].dump()});
   for (const Json& e : d["dormant"])
-    out += cat("| ", e["expert"].get<std::string>(), " | ", e["impact"].get<float>(), " | ",
-               e["gate"].get<float>(), " |\n");
-  return out;
+    dormant.push_back(
+        {e["expert"].get<std::string>(), number_cell("%.4g", e["impact"]), number_cell("%.4g", e["gate"])});
+  return cat(table_text(layers, true), "\n", table_text(dormant, true));
 }
 
 /// What a step left, as Markdown.
@@ -153,11 +152,7 @@ int repro(const Paper& paper, const ReproOptions& o) {
   const GgufFile file(model_path(o.eval.model));
   const ModelSpec spec = read_spec(file);
   require_usage(spec.router.moe(), file.path(), ": a dense model has nothing to route");
-  const Setting s{o,
-                  spec,
-                  model_flags(o.eval.model),
-                  tasks_at_hand(paper, o.eval),
-                  spec.router.n_expert_used,
+  const Setting s{o, model_flags(o.eval.model), tasks_at_hand(paper, o.eval), spec.router.n_expert_used,
                   std::min(8, spec.router.n_selectable())};
   const std::vector<Step> steps = paper.steps(s);
   fs::create_directories(o.eval.output);

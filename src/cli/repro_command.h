@@ -16,7 +16,6 @@ struct ReproOptions {
 /// What the steps of a paper are made for.
 struct Setting {
   const ReproOptions& o;
-  ModelSpec spec;
   Words model;  ///< flags that every command of the model takes
   Words tasks;
   int k, n;  ///< experts a token; the most that a sweep tries

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace rouse {
 
 static float floor_of(std::span<const float> strong, float alpha) {
-  return *std::max_element(strong.begin(), strong.end()) + std::log(alpha);
+  const float floor = *std::max_element(strong.begin(), strong.end()) + std::log(alpha);
+  return std::max(floor, std::numeric_limits<float>::lowest());
 }
 
 bool plausible(std::span<const float> strong, int token, float alpha) {

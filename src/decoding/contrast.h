@@ -6,7 +6,8 @@
 
 namespace rouse {
 
-/// V = { v : strong_v >= max(strong) + log(alpha) }, ascending. strong [n_vocab]; alpha in (0, 1].
+/// V = { v : strong_v >= max(strong) + log(alpha) }, ascending. strong [n_vocab]; alpha in [0, 1], 0: every
+/// token that may come, one that is not -inf.
 std::vector<int> plausible_tokens(std::span<const float> strong, float alpha);
 /// Whether `token` is in V.
 bool plausible(std::span<const float> strong, int token, float alpha);

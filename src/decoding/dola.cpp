@@ -83,12 +83,11 @@ class Dola final : public Method {
   bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
     std::vector<float> mature(answers[0].logits.begin(), answers[0].logits.end());
     allow(mature);
-    std::vector<int> kept = options_.relative_top > 0 ? plausible_tokens(mature, options_.relative_top)
-                                                      : best_tokens(mature, SIZE_MAX);
+    std::vector<int> kept = plausible_tokens(mature, options_.relative_top);
     if (simulated_.on()) kept = best_tokens(mature, simulated_.next() ? 10 : 1);
     scores.assign(mature.size(), -INFINITY);
-    if (kept.size() == 1) {
-      scores[static_cast<size_t>(kept[0])] = 0;
+    if (kept.size() <= 1) {
+      for (const int token : kept) scores[static_cast<size_t>(token)] = 0;
       return true;
     }
     mature.assign(answers[0].logits.begin(), answers[0].logits.end());

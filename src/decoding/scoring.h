@@ -3,8 +3,7 @@
 /// All positions of many continuations run as rows of few batches; what texts have in common runs once. Each
 /// token's score is what the method's distribution says of it (Method::score): log softmax of the logits, of
 /// SCMoE's or contrastive decoding's z over the whole vocabulary, DoLa's log p_mature - log p_premature.
-/// Masks
-/// (`--score-alpha`) are off unless asked for.
+/// Masks (`--score-alpha`) are off unless asked for.
 #pragma once
 
 #include "decoding/generation.h"

@@ -73,7 +73,8 @@ bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scor
     needed_[0] = needs_weak;
     if (!needs_weak && execution_ != Execution::plain) {
       scores.assign(strong_.size(), -INFINITY);
-      scores[static_cast<size_t>(plausible_[0])] = strong_[static_cast<size_t>(plausible_[0])];
+      for (const int token : plausible_)
+        scores[static_cast<size_t>(token)] = strong_[static_cast<size_t>(token)];
       return true;
     }
     if (execution_ != Execution::fused) {
@@ -97,7 +98,7 @@ double TwoStream::score(std::span<const Answer> rows, int token, float alpha) co
   std::vector<float> strong(rows[kStrong].logits.begin(), rows[kStrong].logits.end());
   for (float& v : strong) v /= options_.strong_temp;
   if (alpha > 0 && !plausible(strong, token, alpha)) return kMasked;
-  const std::vector<int> kept = alpha > 0 ? plausible_tokens(strong, alpha) : best_tokens(strong, SIZE_MAX);
+  const std::vector<int> kept = plausible_tokens(strong, alpha);
   std::vector<float> weak, z(strong.size());
   for (const int v : kept) weak.push_back(rows[kWeak].logits[static_cast<size_t>(v)] / options_.weak_temp);
   contrast(strong, kept, weak, options_.beta, z);

@@ -10,8 +10,7 @@
 namespace rouse {
 
 /// The last number after the last "he answer is", else the last number anywhere; commas, $ and % dropped, so
-/// that
-/// "$1,234.50" gives "1234.5". GSM8K's rule.
+/// that "$1,234.50" gives "1234.5". GSM8K's rule.
 std::optional<std::string> last_number(const std::string& text);
 /// The last yes or no after the last "answer is", else the last anywhere, in lower case. StrategyQA's rule.
 std::optional<std::string> last_yes_no(const std::string& text);

@@ -41,7 +41,7 @@ class Runner {
                         : task_.kind == TaskKind::tokens ? 1
                                                          : 32;
     std::unique_ptr<Scorer> scorer;
-    if (!text) scorer = std::make_unique<Scorer>(model_.engines, model_.method(), o_.score_alpha);
+    if (!text) scorer = std::make_unique<Scorer>(model_.engines, model_.method.clone(), o_.score_alpha);
     for (size_t first = 0; first < items_.size(); first += size) {
       const size_t n = std::min(size, items_.size() - first);
       const auto some = std::span(items_).subspan(first, n);
@@ -64,7 +64,7 @@ class Runner {
                                   : t.encode(t.render_chat({{"user", item.prompt}}), true, true);
     const size_t n_bos = t.encode("", true, false).size();
     const size_t room = static_cast<size_t>(model_.engines.model->n_cell()) /
-                        std::max<size_t>(1, model_.method()->streams().size());
+                        std::max<size_t>(1, model_.method.streams().size());
     require(n + n_bos + 1 < room, "item ", item.id, " needs ", n,
             " tokens beside its prompt, the context has ", room, "; raise -c");
     if (tokens.size() + n > room) {
@@ -164,7 +164,7 @@ class Runner {
     const std::vector<int> prompt = prompt_of(items_[index], static_cast<size_t>(g.n_predict));
     Running r{index, {}};
     r.samples.push_back(
-        std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method(), prompt, g));
+        std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));
     for (int i = 1; i < o_.n_sample; ++i)
       r.samples.push_back(
           std::make_unique<Generation>(*r.samples[0], g.sampling.seed + static_cast<uint64_t>(i)));

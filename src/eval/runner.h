@@ -11,11 +11,11 @@
 
 namespace rouse {
 
-/// A model as the runner needs it: something to run on and a way to make a method.
+/// A model as the runner needs it: something to run on, and the method that every item takes a copy of.
 struct EvalModel {
   Engines engines;
   const Tokenizer& tokenizer;
-  std::function<std::unique_ptr<Method>()> method;
+  const Method& method;
   bool likelihood = true;  ///< its scores of a text are log-likelihoods: perplexities are kept
 };
 

@@ -19,6 +19,7 @@ class SampleLog {
   /// Error.
   explicit SampleLog(const std::string& path);
   bool has(const std::string& id) const { return rows_.count(id) > 0; }
+  size_t size() const { return rows_.size(); }
   void add(const EvalJson& row);
   /// Every row, by doc_id.
   std::vector<EvalJson> rows() const;

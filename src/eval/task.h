@@ -56,7 +56,7 @@ struct TaskEntry {
   const char* help;
   const char* source;  ///< where a user gets the data, and its licence
   const char* file;    ///< in the data folder
-  const char* sha256;  ///< of that file, "" where it comes with rouse
+  const char* sha256;  ///< of the file that rouse is tested with, "" where there is none to compare with
   const char* metric;  ///< the one that is shown first
   TaskKind kind;
   Item (*item)(const EvalJson& record, const TaskInput& input);

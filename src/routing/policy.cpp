@@ -123,11 +123,8 @@ bool RoutingPolicy::masked(int layer, int expert) const {
 
 std::string policy_help() {
   std::string out;
-  for (const ChoiceEntry& entry : choice_registry()) {
-    std::string usage = entry.usage;
-    usage.resize(std::max<size_t>(usage.size(), 20), ' ');
-    out += cat("  ", usage, " ", entry.help, "\n");
-  }
+  for (const ChoiceEntry& entry : choice_registry())
+    out += cat("  ", padded(entry.usage, 20), " ", entry.help, "\n");
   return out +
          "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n"
          "  ...+force:L.E,...    experts that replace the last-ranked choices\n";
