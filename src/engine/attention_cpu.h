@@ -1,8 +1,10 @@
-/// engine/attention_cpu.h - attention of a few rows on the CPU, as one node of the graph.
+/// engine/attention_cpu.h - attention on the CPU, as one node of the graph.
 ///
-/// ggml's flash attention visits every cell of the window for every head; a step has few rows, and each sees
-/// only the cells of its own sequence. This node walks those cells, converts each key and value once for all
-/// the heads that share it, and keeps everything in F32. Long prompts stay with ggml, whose tiles win there.
+/// ggml's flash attention visits every cell of one window for all rows; here each row walks the cells of its
+/// own sequence up to its own position, which of a batch of many texts are few. Rows of one sequence go in
+/// tiles of sixteen queries, each key and value converted once for all; a single row goes by itself. All sums
+/// are F32. Measured against ggml's on two cores: prompts of one text 1.0 to 1.6 times as fast by length and
+/// head size, a batch of many texts 1.25 (whole model).
 #pragma once
 
 #include <ggml.h>
@@ -25,9 +27,6 @@ struct AttentionNode {
   int n_embd_head_v;  ///< of a value
   int window;         ///< rows see their last `window` cells; 0: all
 };
-
-/// The most rows that this node is used for.
-inline constexpr int kAttentionRows = 16;
 
 /// ggml custom node: src[0] = q [n_embd_head, n_head, n_row] F32; src[1], src[2] = the layer's whole key and
 /// value cache [n_head_kv * n_embd_head(_v), n_cell], F16 or F32 (with one KV head the values may be the
