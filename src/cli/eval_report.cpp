@@ -106,14 +106,14 @@ static std::string difference_cell(const std::string& metric, const Json& c) {
 }
 
 /// One row a method: the metric over all items, by group, and against the first method; expert evaluations a
-/// row.
+/// token.
 static Table table_of(const Json& entries, const std::string& metric) {
   Table table{{"method"}};
   const bool grouped = entries[0]["groups"].size() > 1;
   for (const auto& [group, scores] : entries[0]["groups"].items())
     table[0].push_back(grouped ? group : "score");
   table[0].emplace_back("against the first, p (corrected)");
-  table[0].emplace_back("experts a row");
+  table[0].emplace_back("experts a token");
   for (const Json& e : entries) {
     table.push_back({e["method"].get<std::string>()});
     for (const auto& [group, scores] : e["groups"].items())
@@ -121,7 +121,7 @@ static Table table_of(const Json& entries, const std::string& metric) {
     const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
     table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
     char experts[32] = "";
-    std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_row"].get<double>());
+    std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_token"].get<double>());
     table.back().emplace_back(experts);
   }
   return table;

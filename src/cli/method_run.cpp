@@ -72,14 +72,14 @@ uint64_t hash_of(const std::vector<Item>& items) {
 }
 
 Json cost_of(const EvalCost& c) {
-  const auto rows = static_cast<double>(std::max<int64_t>(1, c.cost.rows));
+  const auto text = static_cast<double>(std::max<int64_t>(1, c.n_text));
   return {{"items", c.n_item},
           {"tokens", c.n_token},
           {"seconds", c.seconds},
           {"items_per_second", c.seconds > 0 ? static_cast<double>(c.n_item) / c.seconds : 0},
           {"tokens_per_second", c.seconds > 0 ? static_cast<double>(c.n_token) / c.seconds : 0},
-          {"expert_evaluations_per_row", static_cast<double>(c.cost.expert_evaluations) / rows},
-          {"weight_bytes_per_row", static_cast<double>(c.cost.weight_bytes) / rows},
+          {"expert_evaluations_per_token", static_cast<double>(c.cost.expert_evaluations) / text},
+          {"weight_bytes_per_token", static_cast<double>(c.cost.weight_bytes) / text},
           {"counts", cost_json(c.cost)}};
 }
 

@@ -24,8 +24,8 @@ Json points_of(const std::vector<std::string>& folders) {
                                {"score", score["value"]},
                                {"interval", score["interval"]},
                                {"n", score["n"]},
-                               {"experts_per_row", entry["cost"]["expert_evaluations_per_row"]},
-                               {"bytes_per_row", entry["cost"]["weight_bytes_per_row"]}});
+                               {"experts_per_token", entry["cost"]["expert_evaluations_per_token"]},
+                               {"bytes_per_token", entry["cost"]["weight_bytes_per_token"]}});
       }
   return tasks;
 }
@@ -35,12 +35,12 @@ Json pareto_of(Json tasks) {
   for (auto& [task, points] : tasks.items()) {
     const double sign = task_entry(task).kind == TaskKind::tokens ? -1 : 1;
     std::stable_sort(points.begin(), points.end(), [](const Json& a, const Json& b) {
-      return a["experts_per_row"].get<double>() < b["experts_per_row"].get<double>();
+      return a["experts_per_token"].get<double>() < b["experts_per_token"].get<double>();
     });
     for (Json& p : points)
       p["on_frontier"] = std::none_of(points.begin(), points.end(), [&](const Json& q) {
         const double gain = sign * (q["score"].get<double>() - p["score"].get<double>());
-        const double saving = p["experts_per_row"].get<double>() - q["experts_per_row"].get<double>();
+        const double saving = p["experts_per_token"].get<double>() - q["experts_per_token"].get<double>();
         return gain >= 0 && saving >= 0 && (gain > 0 || saving > 0);
       });
   }

@@ -50,7 +50,10 @@ class Runner {
       if (text && !generate(first, n)) return false;
       if (!text) score(*scorer, first, n);
     }
-    if (scorer) cost_.cost += scorer->cost();
+    if (scorer) {  // every stream runs the whole text
+      cost_.cost += scorer->cost();
+      cost_.n_text += scorer->cost().rows / static_cast<int64_t>(model_.method.streams().size());
+    }
     return true;
   }
 
@@ -174,10 +177,12 @@ class Runner {
 
   void finish(const Running& r) {
     Response response;
+    cost_.n_text += static_cast<int64_t>(r.samples[0]->prompt().size());
     for (const auto& g : r.samples) {
       if (const auto& e = g->error())
         throw Error(cat("item ", items_[r.index].id, ": ", e->what()), e->exit_code());
       cost_.n_token += static_cast<int64_t>(g->tokens().size());
+      cost_.n_text += static_cast<int64_t>(g->tokens().size());
       for (const Phase* phase : {&g->prefill(), &g->step()}) cost_.cost += phase->cost;
       response.samples.push_back(g->text());
     }

@@ -33,6 +33,7 @@ struct RunnerOptions {
 /// What a run cost, items that it did itself.
 struct EvalCost {
   int64_t n_item = 0, n_token = 0;  ///< scored or generated
+  int64_t n_text = 0;  ///< tokens that were read or written, once each whatever the method's streams
   double seconds = 0;
   Cost cost;
   int64_t n_cut = 0;  ///< prompts that were too long and lost their beginning

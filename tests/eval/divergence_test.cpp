@@ -70,7 +70,7 @@ TEST(Report, SweepParetoVotesAndDivergenceAreJson) {
             0);
   const auto sweep = nlohmann::json::parse(rouse("report sweep " + run).out);
   ASSERT_EQ(sweep["lab_arithmetic"].size(), 4u);
-  const auto experts = [&](int i) { return sweep["lab_arithmetic"][i]["experts_per_row"].get<double>(); };
+  const auto experts = [&](int i) { return sweep["lab_arithmetic"][i]["experts_per_token"].get<double>(); };
   EXPECT_DOUBLE_EQ(experts(3), 3 * experts(1));
   const auto pareto = nlohmann::json::parse(rouse("report pareto " + run).out)["lab_arithmetic"];
   ASSERT_EQ(pareto.size(), 4u);
@@ -78,7 +78,7 @@ TEST(Report, SweepParetoVotesAndDivergenceAreJson) {
   for (size_t i = 0; i < pareto.size(); ++i) {
     any = any || pareto[i]["on_frontier"];
     for (size_t j = 0; j < pareto.size(); ++j)
-      if (pareto[i]["on_frontier"] && pareto[j]["experts_per_row"] <= pareto[i]["experts_per_row"]) {
+      if (pareto[i]["on_frontier"] && pareto[j]["experts_per_token"] <= pareto[i]["experts_per_token"]) {
         EXPECT_LE(pareto[j]["score"], pareto[i]["score"]);
       }
   }

@@ -221,7 +221,7 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
   EXPECT_EQ(report["baseline"], "topk:1");
   EXPECT_TRUE(report["tasks"]["lab_contrast"][1]["against_baseline"]["acc"].contains("holm_p"));
   const auto experts = [&](int i) {
-    return report["tasks"]["lab_contrast"][i]["cost"]["expert_evaluations_per_row"].get<double>();
+    return report["tasks"]["lab_contrast"][i]["cost"]["expert_evaluations_per_token"].get<double>();
   };
   EXPECT_DOUBLE_EQ(experts(1), 2 * experts(0));
   const CommandResult mixed = rouse("eval --tasks lab_contrast --limit 13 --methods topk" + out);
