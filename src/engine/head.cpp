@@ -61,10 +61,8 @@ Head::Graph& Head::graph_for(int n_row) {
   g.logits = ggml_mul_mat(g.context.get(), model_.output(), g.hidden);
   ggml_set_output(g.logits);
   ggml_build_forward_expand(graph, g.logits);
-  const auto& backends = model_.devices().backends();
-  g.scheduler.reset(ggml_backend_sched_new(const_cast<ggml_backend_t*>(backends.data()), nullptr,
-                                           static_cast<int>(backends.size()), kNodes, false, true));
-  require(ggml_backend_sched_alloc_graph(g.scheduler.get(), graph), "not enough memory for the output head");
+  g.scheduler = model_.devices().scheduler(kNodes);
+  require(model_.devices().allocate(g.scheduler.get(), graph), "not enough memory for the output head");
   g.graph = graph;
   return g;
 }

@@ -22,12 +22,10 @@ StepGraph::StepGraph(const Model& model, KvCache& cache, const StepShape& shape,
       {ggml_tensor_overhead() * n_node + ggml_graph_overhead_custom(n_node, false), nullptr, true}));
   g_ = context_.get();
   graph_ = ggml_new_graph_custom(g_, n_node, false);
-  const auto& backends = model.devices().backends();
-  scheduler_.reset(ggml_backend_sched_new(const_cast<ggml_backend_t*>(backends.data()), nullptr,
-                                          static_cast<int>(backends.size()), n_node, false, true));
+  scheduler_ = model.devices().scheduler(n_node);
   build();
-  require(ggml_backend_sched_alloc_graph(scheduler_.get(), graph_), "not enough memory for a step of ",
-          shape.n_row, " rows");
+  require(model.devices().allocate(scheduler_.get(), graph_), "not enough memory for a step of ", shape.n_row,
+          " rows");
 }
 
 ggml_tensor* StepGraph::input(ggml_type type, int64_t ne0, int64_t ne1, const char* name) {

@@ -27,16 +27,42 @@ Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_core
   require(cpu_ != nullptr, "ggml has no CPU backend");
   gpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU);
   if (gpu_) backends_.emplace_back(ggml_backend_dev_init(gpu_, nullptr));
+  if (auto* blas = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_ACCEL); blas && !gpu_) {
+    backends_.emplace_back(ggml_backend_dev_init(blas, nullptr));
+    blas_ = true;
+  }
   backends_.emplace_back(ggml_backend_dev_init(cpu_, nullptr));
   for (const auto& backend : backends_) {
     require(backend != nullptr, "a ggml backend could not be started");
     raw_.push_back(backend.get());
   }
-  auto* registry = ggml_backend_dev_backend_reg(cpu_);
-  auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
-      ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads"));
-  require(set_threads != nullptr, "ggml's CPU backend takes no thread count");
-  set_threads(raw_.back(), n_thread_);
+  for (ggml_backend_t backend : raw_) {
+    auto* registry = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
+    auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+        ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads"));
+    require(set_threads || backend != raw_.back(), "ggml's CPU backend takes no thread count");
+    if (set_threads) set_threads(backend, n_thread_);
+  }
+}
+
+ggml_backend_sched_ptr Devices::scheduler(size_t n_node) const {
+  return ggml_backend_sched_ptr(ggml_backend_sched_new(const_cast<ggml_backend_t*>(raw_.data()), nullptr,
+                                                       static_cast<int>(raw_.size()), n_node, false, true));
+}
+
+/// ggml offers a BLAS library every product of 32 rows that lies in plain memory. It wins on large ones:
+/// fewer rows, or a router's few columns, do not pay for the way there.
+static bool large(const ggml_tensor* product) {
+  return product->ne[0] >= 256 && product->ne[1] >= 128;
+}
+
+bool Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const {
+  for (int i = 0; blas_ && i < ggml_graph_n_nodes(graph); ++i) {
+    ggml_tensor* node = ggml_graph_node(graph, i);
+    if (node->op == GGML_OP_MUL_MAT && !large(node))
+      ggml_backend_sched_set_tensor_backend(scheduler, node, raw_.back());
+  }
+  return ggml_backend_sched_alloc_graph(scheduler, graph);
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty

@@ -11,7 +11,7 @@ namespace rouse {
 /// How a weight is multiplied; decides which packed layouts fit it.
 enum class WeightUse { matrix, experts, other };
 
-/// CPU plus every accelerator ggml was built with.
+/// The CPU, the first GPU that ggml was built for, and without a GPU a BLAS library.
 class Devices {
  public:
   /// n_thread 0: one a core. The first GPU, if any, is the accelerator.
@@ -21,8 +21,10 @@ class Devices {
   /// Null when there is none.
   ggml_backend_dev_t gpu() const { return gpu_; }
   int n_thread() const { return n_thread_; }
-  /// In scheduler order: accelerators first, the CPU last.
-  const std::vector<ggml_backend_t>& backends() const { return raw_; }
+  /// A scheduler over all devices for graphs of up to n_node nodes.
+  ggml_backend_sched_ptr scheduler(size_t n_node) const;
+  /// Places what is too small for a BLAS library on the CPU, and allocates. False when memory runs out.
+  bool allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const;
 
   /// Where a weight on `device` should live: a packed layout (worth 1.3-1.5x on a CPU) if the kernels take
   /// it.
@@ -35,7 +37,8 @@ class Devices {
   ggml_backend_dev_t cpu_ = nullptr, gpu_ = nullptr;
   int n_thread_ = 1;
   std::vector<ggml_backend_ptr> backends_;
-  std::vector<ggml_backend_t> raw_;
+  std::vector<ggml_backend_t> raw_;  ///< accelerators first, the CPU last
+  bool blas_ = false;
 };
 
 }  // namespace rouse
