@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 namespace rouse {
 namespace {
@@ -101,9 +102,16 @@ void attend_row(const Attention& a, int row, int first, int heads) {
   }
 }
 
-/// A value for each of kLanes queries; lies anywhere in an array of floats.
-using Lanes = float __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
-using LaneBits = int32_t __attribute__((vector_size(kLanes * sizeof(float)), aligned(4), may_alias));
+/// A value for each of kLanes queries. In memory they are plain floats, aligned to nothing.
+using Lanes = float __attribute__((vector_size(kLanes * sizeof(float))));
+using LaneBits = int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+
+[[gnu::always_inline]] inline void load(Lanes& to, const float* from) {
+  std::memcpy(&to, from, sizeof to);
+}
+[[gnu::always_inline]] inline void store(float* to, const Lanes& from) {
+  std::memcpy(to, &from, sizeof from);
+}
 
 /// exp of numbers up to 0; 0 below -87. (Casts of vectors keep their bits.)
 [[gnu::always_inline]] inline void exp_lanes(Lanes& x) {
@@ -124,46 +132,55 @@ constexpr int kTileQueries = 8;
 
 /// scores [kBlock][kLanes] of a block of keys [kBlock][width]; queries [width][kLanes].
 ROUSE_WIDE void score_block(const float* keys, const float* queries, int width, float* scores) {
-  std::fill_n(scores, kBlock * kLanes, 0.0f);
+  Lanes all[kBlock] = {};
   for (int first = 0; first < width; first += kPartial) {
-    Lanes sum[kBlock] = {};
-    for (int d = first; d < std::min(width, first + kPartial); ++d)
-      for (int j = 0; j < kBlock; ++j)
-        sum[j] += keys[j * width + d] * *reinterpret_cast<const Lanes*>(queries + d * kLanes);
-    for (int j = 0; j < kBlock; ++j) *reinterpret_cast<Lanes*>(scores + j * kLanes) += sum[j];
+    Lanes sum[kBlock] = {}, query;
+    for (int d = first; d < std::min(width, first + kPartial); ++d) {
+      load(query, queries + d * kLanes);
+      for (int j = 0; j < kBlock; ++j) sum[j] += keys[j * width + d] * query;
+    }
+    for (int j = 0; j < kBlock; ++j) all[j] += sum[j];
   }
+  for (int j = 0; j < kBlock; ++j) store(scores + j * kLanes, all[j]);
 }
 
 /// out [kLanes][width] += a block of values [kBlock][width] by their weights [kBlock][kLanes].
 ROUSE_WIDE void add_block(const float* values, const float* weights, int width, float* out) {
   for (int d = 0; d < width; d += kLanes)
     for (int half = 0; half < kLanes; half += kBlock) {
-      Lanes sum[kBlock] = {};
+      Lanes sum[kBlock] = {}, value;
       for (int j = 0; j < kBlock; ++j) {
-        const Lanes value = *reinterpret_cast<const Lanes*>(values + j * width + d);
+        load(value, values + j * width + d);
         for (int l = 0; l < kBlock; ++l) sum[l] += weights[j * kLanes + half + l] * value;
       }
-      for (int l = 0; l < kBlock; ++l) *reinterpret_cast<Lanes*>(out + (half + l) * width + d) += sum[l];
+      for (int l = 0; l < kBlock; ++l) {
+        float* to = out + (half + l) * width + d;
+        load(value, to);
+        store(to, value + sum[l]);
+      }
     }
 }
 
 /// scores [n][kLanes] to exp(score - largest), and their sums. sinks, sums [kLanes]: a sink is one more
 /// entry, without a value.
 ROUSE_WIDE void softmax_lanes(float* scores, size_t n, const float* sinks, float* sums) {
-  Lanes largest = *reinterpret_cast<const Lanes*>(sinks), sum = largest;
+  Lanes largest, sum, s;
+  load(largest, sinks);
+  sum = largest;
   for (size_t c = 0; c < n; ++c) {
-    const Lanes s = *reinterpret_cast<const Lanes*>(scores + c * kLanes);
+    load(s, scores + c * kLanes);
     largest = s > largest ? s : largest;
   }
   sum -= largest;
   exp_lanes(sum);
   for (size_t c = 0; c < n; ++c) {
-    Lanes s = *reinterpret_cast<const Lanes*>(scores + c * kLanes) - largest;
+    load(s, scores + c * kLanes);
+    s -= largest;
     exp_lanes(s);
     sum += s;
-    *reinterpret_cast<Lanes*>(scores + c * kLanes) = s;
+    store(scores + c * kLanes, s);
   }
-  *reinterpret_cast<Lanes*>(sums) = sum;
+  store(sums, sum);
 }
 
 /// Keys or values of a block of cells, [kBlock][width], zeros past the last and past n.
