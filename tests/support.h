@@ -31,6 +31,11 @@ struct TinyModel {
       : devices(std::make_shared<Devices>(1)),
         model(std::make_shared<Model>(path, devices)),
         engine(model, {.n_ctx = n_ctx, .n_batch = n_batch, .kv_type = kv, .flash_attention = flash}) {}
+  /// The same weights with another attention.
+  TinyModel(const TinyModel& other, bool flash)
+      : devices(other.devices),
+        model(other.model),
+        engine(model, {.n_ctx = 1024, .kv_type = GGML_TYPE_F32, .flash_attention = flash}) {}
   const RouterSpec& router() const { return model->spec().router; }
   MethodModels models() const { return {model->spec()}; }
   /// Logits of the last token under one policy, in a sequence of its own.

@@ -75,7 +75,8 @@ struct EvalRun {
 /// The newest file of a folder that begins and ends so, or "".
 std::string newest_file(const std::filesystem::path& folder, const std::string& begin,
                         const std::string& end);
-/// The newest results file of a folder. Throws Error when there is none, or when it is damaged.
+/// The newest results file of a folder, each task with its groups and cost. Throws Error when there is none,
+/// or when it is damaged (exit 2: or of an earlier rouse).
 Json newest_results(const std::filesystem::path& folder);
 /// Results and samples.
 EvalRun read_run(const std::filesystem::path& folder);

@@ -26,6 +26,14 @@ Json newest_results(const fs::path& folder) {
   Json results = Json::parse(file_text(path, "results"), nullptr, false);
   require(results.is_object() && results.contains("rouse") && results.contains("results"), path,
           ": is damaged, or no results file of rouse");
+  const Json tasks = results["rouse"].value("tasks", Json::object());
+  for (const auto& [task, scores] : results["results"].items()) {
+    const Json entry = tasks.value(task, Json::object());
+    require_usage(entry.contains("groups") &&
+                      entry.value("cost", Json::object()).contains("expert_evaluations_per_token"),
+                  path, ": ", task,
+                  " has no cost by token, as an earlier rouse left it; run it again with another -o");
+  }
   return results;
 }
 

@@ -186,7 +186,7 @@ ROUSE_WIDE void softmax_lanes(float* scores, size_t n, const float* sinks, float
 /// Keys or values of a block of cells, [kBlock][width], zeros past the last and past n.
 void load_block(const ggml_tensor* cache, std::span<const int> cells, int64_t first, int n, int width,
                 float* out) {
-  std::fill_n(out, kBlock * width, 0.0f);
+  if (n < width || cells.size() < kBlock) std::fill_n(out, kBlock * width, 0.0f);
   for (size_t j = 0; j < std::min<size_t>(kBlock, cells.size()); ++j) {
     float* to = out + j * static_cast<size_t>(width);
     const float* from = cell_row(cache, cells[j], first, n, to);

@@ -1,5 +1,6 @@
 /// Tasks, scores, statistics, and runs that are killed.
 #include <cmath>
+#include <regex>
 #include <set>
 
 #include "eval/similarity.h"
@@ -230,6 +231,18 @@ TEST(EvalRun, RefusesToMixSettingsAndReportsWhatItSaved) {
   const CommandResult show = rouse("eval show " + dir / "o");
   EXPECT_EQ(show.code, 0) << show.err;
   EXPECT_NE(show.out.find("lab_contrast"), std::string::npos);
+  const std::filesystem::path before = dir / "o_before";
+  std::filesystem::copy(dir / "o", before, std::filesystem::copy_options::recursive);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(before))
+    if (entry.path().filename().string().rfind("results_", 0) == 0) {
+      const std::string text = read_file(entry.path().string());
+      std::ofstream(entry.path()) << std::regex_replace(text, std::regex("_per_token"), "_per_row");
+    }
+  for (const char* command : {"eval show ", "report pareto "}) {
+    const CommandResult old = rouse(command + before.string());
+    EXPECT_EQ(old.code, 2);
+    EXPECT_NE(old.err.find("lab_contrast has no cost by token"), std::string::npos) << old.err;
+  }
   EXPECT_EQ(rouse("eval --tasks lab_contrast --methods beam" + out).code, 2)
       << "beam search scores no given text";
   const CommandResult contrast = rouse(

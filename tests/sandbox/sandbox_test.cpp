@@ -136,8 +136,11 @@ TEST_P(SandboxTest, NothingSurvivesTheProgram) {
 
 TEST_P(SandboxTest, TheProgramGoesWithWhoeverRanIt) {
   const std::string name = cat("lost", getpid());
+  const TempDir dir;  // nobody is left to take the sandbox's folder away
+  std::filesystem::permissions(dir.path, std::filesystem::perms::all);
   const pid_t runner = fork();
   if (runner == 0) {
+    setenv("TMPDIR", dir.path.c_str(), 1);
     python(cat("import ctypes, time\nctypes.CDLL(None).prctl(15, b'", name, "')\ntime.sleep(60)"));
     _exit(0);
   }
