@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/lanes.h"
+
 namespace rouse {
 
 size_t argmax(std::span<const float> values) {
@@ -12,16 +14,49 @@ size_t argmax(std::span<const float> values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
-/// log of the sum of exp(values), by the largest entry; in double, because a float sum over a vocabulary
-/// loses digits.
-static double log_sum_exp(std::span<const float> values, float largest) {
-  double sum = 0;
-  for (const float v : values) sum += std::exp(static_cast<double>(v) - largest);
-  return std::log(sum) + largest;
+/// Largest of values; NaNs do not count.
+ROUSE_WIDE static float largest_of(const float* values, size_t n) {
+  Lanes largest = Lanes{} - INFINITY, v;
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    load(v, values + i);
+    largest = v > largest ? v : largest;
+  }
+  float out = -INFINITY;
+  for (int l = 0; l < kLanes; ++l) out = std::max(out, largest[l]);
+  for (; i < n; ++i) out = std::max(out, values[i]);
+  return out;
+}
+
+/// Sum of exp(values - largest). Over a vocabulary a float sum loses digits: few terms, then double.
+ROUSE_WIDE static double sum_exp(const float* values, size_t n, float largest) {
+  constexpr size_t kTerms = 16 * kLanes;
+  double out = 0;
+  for (size_t first = 0; first < n; first += kTerms) {
+    Lanes sum = {}, v;
+    for (size_t i = first; i < std::min(n, first + kTerms); i += kLanes) {
+      if (i + kLanes <= n) {
+        load(v, values + i);
+      } else {
+        v = Lanes{} - INFINITY;
+        std::memcpy(&v, values + i, (n - i) * sizeof(float));
+      }
+      v -= largest;
+      exp_lanes(v);
+      sum += v;
+    }
+    for (int l = 0; l < kLanes; ++l) out += sum[l];
+  }
+  return out;
+}
+
+static double log_sum_exp(std::span<const float> values) {
+  const float largest = largest_of(values.data(), values.size());
+  return std::log(sum_exp(values.data(), values.size(), largest)) + largest;
 }
 
 void log_softmax(std::span<float> values) {
-  const double norm = log_sum_exp(values, values[argmax(values)]);
+  const double norm = log_sum_exp(values);
   for (float& v : values) v = static_cast<float>(v - norm);
 }
 
@@ -33,7 +68,7 @@ void softmax(std::span<float> values) {
 }
 
 double nll(std::span<const float> logits, int token) {
-  return log_sum_exp(logits, logits[argmax(logits)]) - logits[static_cast<size_t>(token)];
+  return log_sum_exp(logits) - logits[static_cast<size_t>(token)];
 }
 
 double mean(std::span<const double> values) {

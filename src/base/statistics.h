@@ -13,14 +13,13 @@ namespace rouse {
 /// Index of the largest value; ties to the lower index. values must not be empty.
 size_t argmax(std::span<const float> values);
 
-/// values becomes log-probs in nats. -inf entries stay -inf; at least one entry must be finite. Sums in
-/// double.
+/// values becomes log-probs in nats. -inf entries stay -inf; at least one entry must be finite.
 void log_softmax(std::span<float> values);
 
 /// values becomes probabilities over its finite entries.
 void softmax(std::span<float> values);
 
-/// -log softmax(logits)[token], in nats and in double.
+/// -log softmax(logits)[token], nats, within 1e-6.
 double nll(std::span<const float> logits, int token);
 
 /// NaN when empty.

@@ -36,10 +36,10 @@ static bool all_on_cpu(const Model& model) {
 Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
     : model_(std::move(model)),
       options_(options),
-      cache_(*model_, options.n_ctx, options.kv_type),
-      head_(*model_),
       flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)),
-      cpu_attention_(options.flash_attention && all_on_cpu(*model_)) {}
+      cpu_attention_(options.flash_attention && all_on_cpu(*model_)),
+      cache_(*model_, options.n_ctx, options.kv_type, !cpu_attention_),
+      head_(*model_) {}
 
 void Engine::check(const Batch& batch) const {
   int n_row = 0;
@@ -72,7 +72,10 @@ const StepResult& Engine::run_rows(const Batch& batch, int first_layer, std::spa
   for (const RowGroup& group : batch)
     for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row});
   const ModelSpec& spec = model_->spec();
+  std::vector<float> room = std::move(result_.logits_data);  // often tens of megabytes
   result_ = {};
+  room.clear();
+  result_.logits_data = std::move(room);
   result_.n_vocab = spec.n_vocab;
   result_.n_embd = spec.n_embd;
   result_.logits_at.assign(rows.size(), -1);

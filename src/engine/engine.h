@@ -17,7 +17,7 @@ struct EngineOptions {
   int n_ctx = 2048;                   ///< KV cells, shared by all sequences
   int n_batch = 512;                  ///< rows a graph; longer batches run in pieces
   ggml_type kv_type = GGML_TYPE_F16;  ///< F16 or F32
-  bool flash_attention = true;  ///< where the backend has it, and rouse's own node for few rows on a CPU
+  bool flash_attention = true;        ///< where the backend has it, and rouse's own node on a CPU
 };
 
 class Engine {
@@ -69,9 +69,9 @@ class Engine {
 
   std::shared_ptr<const Model> model_;
   EngineOptions options_;
+  bool flash_attention_, cpu_attention_;
   KvCache cache_;
   Head head_;
-  bool flash_attention_, cpu_attention_;
   std::vector<std::unique_ptr<StepGraph>> graphs_;
   uint64_t tick_ = 0;
   StepResult result_;

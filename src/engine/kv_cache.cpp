@@ -7,7 +7,7 @@
 
 namespace rouse {
 
-KvCache::KvCache(const Model& model, int n_cell, ggml_type cache_type)
+KvCache::KvCache(const Model& model, int n_cell, ggml_type cache_type, bool windows)
     : cells((n_cell + kKvWindow - 1) / kKvWindow * kKvWindow), type(cache_type) {
   const ModelSpec& spec = model.spec();
   std::map<ggml_backend_dev_t, std::vector<int>> by_device;
@@ -30,7 +30,7 @@ KvCache::KvCache(const Model& model, int n_cell, ggml_type cache_type)
     require(buffers_.back() != nullptr, "not enough memory for a KV cache of ", cells.n_cell(),
             " cells; lower -c");
     // Zero: a masked cell is multiplied by 0, and 0 x garbage can be NaN.
-    ggml_backend_buffer_clear(buffers_.back().get(), 0);
+    if (windows) ggml_backend_buffer_clear(buffers_.back().get(), 0);
     n_byte += ggml_backend_buffer_get_size(buffers_.back().get());
   }
 }

@@ -9,8 +9,10 @@
 namespace rouse {
 
 struct KvCache {
-  /// n_cell is rounded up to whole attention windows. type: F16 or F32. Throws Error when memory runs out.
-  KvCache(const Model& model, int n_cell, ggml_type type);
+  /// n_cell is rounded up to whole attention windows. type: F16 or F32. `windows`: attention will read cells
+  /// that hold nothing, so they must be zeros; else memory is taken as cells are used. Throws Error when
+  /// memory runs out.
+  KvCache(const Model& model, int n_cell, ggml_type type, bool windows);
 
   KvCells cells;
   std::vector<ggml_tensor*> k, v;  ///< [n_layer]: [n_embd_k, n_cell], [n_embd_v, n_cell]; v may be k

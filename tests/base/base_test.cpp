@@ -41,6 +41,19 @@ TEST(Statistics, LogSoftmaxKeepsMinusInfinityAndSumsToOne) {
   EXPECT_EQ(argmax(std::vector<float>{1, 3, 3}), 1u);
 }
 
+TEST(Statistics, NllIsWithinAMillionthOfItsFormulaInDouble) {
+  Random random(3);
+  for (const size_t n : {1, 15, 16, 17, 300, 49152, 151937})
+    for (const double scale : {0.0, 1.0, 5.0, 40.0, 200.0}) {
+      std::vector<float> logits(n);
+      for (float& z : logits) z = static_cast<float>(scale * (2 * random.uniform() - 1));
+      for (size_t i = 2; i < n; i += 7) logits[i] = -INFINITY;
+      double sum = 0;  // the logits are at most 200
+      for (const float z : logits) sum += std::exp(static_cast<double>(z));
+      EXPECT_NEAR(nll(logits, 0), std::log(sum) - logits[0], 1e-6) << n << " of scale " << scale;
+    }
+}
+
 TEST(Statistics, RatioIntervalHoldsTheMedian) {
   const std::vector<double> a = {2, 4, 6, 8.4}, b = {1, 2, 3, 4};
   const Spread s = ratio_interval(a, b);
