@@ -26,16 +26,8 @@ methods=("${plans[@]}" --methods "scmoe $grid" --methods "scmoe routing=plan:$pl
   --methods "dola dola-layers=low|high" --methods "dola routing=plan:$plan dola-layers=low|high"
   --methods "contrastive penalty-alpha=0.3|0.6" --methods "greedy routing=dynamic:0.3|dynamic:0.5|dynamic:0.6|dynamic:0.7"
   --methods "greedy routing=topk:3|topk:4" --methods "greedy routing=random:1|random:2")
-eval "${methods[@]}" >/dev/null
 # ITI learns from the development items of lab_contrast alone.
-python3 - "$folder" <<'PY'
-import glob, json, sys
-samples = sorted(glob.glob(sys.argv[1] + "/lab/dev/*/samples_lab_contrast_*.jsonl"))[0]
-with open(sys.argv[1] + "/dev_contrast.jsonl", "w") as out:
-    for line in open(samples):
-        out.write(json.dumps(json.loads(line)["doc"]) + "\n")
-PY
-[ -s "$folder/lab.iti" ] || $rouse iti fit --data "$folder/dev_contrast.jsonl" --heads 8 -o "$folder/lab.iti"
+[ -s "$folder/lab.iti" ] || $rouse iti fit --task lab_contrast --heads 8 -o "$folder/lab.iti"
 eval "${methods[@]}" --methods "greedy iti=$folder/lab.iti iti-heads=8 iti-alpha=1|5|15" >/dev/null
 $rouse eval show "$folder/lab" --markdown
 $rouse eval --tasks wikitext --data "$data" --limit 40 --window 512 -c 600 "${plans[@]}" --methods topk:1 --methods topk:3 -o "$folder/wikitext" >/dev/null

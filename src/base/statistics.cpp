@@ -50,13 +50,23 @@ ROUSE_WIDE static double sum_exp(const float* values, size_t n, float largest) {
   return out;
 }
 
-static double log_sum_exp(std::span<const float> values) {
-  const float largest = largest_of(values.data(), values.size());
-  return std::log(sum_exp(values.data(), values.size(), largest)) + largest;
+/// log of the sum of exp(values), as the largest and what the others add: to a sure model's largest logit
+/// they add so little that it would be lost in one number.
+struct LogSumExp {
+  double largest, rest;
+};
+static LogSumExp log_sum_exp(std::span<const float> values) {
+  const float* begin = values.data();
+  const float largest = largest_of(begin, values.size());
+  const auto at = static_cast<size_t>(std::find(values.begin(), values.end(), largest) - values.begin());
+  if (at == values.size()) return {NAN, NAN};
+  return {largest,
+          std::log1p(sum_exp(begin, at, largest) + sum_exp(begin + at + 1, values.size() - at - 1, largest))};
 }
 
 void log_softmax(std::span<float> values) {
-  const double norm = log_sum_exp(values);
+  const auto [largest, rest] = log_sum_exp(values);
+  const double norm = largest + rest;
   for (float& v : values) v = static_cast<float>(v - norm);
 }
 
@@ -68,7 +78,8 @@ void softmax(std::span<float> values) {
 }
 
 double nll(std::span<const float> logits, int token) {
-  return log_sum_exp(logits) - logits[static_cast<size_t>(token)];
+  const auto [largest, rest] = log_sum_exp(logits);
+  return largest - logits[static_cast<size_t>(token)] + rest;
 }
 
 double mean(std::span<const double> values) {

@@ -19,7 +19,7 @@ void log_softmax(std::span<float> values);
 /// values becomes probabilities over its finite entries.
 void softmax(std::span<float> values);
 
-/// -log softmax(logits)[token], nats, within 1e-6.
+/// -log softmax(logits)[token], nats. A loss near 0 is as exact, relative to itself, as a large one: 1e-6.
 double nll(std::span<const float> logits, int token);
 
 /// NaN when empty.

@@ -39,9 +39,10 @@ std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
   return methods;
 }
 
-/// Tasks with their items; records that could not be read are named and left out.
+}  // namespace
+
 std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEntry* const> entries,
-                                   const Tokenizer& tokenizer, size_t& n_error) {
+                                   const Tokenizer* tokenizer, size_t& n_error) {
   std::vector<LoadedEval> tasks;
   const auto folders = data_folders(o.data);
   for (const TaskEntry* entry : entries) {
@@ -50,7 +51,7 @@ std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEnt
     require_usage(!input.folder.empty(), entry->name, ": ", entry->file, " is not in ",
                   folders.empty() ? "any folder" : join(folders, " nor in "), "; give --data DIR");
     input.n_shot = *entry->shots ? o.n_shot : -1;
-    input.tokenizer = &tokenizer;
+    input.tokenizer = tokenizer;
     input.n_window = o.n_window;
     LoadedTask task = load_task(*entry, input, o.limit, o.sample_seed);
     for (const std::string& e : task.errors) std::fprintf(stderr, "rouse: %s; left out\n", e.c_str());
@@ -61,20 +62,12 @@ std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEnt
   return tasks;
 }
 
-/// The development items of each task, or those that are left for the report.
-std::vector<LoadedEval> part_of(std::span<const LoadedEval> tasks, const EvalOptions& o, bool development) {
+namespace {
+
+std::vector<LoadedEval> parts_of(std::span<const LoadedEval> tasks, const EvalOptions& o, bool development) {
   std::vector<LoadedEval> out;
-  for (const LoadedEval& task : tasks) {
-    const size_t size = task.items.size();
-    const auto n = static_cast<size_t>(o.dev_share * static_cast<double>(size) + 0.5);
-    require_usage(n > 0 && n < size, task.entry->name, ": ", size, " items cannot be split by --dev-share ",
-                  o.dev_share);
-    std::vector<bool> chosen(size);
-    for (const size_t i : draw_subset(size, n, Random(o.sample_seed))) chosen[i] = true;
-    out.push_back({task.entry, {}});
-    for (size_t i = 0; i < size; ++i)
-      if (chosen[i] == development) out.back().items.push_back(task.items[i]);
-  }
+  for (const LoadedEval& task : tasks)
+    out.push_back({task.entry, part_of(*task.entry, task.items, o.dev_share, o.sample_seed, development)});
   return out;
 }
 
@@ -89,8 +82,8 @@ class EvalCommand {
     const bool choose =
         o_.dev_share > 0 && std::any_of(o_.methods.begin(), o_.methods.end(),
                                         [&](const auto& m) { return sweep_variants(m, sweeps_).size() > 1; });
-    if (choose) dev_ = part_of(tasks, o_, true);
-    const std::vector<LoadedEval> rest = choose ? part_of(tasks, o_, false) : tasks;
+    if (choose) dev_ = parts_of(tasks, o_, true);
+    const std::vector<LoadedEval> rest = choose ? parts_of(tasks, o_, false) : tasks;
     Json choices = Json::array();
     for (const std::string& method : o_.methods) {
       const auto variants = sweep_variants(method, sweeps_);
@@ -183,7 +176,7 @@ int eval_run(EvalOptions o) {
   const Session session(o.model, methods, o.runner.n_parallel);
   for (const MethodOptions& m : methods) make_method(m, session.models());  // refuse before the first item
   size_t n_error = 0;
-  const std::vector<LoadedEval> tasks = load_tasks(o, entries, *session.tokenizer, n_error);
+  const std::vector<LoadedEval> tasks = load_tasks(o, entries, session.tokenizer.get(), n_error);
   std::unique_ptr<Sandbox> sandbox;
   if (std::any_of(entries.begin(), entries.end(), [](const TaskEntry* t) { return t->program != nullptr; })) {
     (void)python_path();

@@ -40,6 +40,11 @@ struct LoadedEval {
   std::vector<Item> items;
 };
 
+/// Tasks with their items; records that could not be read are named on stderr, left out and counted. Running
+/// text needs the tokenizer. Throws Error (exit 2) where data is not there.
+std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEntry* const> entries,
+                                   const Tokenizer* tokenizer, size_t& n_error);
+
 /// One method over tasks, in a folder of its own: what is finished there is not run again.
 class MethodRun {
  public:

@@ -5,17 +5,15 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "calibration/iti_fit.h"
-#include "cli/command.h"
+#include "cli/eval_command.h"
 
 namespace rouse {
 namespace {
 
 struct ItiOptions {
-  ModelOptions model;
+  EvalOptions eval;  ///< the model, and which items
   ItiFitOptions fit;
-  std::string data, output, form = "Q: {question}\\nA: {answer}";
-  int limit = 0;
-  bool json = false;
+  std::string task, form = "Q: {question}\\nA: {answer}";
 };
 
 /// One answer to a question, as text.
@@ -35,19 +33,41 @@ std::string filled(std::string form, const std::string& question, const std::str
   return form;
 }
 
+/// A record, and how errors name it.
+using Record = std::pair<std::string, Json>;
+
+std::vector<Record> read_file(const EvalOptions& o) {
+  std::ifstream in(o.data);
+  require_usage(in.good(), o.data, ": cannot open the questions");
+  std::vector<Record> out;
+  std::string line;
+  for (int number = 1; std::getline(in, line); ++number) {
+    if (trim(line).empty()) continue;
+    if (o.limit > 0 && static_cast<int>(out.size()) == o.limit) break;
+    out.emplace_back(cat(o.data, ":", number, ": "), Json::parse(line, nullptr, false));
+  }
+  return out;
+}
+
+/// The development items of a benchmark: what `rouse eval` reports is not among them.
+std::vector<Record> read_task(const EvalOptions& o, const TaskEntry& task) {
+  require_usage(task.kind != TaskKind::tokens, "--task ", task.name, " has no questions");
+  const TaskEntry* entries[] = {&task};
+  size_t n_error = 0;
+  const LoadedEval loaded = load_tasks(o, entries, nullptr, n_error)[0];
+  std::vector<Record> out;
+  for (Item& item : part_of(task, loaded.items, o.dev_share, o.sample_seed, true))
+    out.emplace_back(cat(task.name, ", ", item.id, ": "), std::move(item.doc));
+  return out;
+}
+
 std::vector<ItiText> read_answers(const ItiOptions& o) {
   std::string form = o.form;
   for (size_t at; (at = form.find("\\n")) != std::string::npos;) form.replace(at, 2, "\n");
-  std::ifstream in(o.data);
-  require_usage(in.good(), o.data, ": cannot open the questions");
   std::vector<ItiText> out;
-  std::string line;
   int question = 0;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (trim(line).empty()) continue;
-    if (o.limit > 0 && question == o.limit) break;
-    const Json row = Json::parse(line, nullptr, false);
-    const std::string where = cat(o.data, ":", number, ": ");
+  for (const auto& [where, row] :
+       o.task.empty() ? read_file(o.eval) : read_task(o.eval, task_entry(o.task))) {
     require_usage(row.is_object() && row.contains("question") && row["question"].is_string(), where,
                   "no object with a text `question`");
     const auto texts = [&](const char* key) {
@@ -122,23 +142,23 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
 
 int iti_fit(const ItiOptions& o) {
   const std::vector<ItiText> texts = read_answers(o);
-  const Session session(o.model);
+  const Session session(o.eval.model);
   const ItiData data = activations_of(session, texts);
   ProgressBar bar("fitting probes");
   ItiFile file = fit_iti(data, o.fit, [&](double done) { bar.update(done); });
   file.arch = session.model->spec().arch;
-  file.options = {{"data", o.data.substr(o.data.find_last_of('/') + 1)},
-                  {"form", o.form},
-                  {"fingerprint", session.model->file().fingerprint()},
-                  {"heads", o.fit.n_pick},
-                  {"ridge", o.fit.ridge},
-                  {"seed", o.fit.seed}};
-  save_iti(file, o.output);
-  if (o.json) {
-    std::cout << Json{{"output", o.output}, {"report", file.report}}.dump(2) << '\n';
+  const std::string source =
+      !o.task.empty() ? cat(o.task, ", development ", o.eval.dev_share, ", seed ", o.eval.sample_seed)
+                      : o.eval.data.substr(o.eval.data.find_last_of('/') + 1);
+  file.options = {
+      {"data", source},        {"form", o.form},       {"fingerprint", session.model->file().fingerprint()},
+      {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge}, {"seed", o.fit.seed}};
+  save_iti(file, o.eval.output);
+  if (o.eval.json) {
+    std::cout << Json{{"output", o.eval.output}, {"report", file.report}}.dump(2) << '\n';
     return 0;
   }
-  std::printf("%s: %d heads of %d blocks, %zu answers\n", o.output.c_str(), file.n_head, file.n_layer,
+  std::printf("%s: %d heads of %d blocks, %zu answers\n", o.eval.output.c_str(), file.n_head, file.n_layer,
               data.n_answer());
   for (size_t fold = 0; fold < 2; ++fold) {
     const Json& f = file.report["folds"][fold];
@@ -164,15 +184,23 @@ void add_iti(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("iti", "Inference-time intervention: which heads know what is true");
   sub->require_subcommand(1);
   CLI::App* fit = sub->add_subcommand("fit", "Fit directions of attention heads on true and false answers");
-  add_model_options(*fit, o->model);
+  EvalOptions& e = o->eval;
+  add_model_options(*fit, e.model);
   fit->add_option(
-         "--data", o->data,
-         "JSON Lines: question with correct_answers and incorrect_answers (TruthfulQA), or with completion "
-         "and contradictions")
-      ->required();
+      "--data", e.data,
+      "JSON Lines: question with correct_answers and incorrect_answers (TruthfulQA), or with completion "
+      "and contradictions; with --task the folder of `rouse eval`");
+  fit->add_option("--task", o->task,
+                  "fit on the development items that `rouse eval` keeps out of the report of a sweep of this "
+                  "benchmark, given the same --limit, --sample-seed and --dev-share");
   fit->add_option("--form", o->form, "how question and answers become a text (the first kind of data)")
       ->capture_default_str();
-  fit->add_option("--limit", o->limit, "only the first N questions (0: all)")->check(CLI::Range(0, 1 << 30));
+  fit->add_option("--limit", e.limit, "only the first N questions, or with --task a sample (0: all)")
+      ->check(CLI::Range(0, 1 << 30));
+  fit->add_option("--sample-seed", e.sample_seed, "with --task: seed of that sample")->capture_default_str();
+  fit->add_option("--dev-share", e.dev_share, "with --task: share of the items")
+      ->capture_default_str()
+      ->check(CLI::Range(0.01, 0.99));
   fit->add_option("--heads", o->fit.n_pick, "heads to pick and report")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
@@ -180,9 +208,13 @@ void add_iti(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1e-6, 1e6));
   fit->add_option("-s,--seed", o->fit.seed, "seed of the folds")->capture_default_str();
-  fit->add_option("-o,--output", o->output, "file to write")->required();
-  fit->add_flag("--json", o->json, "print the report as JSON");
-  fit->callback([o] { std::exit(iti_fit(*o)); });
+  fit->add_option("-o,--output", e.output, "file to write")->required();
+  fit->add_flag("--json", e.json, "print the report as JSON");
+  fit->callback([o] {
+    require_usage(!o->task.empty() || !o->eval.data.empty(),
+                  "rouse iti fit: give --data FILE or --task NAME");
+    std::exit(iti_fit(*o));
+  });
 }
 
 }  // namespace rouse

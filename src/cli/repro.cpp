@@ -211,7 +211,6 @@ void add_repro(CLI::App& app) {
       c->add_option("--plan", o->plan, "a plan of this model instead of calibrating one");
       c->add_option("--calibration-tokens", o->n_calibration, "scored tokens of the calibration")
           ->capture_default_str();
-      c->add_option("--iti", o->iti, "also inference-time intervention by this file of `rouse iti fit`");
     } else {
       c->add_option("--samples", o->n_sample, "samples of self-consistency")
           ->capture_default_str()

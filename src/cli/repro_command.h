@@ -9,7 +9,7 @@ using Words = std::vector<std::string>;
 
 struct ReproOptions {
   EvalOptions eval;
-  std::string plan, text, amateur, iti;
+  std::string plan, text, amateur;
   int n_sample = 8, n_calibration = 1000;
 };
 

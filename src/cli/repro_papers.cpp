@@ -16,6 +16,15 @@ Words with(Words words, const Words& more) {
 
 namespace {
 
+/// Which items of a benchmark.
+Words of_items(const Setting& s) {
+  const EvalOptions& e = s.o.eval;
+  Words words{"--sample-seed", cat(e.sample_seed)};
+  if (!e.data.empty()) words = with(words, {"--data", e.data});
+  if (e.limit > 0) words = with(words, {"--limit", cat(e.limit)});
+  return words;
+}
+
 /// A `rouse eval` over methods, in a folder of the step's name.
 Step evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
                 const Words& methods, const Words& more = {}) {
@@ -27,12 +36,9 @@ Step evaluation(const Setting& s, const std::string& name, const std::string& ti
               s.at(name),
               "--parallel",
               cat(e.runner.n_parallel),
-              "--sample-seed",
-              cat(e.sample_seed),
               "--exec-seconds",
               cat(e.limits.seconds)};
-  if (!e.data.empty()) words = with(words, {"--data", e.data});
-  if (e.limit > 0) words = with(words, {"--limit", cat(e.limit)});
+  words = with(words, of_items(s));
   if (e.runner.n_predict > 0) words = with(words, {"-n", cat(e.runner.n_predict)});
   if (e.runner.ignore_eos) words.emplace_back("--ignore-eos");
   if (e.runner.chat_template) words.emplace_back("--chat-template");
@@ -49,6 +55,10 @@ Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
 }
 bool generates(const TaskEntry& task) {
   return task.kind == TaskKind::text;
+}
+/// Its records hold true and false answers to a question, as ITI needs.
+bool judges(const TaskEntry& task) {
+  return std::string(task.name).rfind("truthfulqa", 0) == 0 || std::string(task.name) == "lab_contrast";
 }
 bool votes(const TaskEntry& task) {
   return task.vote != nullptr;
@@ -121,9 +131,25 @@ std::vector<Step> cor_steps(const Setting& s) {
                    {"plan", "show", plan, "--json", "--experts", "1000000"},
                    s.at("profile.json"),
                    true});
-  Words main{"topk", "dola", cat("plan:", random), cat("plan:", plan), cat("dola routing=plan:", plan)};
-  if (!s.o.iti.empty()) main.insert(main.begin() + 1, cat("greedy iti=", s.o.iti));
-  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main));
+  Words main{"topk",
+             cat("greedy routing=random:", s.k),
+             "dola",
+             cat("plan:", random),
+             cat("plan:", plan),
+             cat("dola routing=plan:", plan)};
+  const std::string dev = cat(s.o.eval.dev_share);
+  const bool enough = s.o.eval.limit == 0 || s.o.eval.dev_share * s.o.eval.limit >= 10;
+  if (const Words tasks = tasks_where(s, judges); !tasks.empty() && s.o.eval.dev_share > 0 && enough) {
+    const std::string iti = s.at("heads.iti");
+    steps.push_back(
+        {"iti", "Inference-time intervention: heads, on the development items",
+         with(with({"iti", "fit", "--task", tasks[0], "--dev-share", dev, "-o", iti}, of_items(s)), s.model),
+         iti});
+    main.push_back(cat("greedy iti=", iti, " iti-alpha=1|5|15"));
+  } else {
+    std::fprintf(stderr, "rouse: no ten development items of TruthfulQA or lab_contrast: ITI is left out\n");
+  }
+  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main, {"--dev-share", dev}));
   steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
                              {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
                               cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));

@@ -151,4 +151,17 @@ LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64
   return out;
 }
 
+std::vector<Item> part_of(const TaskEntry& task, std::span<const Item> items, double dev_share, uint64_t seed,
+                          bool development) {
+  const auto n = static_cast<size_t>(dev_share * static_cast<double>(items.size()) + 0.5);
+  require_usage(n > 0 && n < items.size(), task.name, ": ", items.size(),
+                " items cannot be split by --dev-share ", dev_share);
+  std::vector<bool> chosen(items.size());
+  for (const size_t i : draw_subset(items.size(), n, Random(seed))) chosen[i] = true;
+  std::vector<Item> out;
+  for (size_t i = 0; i < items.size(); ++i)
+    if (chosen[i] == development) out.push_back(items[i]);
+  return out;
+}
+
 }  // namespace rouse

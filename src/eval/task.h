@@ -102,6 +102,11 @@ struct LoadedTask {
 /// (exit 2) when the file is not there.
 LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed);
 
+/// The development items, on which settings are chosen, or those that are left for the report: a share of a
+/// task's items, drawn by seed. Throws Error (exit 2) when one part would be empty.
+std::vector<Item> part_of(const TaskEntry& task, std::span<const Item> items, double dev_share, uint64_t seed,
+                          bool development);
+
 /// The sum of a continuation's log-probs.
 double total(const std::vector<double>& log_probs);
 /// Of every choice: the sum, and the mean a token.

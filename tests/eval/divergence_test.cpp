@@ -2,6 +2,7 @@
 #include "eval/divergence.h"
 
 #include <cmath>
+#include <sstream>
 
 #include "support.h"
 
@@ -105,8 +106,37 @@ TEST(Repro, WritesItsTablesAndGoesOn) {
   EXPECT_EQ(nlohmann::json::parse(read_file(dir / "o/repro.json"))["steps"].size(), 7u);
   ASSERT_EQ(rouse(command).code, 0);
   EXPECT_EQ(read_file(dir / "o/tables.md"), tables);
+  EXPECT_NE(first.err.find("ITI is left out"), std::string::npos) << "four items are too few";
   EXPECT_EQ(rouse("repro scmoe -m " + golden("llama.gguf") + " -o " + dir / "x").code, 2) << "a dense model";
   EXPECT_EQ(rouse("repro cor -o " + dir / "x").code, 2) << "no calibration text";
+}
+
+TEST(Repro, ItiLearnsFromItemsThatAreNotReported) {
+  const TempDir dir;
+  const std::string items = " --limit 24 --dev-share 0.5 --sample-seed 3 ";
+  const CommandResult run =
+      rouse("eval --tasks lab_contrast --methods greedy --methods \"greedy routing=topk:1..2\"" + items +
+            "-c 320 -o " + dir / "o");
+  ASSERT_EQ(run.code, 0) << run.err;
+  const CommandResult fit =
+      rouse("iti fit --task lab_contrast --heads 4 --json" + items + "-o " + dir / "a.iti");
+  ASSERT_EQ(fit.code, 0) << fit.err;
+  // The same answers out of the samples that the sweep chose by give the same directions.
+  std::ofstream dev(dir / "dev.jsonl");
+  for (const auto& entry :
+       std::filesystem::directory_iterator(*std::filesystem::directory_iterator(dir / "o/dev")))
+    if (entry.path().filename().string().rfind("samples_", 0) == 0) {
+      std::istringstream lines(read_file(entry.path().string()));
+      for (std::string line; std::getline(lines, line);)
+        dev << nlohmann::json::parse(line)["doc"].dump() << '\n';
+    }
+  dev.close();
+  ASSERT_EQ(rouse("iti fit --data " + dir / "dev.jsonl" + " --heads 4 -o " + dir / "b.iti").code, 0);
+  const auto a = nlohmann::json::parse(read_file(dir / "a.iti")),
+             b = nlohmann::json::parse(read_file(dir / "b.iti"));
+  EXPECT_EQ(a["heads"], b["heads"]);
+  EXPECT_EQ(rouse("iti fit --task wikitext -o " + dir / "c.iti").code, 2);
+  EXPECT_EQ(rouse("iti fit -o " + dir / "c.iti").code, 2);
 }
 
 }  // namespace rouse
