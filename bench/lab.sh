@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The default model under every routing and method on its own sets, by training frequency, and under plans on WikiText-2: the
-# tables of docs/results.md. Settings of a grid are chosen on 30% of the items, the rest is reported. About 30 minutes.
+# tables of docs/results.md. Settings of a grid are chosen on 30% of the items, the rest is reported. About 10 minutes.
 #   bench/lab.sh DATA [FOLDER]    DATA holds wikitext2_test.txt; running again goes on
 set -euo pipefail
 cd "$(dirname "$0")/.."

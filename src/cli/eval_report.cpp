@@ -101,6 +101,14 @@ static std::string cell(const std::string& metric, const Json& score) {
   return text;
 }
 
+/// A p too small for a double is no 0.
+static std::string p_text(double p) {
+  if (p < 1e-300) return "< 1e-300";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.2g", p);
+  return text;
+}
+
 /// "+0.5 [-0.1, 1.1], p 0.04 (0.3)": the difference, McNemar's p and Holm's.
 static std::string difference_cell(const std::string& metric, const Json& c) {
   const double scale = metric == "perplexity" ? 1 : 100;
@@ -108,8 +116,8 @@ static std::string difference_cell(const std::string& metric, const Json& c) {
   int n = std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
                         scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
   if (c.contains("holm_p"))
-    std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ", p %.2g (%.2g)",
-                  c["mcnemar_p"].get<double>(), c["holm_p"].get<double>());
+    std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ", p %s (%s)",
+                  p_text(c["mcnemar_p"]).c_str(), p_text(c["holm_p"]).c_str());
   return text;
 }
 
@@ -123,6 +131,7 @@ static Table table_of(const Json& entries, const std::string& metric) {
   table[0].emplace_back("against the first, p (corrected)");
   table[0].emplace_back("experts a token");
   for (const Json& e : entries) {
+    if (!e["groups"]["all"].contains(metric)) continue;  // a score of DoLa's is no likelihood: no perplexity
     table.push_back({e["method"].get<std::string>()});
     for (const auto& [group, scores] : e["groups"].items())
       table.back().push_back(scores.contains(metric) ? cell(metric, scores[metric]) : "");
