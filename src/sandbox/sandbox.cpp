@@ -55,7 +55,6 @@ void limit(int resource, uint64_t value, const char* what) {
 
 /// others: processes that the same user has already, which the kernel counts too.
 void set_limits(const SandboxLimits& l, int others) {
-  limit(RLIMIT_AS, l.memory_bytes, "memory limit");
   limit(RLIMIT_CPU, static_cast<uint64_t>(l.seconds) + 1, "processor limit");
   limit(RLIMIT_FSIZE, l.folder_bytes, "file size limit");
   limit(RLIMIT_NOFILE, 64, "file limit");
@@ -124,12 +123,15 @@ void enter_root(const std::string& root, const std::string& folder, const Sandbo
   _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-[[noreturn]] void execute(const std::vector<std::string>& argv) {
+/// The memory limit comes last: this process, a copy of rouse with its model mapped, may be above it already,
+/// and then could allocate nothing more.
+[[noreturn]] void execute(const std::vector<std::string>& argv, const SandboxLimits& l) {
   std::vector<char*> arguments;
   for (const std::string& a : argv) arguments.push_back(const_cast<char*>(a.c_str()));
   arguments.push_back(nullptr);
   char path[] = "PATH=/usr/bin:/bin", hash[] = "PYTHONHASHSEED=0", lang[] = "LANG=C.UTF-8";
   char* environment[] = {path, hash, lang, nullptr};
+  limit(RLIMIT_AS, l.memory_bytes, "memory limit");
   execve(arguments[0], arguments.data(), environment);
   fail(argv[0].c_str());
 }
@@ -251,7 +253,7 @@ void enter_landlock(const std::string& folder, int& others) {
     drop_capabilities();
     if (!filter_system_calls()) fail("seccomp");
   }
-  execute(argv);
+  execute(argv, l);
 }
 
 /// Bytes in a folder; no namespace bounds them where there is none.
