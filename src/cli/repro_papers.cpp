@@ -131,12 +131,13 @@ std::vector<Step> cor_steps(const Setting& s) {
                    {"plan", "show", plan, "--json", "--experts", "1000000"},
                    s.at("profile.json"),
                    true});
+  const std::string dola = "dola dola-layers=low|high";
   Words main{"topk",
              cat("greedy routing=random:", s.k),
-             "dola",
+             dola,
              cat("plan:", random),
              cat("plan:", plan),
-             cat("dola routing=plan:", plan)};
+             cat(dola, " routing=plan:", plan)};
   const std::string dev = cat(s.o.eval.dev_share);
   const bool enough = s.o.eval.limit == 0 || s.o.eval.dev_share * s.o.eval.limit >= 10;
   if (const Words tasks = tasks_where(s, judges); !tasks.empty() && s.o.eval.dev_share > 0 && enough) {
@@ -149,7 +150,8 @@ std::vector<Step> cor_steps(const Setting& s) {
   } else {
     std::fprintf(stderr, "rouse: no ten development items of TruthfulQA or lab_contrast: ITI is left out\n");
   }
-  steps.push_back(evaluation(s, "main", "Main results at equal cost", s.tasks, main, {"--dev-share", dev}));
+  steps.push_back(evaluation(s, "main", "Main results at equal cost; grids chosen on the development split",
+                             s.tasks, main, {"--dev-share", dev}));
   steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
                              {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
                               cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));
