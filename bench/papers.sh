@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every benchmark of both papers, end to end on a small random-weight MoE with a real vocabulary and a context of 4,096: chance
-# scores; what is shown is that every path works, in a sandbox where programs run. About 6 minutes on two cores.
+# Every benchmark of both papers, end to end on a small random-weight MoE with a real vocabulary and a context of 4,096: its
+# scores say nothing; what is shown is that every path works, in a sandbox where programs run. About 6 minutes on two cores.
 #   bench/papers.sh DATA VOCABULARY.gguf [FOLDER]    any GGUF gives the vocabulary, such as SmolLM2's
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -4,7 +4,6 @@
 
 #include "base/error.h"
 #include "base/files.h"
-#include "base/random.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
 
