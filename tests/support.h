@@ -76,6 +76,17 @@ void expect_refusal(Call call, Exit exit_code, const std::string& part) {
   }
 }
 
+/// The text of the Error that `call` throws, or "".
+template <class Call>
+std::string message_of(Call call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "";
+}
+
 /// A folder that goes away with the test.
 struct TempDir {
   TempDir() {
