@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/command.h"
 
 namespace rouse {
@@ -89,10 +90,10 @@ int main(int argc, char** argv) {
   try {
     return rouse::run(argc, argv);
   } catch (const rouse::Error& e) {
-    std::fprintf(stderr, "rouse: %s\n", e.what());
+    std::fprintf(stderr, "rouse: %s\n", rouse::printable(e.what(), true).c_str());
     return static_cast<int>(e.exit_code());
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "rouse: %s\n", e.what());
+    std::fprintf(stderr, "rouse: %s\n", rouse::printable(e.what(), true).c_str());
     return static_cast<int>(rouse::Exit::failed);
   }
 }

@@ -84,6 +84,61 @@ size_t complete_utf8_prefix(std::string_view text) {
   return text.size();
 }
 
+/// Length of the well-formed UTF-8 character at the start of `text`, its code point in `point`; else 0.
+static size_t read_character(std::string_view text, uint32_t& point) {
+  const auto lead = static_cast<unsigned char>(text[0]);
+  const size_t length = lead < 0x80   ? 1
+                        : lead < 0xC2 ? 0
+                        : lead < 0xE0 ? 2
+                        : lead < 0xF0 ? 3
+                        : lead < 0xF5 ? 4
+                                      : 0;
+  if (length == 0 || length > text.size()) return 0;
+  point = length == 1 ? lead : lead & (0x7Fu >> length);
+  for (size_t i = 1; i < length; ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte & 0xC0) != 0x80) return 0;
+    point = point << 6 | (byte & 0x3Fu);
+  }
+  constexpr uint32_t kFirst[] = {0, 0, 0x80, 0x800, 0x10000};  // of each length; less is overlong
+  const bool surrogate = point >= 0xD800 && point < 0xE000;
+  return point < kFirst[length] || point > 0x10FFFF || surrogate ? 0 : length;
+}
+
+bool is_utf8(std::string_view text) {
+  uint32_t point = 0;
+  while (!text.empty()) {
+    const size_t length = read_character(text, point);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+/// Control characters, line and paragraph separators, and what turns the direction of writing.
+static bool steers_terminal(uint32_t point) {
+  return point < 0x20 || (point >= 0x7F && point < 0xA0) || (point >= 0x2028 && point <= 0x202E) ||
+         (point >= 0x2066 && point <= 0x2069);
+}
+
+std::string printable(std::string_view text, bool keep_lines) {
+  std::string out;
+  while (!text.empty()) {
+    uint32_t point = 0;
+    const size_t length = read_character(text, point);
+    if (length > 0 && (!steers_terminal(point) || (keep_lines && point == '\n'))) {
+      out += text.substr(0, length);
+    } else {
+      char escape[16];
+      const unsigned value = length > 0 ? point : static_cast<unsigned char>(text[0]);
+      std::snprintf(escape, sizeof escape, length <= 1 ? "\\x%02x" : "\\u%04x", value);
+      out += length == 0 || (point != '\n' && point != '\t') ? escape : point == '\n' ? "\\n" : "\\t";
+    }
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return out;
+}
+
 uint64_t hash_text(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325ull;
   for (const unsigned char c : text) hash = (hash ^ c) * 0x100000001b3ull;

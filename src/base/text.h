@@ -29,6 +29,13 @@ std::string bytes_text(uint64_t n_byte);
 /// The leading part of `text` that ends on a whole UTF-8 character; the rest may still grow into one.
 size_t complete_utf8_prefix(std::string_view text);
 
+bool is_utf8(std::string_view text);
+
+/// What a terminal may be shown of a text that a file or a user brought: control characters (so no escape
+/// sequence), line and direction marks and bytes that are no UTF-8 are written out, as \x1b or \u202e.
+/// keep_lines leaves newlines as they are.
+std::string printable(std::string_view text, bool keep_lines = false);
+
 /// FNV-1a, for names of things; not for security.
 uint64_t hash_text(std::string_view text);
 std::string hex64(uint64_t value);

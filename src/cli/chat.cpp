@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/command.h"
 
 namespace rouse {
@@ -45,7 +46,7 @@ int chat(const ChatOptions& o) {
       messages.push_back({"assistant", generation->text()});
     } catch (const Error& e) {
       messages.pop_back();
-      std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", e.what());
+      std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", printable(e.what(), true).c_str());
     }
   }
   return interrupted ? static_cast<int>(Exit::interrupted) : 0;

@@ -129,7 +129,7 @@ int compare(const CompareOptions& o) {
     return g;
   };
   if (!o.json) {
-    std::printf("%s, %s\n", session.model->spec().name.c_str(), session.devices->text().c_str());
+    std::printf("%s, %s\n", printable(session.model->spec().name).c_str(), session.devices->text().c_str());
     std::printf("prompt: %zu tokens, at most %d to answer\n\n", prompt.size(), o.generate.n_predict);
   }
   generate(methods[0], 2);  // graphs and caches warm, so that the first variant is not the slowest

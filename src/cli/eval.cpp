@@ -53,7 +53,8 @@ std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEnt
     input.tokenizer = tokenizer;
     input.n_window = o.n_window;
     LoadedTask task = load_task(*entry, input, o.limit, o.sample_seed);
-    for (const std::string& e : task.errors) std::fprintf(stderr, "rouse: %s; left out\n", e.c_str());
+    for (const std::string& e : task.errors)
+      std::fprintf(stderr, "rouse: %s; left out\n", printable(e, true).c_str());
     n_error += task.errors.size();
     require_usage(!task.items.empty(), entry->name, ": no item could be read");
     tasks.push_back({entry, std::move(task.items)});
@@ -192,7 +193,7 @@ int eval_run(EvalOptions o) {
   if (o.json)
     std::cout << report.dump(2) << '\n';
   else
-    std::cout << report_text(report);
+    std::cout << printable(report_text(report), true);
   return static_cast<int>(n_error ? Exit::partial : Exit::ok);
 }
 
@@ -270,7 +271,7 @@ void add_eval(CLI::App& app) {
     if (*json)
       std::cout << r.dump(2) << '\n';
     else
-      std::cout << report_text(r, *markdown);
+      std::cout << printable(report_text(r, *markdown), true);
     std::exit(0);
   };
   for (const auto& [name, help] :

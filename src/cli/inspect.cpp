@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "model/tensors.h"
+#include "tokenizer/vocabulary_check.h"
 
 namespace rouse {
 namespace {
@@ -123,7 +124,7 @@ std::string sizes_text(const Json& sizes) {
 }
 
 void print_line(const char* label, const std::string& text) {
-  std::printf("  %-14s %s\n", label, text.c_str());
+  std::printf("  %-14s %s\n", label, printable(text).c_str());
 }
 
 void print_model(const Json& d, const ModelSpec& spec) {
@@ -159,7 +160,7 @@ void print_model(const Json& d, const ModelSpec& spec) {
 }
 
 void print_text(const Json& d, const std::optional<ModelSpec>& spec) {
-  std::printf("%s  (%s%s)\n", d["file"].get<std::string>().c_str(),
+  std::printf("%s  (%s%s)\n", printable(d["file"].get<std::string>()).c_str(),
               bytes_text(d["bytes"].get<uint64_t>()).c_str(),
               d["files"] == 1 ? "" : cat(" in ", d["files"].get<int>(), " files").c_str());
   const std::string name = d["name"], arch = d["arch"];
@@ -175,6 +176,18 @@ void print_text(const Json& d, const std::optional<ModelSpec>& spec) {
   for (const auto& text : d["rouse_cannot"]) print_line("rouse cannot", text);
 }
 
+void add_vocabulary(Json& d, const GgufFile& file) {
+  if (!file.has("tokenizer.ggml.model")) {
+    d["rouse_cannot"].push_back("read text: the file has no vocabulary (prompts as --tokens only)");
+    return;
+  }
+  try {
+    check_vocabulary(file);
+  } catch (const Error& e) {
+    d["rouse_cannot"].push_back(cat("read text: ", e.what()));
+  }
+}
+
 /// Adds what rouse can and cannot do; the spec if it can run the file.
 std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
   d["rouse_can"] = d["rouse_cannot"] = Json::array();
@@ -187,8 +200,9 @@ std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
                                    spec.router.n_expert_used, ")"));
     else
       d["rouse_cannot"].push_back("route it: routing policies and scmoe need a Mixture-of-Experts model");
-    if (!file.has("tokenizer.ggml.model"))
-      d["rouse_cannot"].push_back("read text: the file has no vocabulary (prompts as --tokens only)");
+    add_vocabulary(d, file);
+    for (const std::string& key : spec.unknown_keys)
+      d["rouse_cannot"].push_back(cat("say what the key ", key, " means: it is ignored"));
     return spec;
   } catch (const Error& e) {
     d["rouse_cannot"].push_back(cat("run it: ", e.what()));
@@ -222,10 +236,10 @@ int inspect(const InspectOptions& o) {
   const GgufFile file(model_path(m));
   if (o.keys) {
     for (size_t i = 0; i < file.n_key(); ++i)
-      std::printf("%-48s %s\n", file.key_name(i).c_str(), file.key_text(i).c_str());
+      std::printf("%-48s %s\n", printable(file.key_name(i)).c_str(), printable(file.key_text(i)).c_str());
     for (const ggml_tensor* t : file.tensors())
-      std::printf("%-48s %-6s [%ld, %ld, %ld]\n", t->name, ggml_type_name(t->type), t->ne[0], t->ne[1],
-                  t->ne[2]);
+      std::printf("%-48s %-6s [%ld, %ld, %ld]\n", printable(t->name).c_str(), ggml_type_name(t->type),
+                  t->ne[0], t->ne[1], t->ne[2]);
     return 0;
   }
   Json d = describe_file(file);

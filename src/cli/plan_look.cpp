@@ -110,8 +110,8 @@ int plan_show(const PlanOptions& o) {
     return 0;
   }
   std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
-              o.first.c_str(), p.arch.c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored, p.n_hard,
-              p.n_easy);
+              o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
+              p.n_hard, p.n_easy);
   std::printf("  block     k  R [95%% interval]\n");
   double most = 0;
   for (const double r : p.intensity) most = std::isnan(r) ? most : std::max(most, r);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/text.h"
 
 namespace rouse {
 
@@ -18,7 +19,7 @@ static int usable_cores() {
 
 /// ggml's chatter about buffers and layouts is no user's business; its errors are.
 static void log_errors(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR) std::fputs(text, stderr);
+  if (level == GGML_LOG_LEVEL_ERROR) std::fputs(printable(text, true).c_str(), stderr);
 }
 
 Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_cores()) {

@@ -24,6 +24,20 @@ TEST(Text, HoldsBackAnUnfinishedCharacter) {
   EXPECT_EQ(complete_utf8_prefix("abc"), 3u);
 }
 
+TEST(Text, ShowsATerminalNothingThatSteersIt) {
+  EXPECT_EQ(printable("caf\u00e9 \u6f22 \U0001F600 a\\b"), "caf\u00e9 \u6f22 \U0001F600 a\\b");
+  EXPECT_EQ(printable("\x1b]0;title\x07\x1b[2J"), "\\x1b]0;title\\x07\\x1b[2J");
+  EXPECT_EQ(printable("a\r\nb\tc\x7f"), "a\\x0d\\nb\\tc\\x7f");
+  EXPECT_EQ(printable("one\ntwo\x1b", true), "one\ntwo\\x1b");
+  EXPECT_EQ(printable(std::string("a\0b", 3)), "a\\x00b");
+  EXPECT_EQ(printable("\xc2\x9b"
+                      "31m \u202eevil \u2066x"),
+            "\\u009b31m \\u202eevil \\u2066x");
+  // Bytes that are no UTF-8: alone, overlong, a surrogate, past the last code point, cut off.
+  EXPECT_EQ(printable("\x9b \xc0\x9b \xed\xa0\x80 \xf4\x90\x80\x80 \xe2\x80"),
+            "\\x9b \\xc0\\x9b \\xed\\xa0\\x80 \\xf4\\x90\\x80\\x80 \\xe2\\x80");
+}
+
 TEST(Random, IsTheSameForTheSameKeyAndUniform) {
   EXPECT_EQ(Random(1, 2, 3).next(), Random(1, 2, 3).next());
   EXPECT_NE(Random(1, 2, 3).next(), Random(1, 3, 2).next());
