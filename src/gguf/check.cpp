@@ -30,6 +30,12 @@ class Cursor {
     if (length > cap) fail(what, " is ", length, " bytes long, the limit is ", cap);
     return {reinterpret_cast<const char*>(take(length, what)), static_cast<size_t>(length)};
   }
+  /// A text that ggml hands out as a C string.
+  std::string_view name(uint64_t cap, const char* what) {
+    const std::string_view out = text(cap, what);
+    if (out.find('\0') != std::string_view::npos) fail(what, " holds a NUL byte: ", out);
+    return out;
+  }
   const std::byte* take(uint64_t n_byte, const char* what) {
     if (n_byte > file_.size() - at_) fail("the file ends inside ", what, " at byte ", at_);
     const std::byte* begin = file_.data() + at_;
@@ -78,7 +84,9 @@ void check_array(Cursor& in, std::string_view key) {
   if (count > kMaxArrayLength)
     in.fail("key ", key, " has ", count, " entries, the limit is ", kMaxArrayLength);
   if (type == GGUF_TYPE_STRING) {
-    for (uint64_t i = 0; i < count; ++i) in.text(kMaxStringLength, "a string of an array");
+    for (uint64_t i = 0; i < count; ++i)
+      if (in.text(kMaxStringLength, "a string of an array").find('\0') != std::string_view::npos)
+        in.fail("entry ", i, " of key ", key, " holds a NUL byte");
   } else if (const uint64_t size = scalar_bytes(type)) {
     in.take(size * count, "an array");  // at most 8 * 2^24: cannot wrap
   } else {
@@ -88,15 +96,16 @@ void check_array(Cursor& in, std::string_view key) {
 
 /// Checks one key and its value; returns the alignment when the key sets it, else 0.
 uint32_t check_key(Cursor& in, std::unordered_set<std::string_view>& seen) {
-  const std::string_view key = in.text(kMaxKeyLength, "a key");
+  const std::string_view key = in.name(kMaxKeyLength, "a key");
   if (key.empty()) in.fail("a key has no name");
   if (!seen.insert(key).second) in.fail("key ", key, " occurs twice");
   const auto type = in.number<uint32_t>("a value's type");
   if (key == "general.alignment") {
     if (type != GGUF_TYPE_UINT32) in.fail("key general.alignment has type ", type, ", expected uint32");
     const auto alignment = in.number<uint32_t>("the alignment");
-    if (alignment == 0 || (alignment & (alignment - 1)) || alignment > (1u << 20))
-      in.fail("the alignment is ", alignment, ", expected a power of two up to 1048576");
+    // At least 8, as GGUF says: the kernels read blocks of numbers where they lie in the file.
+    if (alignment < 8 || (alignment & (alignment - 1)) || alignment > (1u << 20))
+      in.fail("the alignment is ", alignment, ", expected a power of two from 8 to 1048576");
     return alignment;
   }
   if (type == GGUF_TYPE_STRING) {
@@ -123,7 +132,7 @@ struct Extent {
 };
 
 Extent check_tensor(Cursor& in, std::unordered_set<std::string_view>& seen) {
-  const std::string_view tensor = in.text(GGML_MAX_NAME - 1, "a tensor's name");
+  const std::string_view tensor = in.name(GGML_MAX_NAME - 1, "a tensor's name");
   if (!seen.insert(tensor).second) in.fail("tensor ", tensor, " occurs twice");
   const auto n_dim = in.number<uint32_t>("a tensor's dimension count");
   if (n_dim < 1 || n_dim > GGML_MAX_DIMS)

@@ -18,16 +18,19 @@
 
 namespace rouse {
 
-MappedFile::MappedFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  // Without waiting: a pipe that nobody writes to would block here.
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   require_model(fd >= 0, path, ": cannot open: ", std::strerror(errno));
   struct stat info {};
-  if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0) {
-    const bool directory = S_ISDIR(info.st_mode);
+  const char* wrong = fstat(fd, &info) != 0    ? "cannot be looked at"
+                      : S_ISDIR(info.st_mode)  ? "is a directory, expected a GGUF file"
+                      : !S_ISREG(info.st_mode) ? "is no regular file, expected a GGUF file"
+                      : info.st_size == 0      ? "is empty"
+                                               : nullptr;
+  if (wrong) {
     close(fd);
-    throw Error(
-        cat(path, directory ? ": is a directory, expected a GGUF file" : ": is empty or no regular file"),
-        Exit::bad_model);
+    throw Error(cat(path, ": ", wrong), Exit::bad_model);
   }
   size_ = static_cast<size_t>(info.st_size);
   base_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -49,17 +52,16 @@ void MappedFile::forget(std::span<const std::byte> part) {
 
 GgufFile::GgufFile(const std::string& path) : path_(path) {
   add_part(path);
+  index_keys();
   if (integer("split.count").value_or(1) > 1) add_other_parts();
 }
 
 GgufFile::GgufFile(std::string label, gguf_context_ptr keys, ggml_context_ptr shapes)
     : path_(std::move(label)) {
-  parts_.push_back({nullptr, std::move(keys), std::move(shapes)});
-  ggml_context* context = parts_[0].shapes.get();
-  for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t)) {
-    tensors_.push_back(t);
-    by_name_[t->name] = t;
-  }
+  Part part{nullptr, std::move(keys), std::move(shapes)};
+  add_tensors(part);
+  parts_.push_back(std::move(part));
+  index_keys();
 }
 
 void GgufFile::add_part(const std::string& path) {
@@ -72,13 +74,32 @@ void GgufFile::add_part(const std::string& path) {
   part.gguf.reset(gguf_init_from_buffer(bytes.data(), bytes.size(), {.no_alloc = true, .ctx = &context}));
   part.shapes.reset(context);
   require_model(part.gguf != nullptr, path, ": ggml cannot read this GGUF file");
-  for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t)) {
+  add_tensors(part);
+  parts_.push_back(std::move(part));
+}
+
+/// ggml's own look-ups go from end to end, so everything is found once, here.
+void GgufFile::add_tensors(const Part& part) {
+  const std::string& path = part.map ? part.map->path() : path_;
+  int64_t id = 0;  // ggml keeps shapes in the order of the file
+  for (ggml_tensor* t = ggml_get_first_tensor(part.shapes.get()); t;
+       t = ggml_get_next_tensor(part.shapes.get(), t), ++id) {
     require_model(by_name_.emplace(t->name, t).second, path, ": tensor ", t->name,
                   " is already in another part");
     tensors_.push_back(t);
-    home_[t] = static_cast<int>(parts_.size());
+    if (!part.map) continue;
+    const size_t begin = gguf_get_data_offset(part.gguf.get()) + gguf_get_tensor_offset(part.gguf.get(), id);
+    home_[t] = {static_cast<int>(parts_.size()), part.map->bytes().subspan(begin, ggml_nbytes(t))};
   }
-  parts_.push_back(std::move(part));
+}
+
+void GgufFile::index_keys() {
+  for (size_t i = 0; i < n_key(); ++i) key_ids_.emplace(key_name(i), static_cast<int64_t>(i));
+}
+
+int64_t GgufFile::find(const std::string& key) const {
+  const auto found = key_ids_.find(key);
+  return found == key_ids_.end() ? -1 : found->second;
 }
 
 void GgufFile::add_other_parts() {
@@ -190,10 +211,57 @@ std::string GgufFile::array_text(const std::string& key, size_t i) const {
   return gguf_get_arr_str(gguf(), find(key), i);
 }
 
+std::vector<std::string_view> GgufFile::texts(const std::string& key) const {
+  require_model(array_type(key) == GGUF_TYPE_STRING, path_, ": key ", key, " is no array of strings");
+  std::vector<std::string_view> out(*array_length(key));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = gguf_get_arr_str(gguf(), find(key), i);
+  return out;
+}
+
+std::vector<int64_t> GgufFile::integers(const std::string& key) const {
+  const int64_t id = find(key);
+  const int type = array_type(key).value_or(-1);
+  std::vector<int64_t> out;
+  const auto read = [&](auto example) {
+    const size_t n = gguf_get_arr_n(gguf(), id);
+    const void* data = n ? gguf_get_arr_data(gguf(), id) : nullptr;
+    for (size_t i = 0; i < n; ++i)
+      out.push_back(static_cast<int64_t>(static_cast<const decltype(example)*>(data)[i]));
+  };
+  switch (type) {
+    case GGUF_TYPE_BOOL:
+    case GGUF_TYPE_INT8:
+      read(int8_t{});
+      break;
+    case GGUF_TYPE_UINT8:
+      read(uint8_t{});
+      break;
+    case GGUF_TYPE_INT16:
+      read(int16_t{});
+      break;
+    case GGUF_TYPE_UINT16:
+      read(uint16_t{});
+      break;
+    case GGUF_TYPE_INT32:
+      read(int32_t{});
+      break;
+    case GGUF_TYPE_UINT32:
+      read(uint32_t{});
+      break;
+    case GGUF_TYPE_INT64:
+    case GGUF_TYPE_UINT64:
+      read(int64_t{});
+      break;
+    default:
+      throw Error(cat(path_, ": key ", key, " is no array of integers"), Exit::bad_model);
+  }
+  return out;
+}
+
 void GgufFile::copy_keys(gguf_context* to, const std::string& prefix) const {
   gguf_set_kv(to, gguf());
   for (size_t i = 0; i < n_key(); ++i)
-    if (key_name(i).rfind(prefix, 0) != 0) gguf_remove_key(to, key_name(i).c_str());
+    if (!key_name(i).starts_with(prefix)) gguf_remove_key(to, key_name(i).c_str());
 }
 
 std::string GgufFile::key_text(size_t i) const {
@@ -202,7 +270,6 @@ std::string GgufFile::key_text(size_t i) const {
   switch (gguf_get_kv_type(gguf(), id)) {
     case GGUF_TYPE_STRING: {
       std::string value = gguf_get_val_str(gguf(), id);
-      std::replace(value.begin(), value.end(), '\n', ' ');
       if (value.size() > 60) value = value.substr(0, complete_utf8_prefix(value.substr(0, 57))) + "...";
       return value;
     }
@@ -225,10 +292,7 @@ const ggml_tensor* GgufFile::tensor(const std::string& name) const {
 }
 
 std::span<const std::byte> GgufFile::data(const ggml_tensor* tensor) const {
-  const Part& part = parts_[static_cast<size_t>(part_of(tensor))];
-  const int64_t id = gguf_find_tensor(part.gguf.get(), tensor->name);
-  const size_t begin = gguf_get_data_offset(part.gguf.get()) + gguf_get_tensor_offset(part.gguf.get(), id);
-  return part.map->bytes().subspan(begin, ggml_nbytes(tensor));
+  return home_.at(tensor).data;
 }
 
 std::string GgufFile::fingerprint() const {

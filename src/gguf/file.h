@@ -5,11 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace rouse {
@@ -21,11 +21,13 @@ class MappedFile {
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
+  const std::string& path() const { return path_; }
   std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(base_), size_}; }
   /// Lets the kernel drop pages that were copied elsewhere, so that they do not count as resident memory.
   static void forget(std::span<const std::byte> part);
 
  private:
+  std::string path_;
   void* base_ = nullptr;
   size_t size_ = 0;
 };
@@ -42,11 +44,12 @@ class GgufFile {
   int n_part() const { return static_cast<int>(parts_.size()); }
   /// The bytes of a part, as mapped.
   std::span<const std::byte> part(int i) const { return parts_[static_cast<size_t>(i)].map->bytes(); }
-  int part_of(const ggml_tensor* tensor) const { return home_.at(tensor); }
+  int part_of(const ggml_tensor* tensor) const { return home_.at(tensor).part; }
   /// Of all parts.
   uint64_t n_byte() const;
   size_t n_key() const { return static_cast<size_t>(gguf_get_n_kv(gguf())); }
   std::string key_name(size_t i) const { return gguf_get_key(gguf(), static_cast<int64_t>(i)); }
+  gguf_type key_type(size_t i) const { return gguf_get_kv_type(gguf(), static_cast<int64_t>(i)); }
   /// The value as text, arrays shortened; for people to read.
   std::string key_text(size_t i) const;
 
@@ -62,6 +65,10 @@ class GgufFile {
   /// Element type of an array key (gguf_type), or nothing.
   std::optional<int> array_type(const std::string& key) const;
   std::string array_text(const std::string& key, size_t i) const;
+  /// The entries of an array of strings, valid as long as the file. Throws when it is no such array.
+  std::vector<std::string_view> texts(const std::string& key) const;
+  /// The entries of an array key of any kind of integers or bools. Throws when it is no such array.
+  std::vector<int64_t> integers(const std::string& key) const;
   /// Sets every key that begins with `prefix` in `to`.
   void copy_keys(gguf_context* to, const std::string& prefix = "") const;
 
@@ -79,16 +86,24 @@ class GgufFile {
     gguf_context_ptr gguf;
     ggml_context_ptr shapes;
   };
+  /// Where a tensor's bytes are.
+  struct Home {
+    int part;
+    std::span<const std::byte> data;
+  };
   void add_part(const std::string& path);
   void add_other_parts();
+  void add_tensors(const Part& part);
+  void index_keys();
   gguf_context* gguf() const { return parts_[0].gguf.get(); }
-  int64_t find(const std::string& key) const { return gguf_find_key(gguf(), key.c_str()); }
+  int64_t find(const std::string& key) const;
 
   std::string path_;
   std::vector<Part> parts_;
   std::vector<const ggml_tensor*> tensors_;
-  std::map<std::string, const ggml_tensor*, std::less<>> by_name_;
-  std::map<const ggml_tensor*, int> home_;  ///< part of each tensor
+  std::unordered_map<std::string, const ggml_tensor*> by_name_;
+  std::unordered_map<const ggml_tensor*, Home> home_;
+  std::unordered_map<std::string, int64_t> key_ids_;
 };
 
 }  // namespace rouse

@@ -1,5 +1,7 @@
 #include "gguf/check.h"
 
+#include <sys/stat.h>
+
 #include <cstring>
 
 #include "gguf/file.h"
@@ -71,12 +73,53 @@ TEST(GgufCheck, NamesTheLie) {
   refused(patched<uint64_t>(bytes, "tokenizer.ggml.tokens", 8, ~uint64_t{0} / 2), "entries, the limit");
 }
 
+TEST(GgufCheck, RefusesNulBytesWhereGgmlWouldCut) {
+  const std::string bytes = bytes_of("llama.gguf");
+  const auto refused = [](const std::string& bad, const std::string& part) {
+    expect_refusal([&] { check(bad); }, Exit::bad_model, part);
+  };
+  std::string key = bytes, tensor = bytes, token = bytes;
+  key[key.find("llama.vocab_size") + 7] = '\0';
+  refused(key, "a key holds a NUL byte");
+  tensor[tensor.find("output_norm.weight") + 3] = '\0';
+  refused(tensor, "a tensor's name holds a NUL byte");
+  token[token.find("\u0120", token.find("tokenizer.ggml.merges"))] = '\0';
+  refused(token, " of key tokenizer.ggml.merges holds a NUL byte");
+}
+
+/// ggml searches names from end to end; with as many as a file may have, that took minutes.
+TEST(GgufFile, FindsKeysAndTensorsAmongAsManyAsMayBe) {
+  constexpr size_t kKeys = kMaxKeys, kTensors = kMaxTensors;
+  std::string bytes = "GGUF";
+  const auto put = [&](auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  const auto name = [&](const std::string& text) { put(uint64_t{text.size()}), bytes += text; };
+  put(uint32_t{3}), put(uint64_t{kTensors}), put(uint64_t{kKeys});
+  for (uint32_t i = 0; i < kKeys; ++i) name(cat("key.", i)), put(uint32_t{GGUF_TYPE_UINT32}), put(i);
+  for (size_t i = 0; i < kTensors; ++i)
+    name(cat("tensor.", i)), put(uint32_t{1}), put(uint64_t{1}), put(uint32_t{GGML_TYPE_F32}),
+        put(uint64_t{i * 32});
+  bytes.resize((bytes.size() + 31) / 32 * 32 + kTensors * 32);
+  const TempDir dir;
+  std::ofstream(dir / "many.gguf", std::ios::binary) << bytes;
+  const GgufFile file(dir / "many.gguf");
+  for (size_t i = 0; i < kKeys; ++i) ASSERT_EQ(file.integer(cat("key.", i)), static_cast<int64_t>(i));
+  for (size_t i = 0; i < kTensors; ++i)
+    ASSERT_EQ(file.data(file.tensor(cat("tensor.", i))).data(),
+              file.part(0).data() + file.part(0).size() - (kTensors - i) * 32);
+  EXPECT_EQ(file.fingerprint().size(), 64u);
+  const CommandResult r = rouse("inspect --keys " + (dir / "many.gguf"));
+  EXPECT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.out.find("tensor.131071"), std::string::npos);
+}
+
 TEST(GgufFile, RefusesWhatIsNoFile) {
   expect_refusal([] { GgufFile("/nonexistent.gguf"); }, Exit::bad_model, "cannot open");
   expect_refusal([] { GgufFile("/tmp"); }, Exit::bad_model, "is a directory");
   const TempDir dir;
   std::ofstream(dir / "empty.gguf");
   expect_refusal([&] { GgufFile(dir / "empty.gguf"); }, Exit::bad_model, "empty");
+  ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);  // nobody writes: opening it would wait for ever
+  expect_refusal([&] { GgufFile(dir / "pipe"); }, Exit::bad_model, "is no regular file");
 }
 
 TEST(GgufFile, FingerprintFollowsTheWeights) {
