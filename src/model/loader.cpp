@@ -30,10 +30,11 @@ const ggml_tensor* WeightLoader::need(const std::string& name) {
 }
 
 std::vector<float> WeightLoader::host(const ggml_tensor* vector) const {
-  require_model(vector->type == GGML_TYPE_F32, file_.path(), ": ", vector->name, " is of type ",
-                ggml_type_name(vector->type), ", expected f32");
   std::vector<float> out(static_cast<size_t>(ggml_nelements(vector)));
-  std::memcpy(out.data(), file_.data(vector).data(), out.size() * sizeof(float));
+  const auto data = file_.data(vector);
+  require(vector->type == GGML_TYPE_F32 && data.size() == out.size() * sizeof(float), file_.path(), ": ",
+          vector->name, " is no vector of f32");
+  std::memcpy(out.data(), data.data(), data.size());
   for (const float x : out)
     require_model(x - x == 0, file_.path(), ": ", vector->name, " holds a number that is not finite");
   return out;
@@ -52,10 +53,15 @@ ggml_backend_dev_t WeightLoader::device_of(const std::string& name, int layer,
   return fallback;
 }
 
-/// Shape and type of several tensors stacked along `dim`.
+/// Shape and type of several tensors stacked along `dim`: of one type, and alike in every other dimension.
 ggml_tensor WeightLoader::stacked(const std::vector<const ggml_tensor*>& sources, int dim) {
   ggml_tensor whole = *sources[0];
-  for (size_t i = 1; i < sources.size(); ++i) whole.ne[dim] += sources[i]->ne[dim];
+  for (const ggml_tensor* source : sources) {
+    bool alike = source->type == whole.type;
+    for (int d = 0; d < GGML_MAX_DIMS; ++d) alike &= d == dim || source->ne[d] == whole.ne[d];
+    require(alike, source->name, " cannot be stacked with ", sources[0]->name);
+    if (source != sources[0]) whole.ne[dim] += source->ne[dim];
+  }
   return whole;
 }
 
@@ -74,6 +80,10 @@ void WeightLoader::place(ggml_tensor** slot, std::vector<const ggml_tensor*> sou
 
 void WeightLoader::upload(const Item& item) const {
   ggml_tensor* t = *item.slot;
+  size_t n_byte = 0;
+  for (const ggml_tensor* source : item.sources) n_byte += file_.data(source).size();
+  require(n_byte == ggml_nbytes(t), file_.path(), ": ", t->name, " takes ", ggml_nbytes(t),
+          " bytes, the file has ", n_byte);
   if (item.sources.size() == 1) {
     const auto data = file_.data(item.sources[0]);
     ggml_backend_tensor_set(t, data.data(), 0, data.size());
@@ -81,7 +91,7 @@ void WeightLoader::upload(const Item& item) const {
     return;
   }
   // Chunk by chunk: expert e of the result holds expert e of each source in turn.
-  std::vector<std::byte> whole(ggml_nbytes(t));
+  std::vector<std::byte> whole(n_byte);
   const auto n_chunk = ggml_nbytes(item.sources[0]) / item.sources[0]->nb[item.dim + 1];
   size_t at = 0;
   for (size_t chunk = 0; chunk < n_chunk; ++chunk)

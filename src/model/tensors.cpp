@@ -1,5 +1,7 @@
 #include "model/tensors.h"
 
+#include <ggml-cpu.h>
+
 #include <algorithm>
 #include <set>
 #include <span>
@@ -122,6 +124,12 @@ static std::string shape_text(std::span<const int64_t> ne) {
   return cat("[", join(parts, ", "), "]");
 }
 
+bool type_fits(TensorKind kind, ggml_type type) {
+  if (kind == TensorKind::norm || kind == TensorKind::bias) return type == GGML_TYPE_F32;
+  const auto* traits = ggml_get_type_traits_cpu(type);
+  return traits->vec_dot && ggml_get_type_traits_cpu(traits->vec_dot_type)->from_float;
+}
+
 const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
   if (!info.instead.empty() && file.tensor(info.instead)) return nullptr;
   const ggml_tensor* t = file.tensor(info.name);
@@ -131,6 +139,10 @@ const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
   full.resize(GGML_MAX_DIMS, 1);
   require_model(std::equal(full.begin(), full.end(), t->ne), file.path(), ": ", info.name, " is ",
                 shape_text({t->ne, static_cast<size_t>(ggml_n_dims(t))}), ", expected ", shape_text(info.ne));
+  require_model(
+      type_fits(info.kind, t->type), file.path(), ": ", info.name, " is of type ", ggml_type_name(t->type),
+      ", expected ",
+      type_fits(info.kind, GGML_TYPE_F16) ? "f32, f16, bf16 or a type that ggml quantises to" : "f32");
   return t;
 }
 

@@ -11,11 +11,15 @@
 namespace rouse {
 
 enum class TensorKind {
-  norm,    ///< a vector near 1
-  bias,    ///< a vector, or one an expert, near 0; sinks too
-  router,  ///< a matrix that stays F32
-  matrix,  ///< any other: may be quantised
+  norm,    ///< a vector near 1, F32
+  bias,    ///< a vector, or one an expert, near 0, F32; sinks too
+  router,  ///< a matrix that is not quantised by those who write files
+  matrix,  ///< any other
 };
+
+/// Whether the kernels take a weight of that kind in that type: products all types that ggml multiplies by,
+/// sums and scales F32 alone.
+bool type_fits(TensorKind kind, ggml_type type);
 
 struct TensorInfo {
   std::string name;
@@ -31,12 +35,12 @@ std::vector<TensorInfo> block_tensors(const ModelSpec& spec, int layer);
 std::vector<TensorInfo> outer_tensors(const ModelSpec& spec);
 
 /// The file's tensor of that entry, or null where an optional one is left out or another stands for it.
-/// Throws Error (exit 3) when it is missing or has another shape.
+/// Throws Error (exit 3) when it is missing, or has another shape or a type that does not fit.
 const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info);
 /// Throws the Error for a tensor that does not belong to the model.
 [[noreturn]] void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor);
-/// Whether every tensor is there, in the right shape, and none besides. Throws Error (exit 3) naming the
-/// first.
+/// Whether every tensor is there, in the right shape and a type that fits, and none besides. Throws Error
+/// (exit 3) naming the first.
 void check_tensors(const GgufFile& file, const ModelSpec& spec);
 
 /// What a tensor is for, by its name: "attention", "experts", "shared experts", "routers", "dense

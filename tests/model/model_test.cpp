@@ -1,49 +1,9 @@
 /// What a model file may say, and what is refused.
+#include "edited.h"
 #include "model/tensors.h"
-#include "support.h"
 
 namespace rouse {
 namespace {
-
-/// A copy of a golden file with other keys or tensors.
-class Edited {
- public:
-  explicit Edited(const std::string& file) {
-    ggml_context* context = nullptr;
-    source_.reset(gguf_init_from_file(golden(file).c_str(), {false, &context}));
-    data_.reset(context);
-    gguf_.reset(gguf_init_empty());
-    gguf_set_kv(gguf_.get(), source_.get());
-    for (ggml_tensor* t = ggml_get_first_tensor(context); t; t = ggml_get_next_tensor(context, t))
-      if (gguf_find_tensor(source_.get(), t->name) >= 0) tensors_.push_back(t);  // not ggml's own data blob
-  }
-  gguf_context* keys() { return gguf_.get(); }
-  std::vector<ggml_tensor*>& tensors() { return tensors_; }
-  void drop(const std::string& name) {
-    std::erase_if(tensors_, [&](const ggml_tensor* t) { return t->name == name; });
-  }
-  bool has(const std::string& name) const {
-    return std::any_of(tensors_.begin(), tensors_.end(), [&](const auto* t) { return t->name == name; });
-  }
-  ggml_tensor* find(const std::string& name) {
-    for (ggml_tensor* t : tensors_)
-      if (t->name == name) return t;
-    ADD_FAILURE() << name;
-    return nullptr;
-  }
-  /// Writes tensors [begin, end) with the keys.
-  void write(const std::string& path, size_t begin = 0, size_t end = SIZE_MAX) {
-    const gguf_context_ptr out(gguf_init_empty());
-    gguf_set_kv(out.get(), gguf_.get());
-    for (size_t i = begin; i < std::min(end, tensors_.size()); ++i) gguf_add_tensor(out.get(), tensors_[i]);
-    ASSERT_TRUE(gguf_write_to_file(out.get(), path.c_str(), false));
-  }
-
- private:
-  gguf_context_ptr source_, gguf_;
-  ggml_context_ptr data_;
-  std::vector<ggml_tensor*> tensors_;
-};
 
 void load(const std::string& path) {
   const GgufFile file(path);
@@ -216,7 +176,7 @@ TEST_F(ModelFile, TiedHeadsGiveTheSameLogits) {
 
 TEST(Rope, YarnBlendsBetweenItsTwoSpeeds) {
   const GgufFile file(golden("deepseek2.gguf"));
-  const RopeSpec rope = read_rope(Keys(file, "deepseek2."), 8);
+  const RopeSpec rope = read_spec(file).rope;
   // 8 dimensions, base 1e4, 128 positions: dimension(32) = 8 ln(128/64pi)/(2 ln 1e4) < 0, dimension(1) = 1.31
   // -> 2.
   ASSERT_EQ(rope.factors.size(), 4u);
