@@ -9,7 +9,8 @@ namespace rouse {
 ggml_tensor* StepGraph::attention(ggml_tensor* x, int layer) {
   const AttentionSpec& a = model_.spec().attention;
   const LayerWeights& w = model_.layers()[static_cast<size_t>(layer)];
-  const Heads heads = a.latent.on() ? latent_heads(x, w) : projected_heads(x, w);
+  Heads heads = a.latent.on() ? latent_heads(x, w) : projected_heads(x, w);
+  if (temperature_) heads.q = ggml_mul(g_, heads.q, temperature_);
   const auto store = [&](ggml_tensor* cache, ggml_tensor* t) {
     ggml_tensor* rows = ggml_view_2d(g_, t, cache->ne[0], x->ne[1], t->nb[2], 0);
     ggml_build_forward_expand(graph_, ggml_set_rows(g_, cache, rows, cells_));

@@ -54,6 +54,11 @@ void StepGraph::build() {
   tokens_ = input(GGML_TYPE_I32, shape_.n_row, 1, "tokens");
   positions_ = input(GGML_TYPE_I32, shape_.n_row, 1, "positions");
   cells_ = input(GGML_TYPE_I64, shape_.n_row, 1, "cells");
+  if (spec.attention.temperature != 0) {
+    temperature_ = ggml_new_tensor_3d(g_, GGML_TYPE_F32, 1, 1, shape_.n_row);
+    ggml_set_input(temperature_);
+    ggml_set_name(temperature_, "temperature");
+  }
   for (const AttentionSpan& span : shape_.spans) {
     masks_.push_back(span.n_kv ? input(GGML_TYPE_F16, span.n_kv, span.n_row, "mask") : nullptr);
     const bool window = span.n_kv && spec.attention.window > 0;
@@ -158,6 +163,15 @@ void StepGraph::fill_shifts(const StepInput& in) {
   }
 }
 
+void StepGraph::fill_temperature(const StepInput& in) {
+  if (!temperature_ || !temperature_->buffer) return;
+  const AttentionSpec& a = model_.spec().attention;
+  std::vector<float> factors;
+  for (const int32_t p : in.positions)
+    factors.push_back(1.0f + a.temperature * std::log(1.0f + static_cast<float>(p / a.temperature_length)));
+  ggml_backend_tensor_set(temperature_, factors.data(), 0, factors.size() * sizeof(float));
+}
+
 void StepGraph::run(const StepInput& in) {
   // Every input, every time: the allocator reuses their memory for later nodes.
   const auto set = [](ggml_tensor* t, const void* data) {
@@ -186,6 +200,7 @@ void StepGraph::run(const StepInput& in) {
         piece.narrow[i]->ne[piece.narrow_dim[i]] = piece.capacity;
   perturb(in);
   fill_shifts(in);
+  fill_temperature(in);
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler_.get(), graph_);
   require(status == GGML_STATUS_SUCCESS, "the backend failed: ", ggml_status_to_string(status));
 }

@@ -95,6 +95,7 @@ class StepGraph {
   void keep(std::vector<ggml_tensor*>& list, ggml_tensor* t);
   void perturb(const StepInput& input);
   void fill_shifts(const StepInput& input);
+  void fill_temperature(const StepInput& input);
   void fill_masks(const StepInput& input, const std::vector<ggml_tensor*>& masks, int window);
 
   const Model& model_;
@@ -109,8 +110,9 @@ class StepGraph {
   ggml_cgraph* graph_ = nullptr;
   ggml_backend_sched_ptr scheduler_;
   ggml_tensor *entry_ = nullptr, *tokens_ = nullptr, *positions_ = nullptr, *cells_ = nullptr,
-              *outputs_ = nullptr, *shift_of_ = nullptr;
-  std::vector<ggml_tensor*> shifts_;  ///< [shift layer]: [n_embd_out, n_shift + 1], the last of zeros
+              *outputs_ = nullptr, *shift_of_ = nullptr,
+              *temperature_ = nullptr;  ///< [1, 1, n_row]: multiplies queries
+  std::vector<ggml_tensor*> shifts_;    ///< [shift layer]: [n_embd_out, n_shift + 1], the last of zeros
   std::vector<ggml_tensor*> masks_, window_masks_;  ///< [span]: all positions; the last `window` ones
   ggml_tensor *hidden_ = nullptr, *logits_ = nullptr;
   std::vector<ggml_tensor*> ffn_inputs_, exits_, heads_;

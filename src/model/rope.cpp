@@ -30,6 +30,20 @@ static std::vector<float> yarn_factors(const RopeSpec& rope, float beta_fast, fl
   return factors;
 }
 
+static void read_yarn(const Keys& keys, bool truncate, RopeSpec& rope) {
+  const float fast = keys.real_or("rope.scaling.yarn_beta_fast", 32.0),
+              slow = keys.real_or("rope.scaling.yarn_beta_slow", 1.0);
+  require_model(fast >= slow && slow > 0, keys.file().path(), ": YaRN's beta_fast is ", fast,
+                " and its beta_slow ", slow, ", expected fast >= slow > 0");
+  rope.factors = yarn_factors(rope, fast, slow, truncate);
+  const float magnitude = rope.factor > 1 ? 1.0f + 0.1f * std::log(rope.factor) : 1.0f;
+  const float said = keys.real_or("rope.scaling.yarn_attn_factor", magnitude);
+  if (!(std::abs(said - magnitude) <= 1e-3f))
+    keys.refuse("rope.scaling.yarn_attn_factor",
+                cat(said, ", expected the ", magnitude, " that follows from rope.scaling.factor"));
+  rope.magnitude *= magnitude;
+}
+
 RopeSpec read_rope(const Keys& keys, int n_embd_head, bool truncate) {
   const std::string& path = keys.file().path();
   RopeSpec rope;
@@ -39,27 +53,26 @@ RopeSpec read_rope(const Keys& keys, int n_embd_head, bool truncate) {
                 " dimensions");
   rope.n_ctx_original = keys.integer_or("rope.scaling.original_context_length",
                                         keys.integer("context_length", 1, 1 << 30), 1, 1 << 30);
-  rope.scaling = keys.text_or("rope.scaling.type", "none");
-  if (rope.scaling == "none") return rope;
-  require_model(rope.scaling == "linear" || rope.scaling == "yarn", path, ": key ", keys.prefix(),
-                "rope.scaling.type is \"", rope.scaling, "\", expected none, linear or yarn");
-  rope.factor = keys.real_or("rope.scaling.factor", 1.0);
-  require_model(rope.factor > 0 && rope.factor < 1e6f, path, ": key ", keys.prefix(),
-                "rope.scaling.factor is ", rope.factor, ", expected more than 0 and less than 1e6");
   rope.magnitude = keys.real_or("rope.scaling.attn_factor", 1.0);
-  if (rope.scaling == "linear") {
+  if (!(rope.magnitude > 0 && rope.magnitude < 1e3f))
+    keys.refuse("rope.scaling.attn_factor", cat(rope.magnitude, ", expected more than 0 and less than 1000"));
+  // A factor without a type scales linearly; early files have another name for it; 0 is no factor.
+  rope.scaling = keys.text_or("rope.scaling.type", "linear");
+  const char* key = keys.has("rope.scaling.factor") ? "rope.scaling.factor" : "rope.scale_linear";
+  rope.factor = keys.real_or(key, 0.0);
+  if (rope.factor == 0) rope.factor = 1.0f;
+  if (!(rope.factor > 0 && rope.factor < 1e6f))
+    keys.refuse(key, cat(rope.factor, ", expected more than 0 and less than 1e6"));
+  if (rope.scaling == "yarn") {
+    read_yarn(keys, truncate, rope);
+  } else if (rope.scaling == "linear" && rope.factor != 1) {
     rope.factors.assign(static_cast<size_t>(rope.n_rot / 2), rope.factor);
-    return rope;
+  } else if (rope.scaling == "linear" || rope.scaling == "none") {
+    rope.scaling = "none";
+    rope.factor = 1.0f;
+  } else {
+    keys.refuse("rope.scaling.type", cat("\"", rope.scaling, "\", expected none, linear or yarn"));
   }
-  const float fast = keys.real_or("rope.scaling.yarn_beta_fast", 32.0),
-              slow = keys.real_or("rope.scaling.yarn_beta_slow", 1.0);
-  require_model(fast >= slow && slow > 0, path, ": YaRN's beta_fast is ", fast, " and its beta_slow ", slow,
-                ", expected fast >= slow > 0");
-  rope.factors = yarn_factors(rope, fast, slow, truncate);
-  // DeepSeek files carry a multiplier: their attention factor is mscale / mscale_all_dim = 1, and the logits
-  // are scaled instead (model/arch/deepseek2.cpp).
-  if (rope.factor > 1 && !keys.has("rope.scaling.yarn_log_multiplier"))
-    rope.magnitude *= 1.0f + 0.1f * std::log(rope.factor);
   return rope;
 }
 

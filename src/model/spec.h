@@ -1,6 +1,7 @@
 /// model/spec.h - a model described by properties. Shared blocks branch on these, never on a model's name.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "gguf/file.h"
@@ -37,10 +38,15 @@ struct AttentionSpec {
   bool qkv_bias = false, output_bias = false;  ///< required; files without the flag may still have them
   bool sinks = false;                          ///< a learned logit a head that takes part in the softmax
   int window = 0;         ///< windowed layers see this many positions, their own included; 0: all
-  int window_period = 0;  ///< every period-th layer sees everything, the others the window
+  int window_period = 0;  ///< every period-th layer sees everything, the others the window; 0: none does
+  /// A query at position p is multiplied by 1 + temperature ln(1 + floor(p / temperature_length)); 0: off.
+  float temperature = 0.0f;
+  int temperature_length = 0;
   LatentSpec latent;
 
-  bool windowed(int layer) const { return window > 0 && layer % window_period != window_period - 1; }
+  bool windowed(int layer) const {
+    return window > 0 && (window_period == 0 || layer % window_period != window_period - 1);
+  }
   bool values_in_keys() const { return latent.on() && latent.absorbed; }
   int n_embd_q() const { return n_head * n_embd_head; }
   int n_embd_k() const { return n_head_kv * n_embd_head; }     ///< a cell's keys
@@ -72,6 +78,7 @@ struct ModelSpec {
   RopeSpec rope;
   AttentionSpec attention;
   RouterSpec router;
+  std::vector<std::string> unknown_keys;  ///< keys of the file's architecture that nothing here knows
 
   bool moe_layer(int layer) const { return router.n_expert > 0 && layer >= n_leading_dense; }
   /// Elements of one cell of the KV cache, all layers.
@@ -81,7 +88,8 @@ struct ModelSpec {
   }
 };
 
-/// Reads typed keys of one architecture ("llama.block_count"), with errors that name the key.
+/// Reads typed keys of one architecture ("llama.block_count"), with errors that name the key, and remembers
+/// which were asked for.
 class Keys {
  public:
   Keys(const GgufFile& file, std::string prefix) : file_(file), prefix_(std::move(prefix)) {}
@@ -89,16 +97,26 @@ class Keys {
   /// Required or defaulted values, checked against [low, high].
   int integer(const std::string& key, int64_t low, int64_t high) const;
   int integer_or(const std::string& key, int64_t fallback, int64_t low, int64_t high) const;
+  /// The same for a number that a file may repeat for each of n_layer blocks. Throws Error (exit 3) when the
+  /// blocks differ.
+  int per_layer(const std::string& key, int n_layer, int64_t low, int64_t high) const;
+  int per_layer_or(const std::string& key, int n_layer, int64_t fallback, int64_t low, int64_t high) const;
   float real_or(const std::string& key, double fallback) const;
   float real(const std::string& key) const;
   bool boolean_or(const std::string& key, bool fallback) const;
   std::string text_or(const std::string& key, const std::string& fallback) const;
   const GgufFile& file() const { return file_; }
   const std::string& prefix() const { return prefix_; }
+  /// Whether the value of `key` was asked for, there or not.
+  bool asked(const std::string& key) const { return asked_.count(key) > 0; }
+  /// Throws the Error `file: key K is <what>`.
+  [[noreturn]] void refuse(const std::string& key, const std::string& what) const;
 
  private:
+  std::string full(const std::string& key) const;
   const GgufFile& file_;
   std::string prefix_;
+  mutable std::set<std::string> asked_;
 };
 
 /// What every decoder file carries: sizes, heads, RoPE, norm epsilon, experts. Architectures adjust the rest.

@@ -175,7 +175,14 @@ Model::Model(const std::string& path, std::shared_ptr<const Devices> devices, co
   loader.place(&output_, {head ? head : embd}, WeightUse::matrix,
                head_device);  // tied: the embeddings once more, packed
   weight_bytes_.head = ggml_nbytes(head ? head : embd);
-  if (const ggml_tensor* table = loader.find("rope_freqs.weight")) spec_.rope.factors = loader.host(table);
+  if (const ggml_tensor* table = loader.find("rope_freqs.weight")) {
+    std::vector<float> factors = loader.host(table);
+    for (size_t i = 0; i < factors.size(); ++i) {
+      require_model(factors[i] > 0, path, ": rope_freqs.weight holds ", factors[i], ", expected more than 0");
+      if (!spec_.rope.factors.empty()) factors[i] *= spec_.rope.factors[i];  // beside a scaling of the keys
+    }
+    spec_.rope.factors = std::move(factors);
+  }
   loader.load(contexts_, buffers_, progress);
   if (!spec_.rope.factors.empty()) add_rope_factors();
 }

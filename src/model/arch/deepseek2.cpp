@@ -31,10 +31,31 @@ static void read_latent(const Keys& keys, ModelSpec& spec) {
     a.n_embd_head = n_embd_key;
     a.n_embd_head_v = l.n_embd_value;
   }
-  // YaRN's attention factor works on the logits, squared: once for the query, once for the key.
-  const float log_multiplier = keys.real_or("rope.scaling.yarn_log_multiplier", 0.0);
-  const float factor = spec.rope.factor > 1 ? 1.0f + log_multiplier * std::log(spec.rope.factor) : 1.0f;
-  a.scale = factor * factor / std::sqrt(static_cast<float>(n_embd_key));
+  a.scale = 1.0f / std::sqrt(static_cast<float>(n_embd_key));
+}
+
+/// DeepSeek files carry a multiplier: then YaRN's attention factor, mscale / mscale_all_dim, is 1, and works
+/// on the logits instead, squared: once for the query, once for the key.
+static void read_scaling(const Keys& keys, ModelSpec& spec) {
+  const float multiplier = keys.real_or("rope.scaling.yarn_log_multiplier", 0.0);
+  // Outside YaRN llama.cpp scales logits by numbers that no published model of this family has.
+  if (spec.rope.scaling == "linear")
+    keys.refuse("rope.scaling.factor", cat(spec.rope.factor,
+                                           " with linear scaling, expected none or yarn with "
+                                           "latent attention"));
+  const float said = keys.real_or("rope.scaling.attn_factor", 1.0);
+  if (said != 1) keys.refuse("rope.scaling.attn_factor", cat(said, ", expected 1 with latent attention"));
+  if (spec.rope.scaling == "yarn" && spec.rope.factor > 1 && multiplier != 0) {
+    const float factor = 1.0f + multiplier * std::log(spec.rope.factor);
+    spec.attention.scale *= factor * factor;
+    spec.rope.magnitude = 1.0f;
+  }
+  AttentionSpec& a = spec.attention;
+  a.temperature = keys.real_or("attention.temperature_scale", 0.0);
+  a.temperature_length = keys.integer_or("attention.temperature_length", 0, 0, 1 << 30);
+  if (a.temperature != 0 && a.temperature_length == 0)
+    keys.refuse("attention.temperature_scale",
+                cat(a.temperature, ", but there is no attention.temperature_length"));
 }
 
 ModelSpec deepseek2(const Keys& keys) {
@@ -42,14 +63,17 @@ ModelSpec deepseek2(const Keys& keys) {
   ModelSpec spec = common_spec(keys, "deepseek2");
   spec.rope.order = RopeOrder::norm;
   read_latent(keys, spec);
+  read_scaling(keys, spec);
   spec.selection_bias = true;
   spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
   spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
   RouterSpec& r = spec.router;
   require_model(r.n_expert > 0, path, ": key ", keys.prefix(), "expert_count is missing or 0");
-  const int function = keys.integer_or("expert_gating_func", 1, 0, 1 << 16);
-  require_model(function <= 2, path, ": key ", keys.prefix(), "expert_gating_func is ", function,
-                ", expected 1 (softmax) or 2 (sigmoid)");
+  int function = keys.integer_or("expert_gating_func", 0, 0, 1 << 16);
+  if (function > 2) keys.refuse("expert_gating_func", cat(function, ", expected 1 (softmax) or 2 (sigmoid)"));
+  // Early files do not say; of these, GLM-4.7-Flash alone, known by its shape, has sigmoid gates.
+  if (function == 0) function = (spec.n_layer == 47 || spec.n_layer == 48) && spec.n_vocab == 154880 ? 2 : 1;
+  r.scale = scale_or_one(keys, "expert_weights_scale");
   r.gate = function == 2 ? Gate::sigmoid : Gate::softmax;
   r.renormalize = keys.boolean_or("expert_weights_norm", false);
   r.n_group = keys.integer_or("expert_group_count", 1, 0, r.n_expert);

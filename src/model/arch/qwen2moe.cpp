@@ -11,7 +11,8 @@ ModelSpec qwen2moe(const Keys& keys) {
   spec.router.renormalize = false;
   if (!keys.has("expert_feed_forward_length") && spec.router.n_expert_used > 0)
     spec.n_ff_expert = spec.n_ff / spec.router.n_expert_used;  // early files
-  spec.n_ff_shared = keys.integer_or("expert_shared_feed_forward_length", spec.n_ff, 1, 1 << 24);
+  spec.n_ff_shared = keys.integer_or("expert_shared_feed_forward_length", 0, 0, 1 << 24);
+  if (spec.n_ff_shared == 0) spec.n_ff_shared = spec.n_ff;
   spec.shared_gate = true;
   return spec;
 }

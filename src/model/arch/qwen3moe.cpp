@@ -9,6 +9,8 @@ ModelSpec qwen3moe(const Keys& keys) {
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::head;
   spec.router.renormalize = true;
+  if (!keys.has("expert_feed_forward_length") && spec.router.n_expert_used > 0)
+    spec.n_ff_expert = spec.n_ff / spec.router.n_expert_used;
   return spec;
 }
 
