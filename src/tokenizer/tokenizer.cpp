@@ -4,43 +4,16 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tokenizer/deep_stack.h"
+#include "tokenizer/vocabulary_check.h"
 
 namespace rouse {
 namespace {
 
-/// libllama indexes scores and types by token without looking at their lengths, so they must match.
-void check_vocabulary(const GgufFile& file) {
-  const auto& path = file.path();
-  const std::string model = file.text("tokenizer.ggml.model").value_or("");
-  require_model(model == "gpt2" || model == "llama", path, ": tokenizer \"", model,
-                "\" is not supported; known: gpt2, llama");
-  const auto type_is = [&](const std::string& key, int type) {
-    const auto found = file.array_type(key);
-    require_model(!found || *found == type, path, ": key ", key,
-                  " is an array of another type than expected");
-    return found.has_value();
-  };
-  require_model(type_is("tokenizer.ggml.tokens", GGUF_TYPE_STRING), path,
-                ": key tokenizer.ggml.tokens is missing");
-  const size_t n = *file.array_length("tokenizer.ggml.tokens");
-  for (const auto& [key, type] : {std::pair{"tokenizer.ggml.scores", GGUF_TYPE_FLOAT32},
-                                  std::pair{"tokenizer.ggml.token_type", GGUF_TYPE_INT32}}) {
-    const bool present = type_is(key, type);
-    require_model(present == file.has(key), path, ": key ", key, " is no array");
-    require_model(!present || *file.array_length(key) == n, path, ": ", file.array_length(key).value_or(0),
-                  " entries in ", key, ", expected ", n);
-  }
-  require_model(type_is("tokenizer.ggml.merges", GGUF_TYPE_STRING) || model != "gpt2", path,
-                ": key tokenizer.ggml.merges is missing");
-  const ggml_tensor* embd = file.tensor("token_embd.weight");
-  require_model(embd && static_cast<size_t>(embd->ne[1]) == n, path, ": ", n, " tokens in the vocabulary, ",
-                embd ? embd->ne[1] : 0, " rows of embeddings");
-}
-
-/// libllama reports through a log; keep its last error for our message.
-thread_local std::string last_error;
+/// libllama reports through a log; keep its first error for our message: the later ones say that it failed.
+thread_local std::string first_error;
 void keep_errors(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR) last_error = text;
+  if (level == GGML_LOG_LEVEL_ERROR && first_error.empty()) first_error = text;
 }
 
 }  // namespace
@@ -49,12 +22,17 @@ Tokenizer::Tokenizer(const GgufFile& file)
     : model_(nullptr, llama_model_free), vocab_(nullptr), path_(file.path()) {
   check_vocabulary(file);
   llama_log_set(keep_errors, nullptr);
-  last_error.clear();
+  first_error.clear();
   llama_model_params params = llama_model_default_params();
   params.vocab_only = true;
   model_.reset(llama_model_load_from_file(file.path().c_str(), params));
-  require_model(model_ != nullptr, path_, ": libllama cannot read the vocabulary: ", trim(last_error));
+  require_model(model_ != nullptr, path_, ": libllama cannot read the vocabulary: ", trim(first_error));
   vocab_ = llama_model_get_vocab(model_.get());
+  // It asserts these when it adds them to a text.
+  require_model(!llama_vocab_get_add_bos(vocab_) || bos() >= 0, path_,
+                ": key tokenizer.ggml.add_bos_token wants a BOS token, but the vocabulary has none");
+  require_model(!llama_vocab_get_add_eos(vocab_) || llama_vocab_eos(vocab_) >= 0, path_,
+                ": key tokenizer.ggml.add_eos_token wants an EOS token, but the vocabulary has none");
   for (int token = 0; token < n_vocab(); ++token)
     if (ends_generation(token)) end_tokens_.push_back(token);
   chat_template_ = file.text("tokenizer.chat_template").value_or("");
@@ -75,8 +53,15 @@ int Tokenizer::bos() const {
 std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool parse_special) const {
   require_usage(text.size() < (1u << 30), "a text of ", text.size(), " bytes is too long");
   std::vector<int> tokens(text.size() + 8);
-  const int n = llama_tokenize(vocab_, text.data(), static_cast<int>(text.size()), tokens.data(),
-                               static_cast<int>(tokens.size()), add_special, parse_special);
+  int n = 0;
+  try {
+    on_deep_stack(regex_stack(text), [&] {
+      n = llama_tokenize(vocab_, text.data(), static_cast<int>(text.size()), tokens.data(),
+                         static_cast<int>(tokens.size()), add_special, parse_special);
+    });
+  } catch (const std::invalid_argument&) {  // past the last code point
+    throw Error("the text is no UTF-8", Exit::usage);
+  }
   require(n >= 0, "the tokenizer needs ", -n, " tokens for ", text.size(), " bytes");
   tokens.resize(static_cast<size_t>(n));
   return tokens;

@@ -19,7 +19,7 @@ struct ChatMessage {
 
 class Tokenizer {
  public:
-  /// Checks the vocabulary's arrays against each other first. Throws Error (exit 3).
+  /// Checks the vocabulary first (tokenizer/vocabulary_check.h). Throws Error (exit 3).
   explicit Tokenizer(const GgufFile& file);
   ~Tokenizer();
   Tokenizer(const Tokenizer&) = delete;
