@@ -1,31 +1,25 @@
 #include "calibration/state.h"
 
-#include "base/error.h"
-#include "base/files.h"
-
 namespace rouse {
 
-using Json = nlohmann::json;
-
-WorkState::WorkState(const std::string& path, const nlohmann::ordered_json& header) : path_(path) {
-  int number = 0;
-  for (const std::string& text : resume_lines(path)) {
-    const Json line = Json::parse(text, nullptr, false);
-    ++number;
-    if (number == 1) {
-      require_usage(line == Json(header), path,
-                    ": holds the state of another calibration (model, text or options differ); "
-                    "delete it or choose another output");
-      continue;
+WorkState::WorkState(const std::string& path, const Json& header) : log_(path), header_(header.dump()) {
+  const auto require_ours = [&](bool ours) {
+    require_usage(ours, path,
+                  ": holds the state of another calibration (model, text or options differ), or something else; "
+                  "delete it or choose another output");
+  };
+  log_.read([&](std::string_view text, const std::string& where) {
+    if (!begun_) {
+      require_ours(text == header_);
+      begun_ = true;
+      return;
     }
-    require_model(
-        line.is_object() && line.contains("unit") && line["unit"].is_string() && line.contains("result"),
-        path, ":", number, ": is no finished unit");
-    units_[line["unit"].get<std::string>()] = line["result"];
-  }
-  out_.open(path, std::ios::binary | std::ios::app);
-  require(out_.good(), path, ": cannot write the state");
-  if (number == 0) out_ << header.dump() << '\n' << std::flush;
+    const Json json = parse_json(text, where, Exit::bad_model);
+    const JsonValue line(json, where, Exit::bad_model);
+    line.only({"unit", "result"});
+    units_[line.at("unit").text()] = line.at("result").json();
+  });
+  require_ours(begun_ || header_.starts_with(log_.cut_off()));
 }
 
 const Json* WorkState::find(const std::string& unit) const {
@@ -34,8 +28,9 @@ const Json* WorkState::find(const std::string& unit) const {
 }
 
 void WorkState::add(const std::string& unit, const Json& result) {
-  out_ << Json{{"unit", unit}, {"result", result}}.dump() << '\n' << std::flush;
-  require(out_.good(), path_, ": cannot write the state (disk full?)");
+  if (!begun_) log_.add(header_);
+  begun_ = true;
+  log_.add(Json{{"unit", unit}, {"result", result}}.dump());
   units_[unit] = result;
 }
 

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
 
@@ -38,6 +38,10 @@ Json provenance_of(const CalibrateCommand& c) {
 
 int calibrate_command(CalibrateCommand c) {
   CalibrateOptions& o = c.options;
+  const std::string state = c.output + ".state";
+  std::vector<std::string> inputs = c.texts;
+  inputs.push_back(model_path(c.model));
+  for (const std::string& path : {c.output, state}) require_no_input(path, inputs);
   require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
                     c.percentiles[1] <= 100,
                 "--percentiles: expected EASY HARD with 0 <= EASY < HARD <= 100");
@@ -51,7 +55,6 @@ int calibrate_command(CalibrateCommand c) {
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
   choose_scored(documents, o.n_scored, o.probe.seed);
 
-  const std::string state = c.output + ".state";
   const double begin = now_seconds();
   ProgressBar bar("calibrating");
   const auto plan = calibrate(

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "eval/source.h"
@@ -45,12 +46,12 @@ static std::string lines_of(const TaskEntry& task, const Source& source) {
   if (!task.import) return source.text();
   TaskInput input;
   input.n_shot = 0;
-  const std::vector<EvalJson> records = task.import(source);
+  const std::vector<Json> records = task.import(source);
   require_usage(!records.empty(), source.path(), ": holds no record of ", task.name);
   std::string out;
   std::set<std::string> ids;
-  for (const EvalJson& record : records) {
-    const std::string id = task.item(record, input).id;
+  for (const Json& record : records) {
+    const std::string id = task.item(JsonValue(record, source.path()), input).id;
     require_usage(ids.insert(id).second, source.path(), ": id ", id, " occurs twice");
     out += record.dump() + "\n";
   }
@@ -63,6 +64,7 @@ static int import_data(const std::string& name, const std::string& from, const s
   require_usage(!comes_with_rouse(task), name, " comes with rouse");
   const std::string path = (fs::path(folder) / task.file).string();
   require_usage(force || !fs::exists(path), path, ": is there already; --force replaces it");
+  require_no_input(path, {from});
   const std::string text = lines_of(task, Source(from));
   fs::create_directories(folder);
   write_whole(path, text);
