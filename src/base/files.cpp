@@ -20,9 +20,10 @@ void require_no_input(const std::string& output, const std::vector<std::string>&
   std::error_code error;
   for (const std::string& input : inputs)
     if (!output.empty() && !input.empty())
-      require_usage(!std::filesystem::equivalent(output, input, error), output, ": is ",
-                    output == input ? std::string("read") : cat("the same file as ", input, ", which is read"),
-                    " here, writing it would lose it; choose another output");
+      require_usage(
+          !std::filesystem::equivalent(output, input, error), output, ": is ",
+          output == input ? std::string("read") : cat("the same file as ", input, ", which is read"),
+          " here, writing it would lose it; choose another output");
 }
 
 }  // namespace rouse

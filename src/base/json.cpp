@@ -89,8 +89,7 @@ const Json& JsonValue::object() const {
 
 JsonValue JsonValue::at(const std::string& key) const {
   const auto found = object().find(key);
-  if (found == value_->end())
-    throw Error(cat(place(), "field ", key, " is missing"), exit_);
+  if (found == value_->end()) throw Error(cat(place(), "field ", key, " is missing"), exit_);
   return {*found, where_, path_.empty() ? key : cat(path_, ".", key), exit_};
 }
 

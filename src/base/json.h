@@ -20,7 +20,7 @@ using Json = nlohmann::ordered_json;
 struct JsonBounds {
   size_t n_byte = size_t{64} << 20;
   int depth = 64;
-  size_t n_key = 4096;                      ///< of one object
+  size_t n_key = 4096;                        ///< of one object
   size_t n_value = size_t{10} * 1000 * 1000;  ///< 64 bytes and more each, whatever they take in the text
 };
 

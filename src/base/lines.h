@@ -11,14 +11,14 @@
 
 namespace rouse {
 
-/// The lines of a file, without their ends (\n or \r\n) and without a byte order mark. `for (LineReader in(path);
-/// in.next();) use(in.line(), in.where());` holds one line at a time.
+/// The lines of a file, without their ends (\n or \r\n) and without a byte order mark. `for (LineReader
+/// in(path); in.next();) use(in.line(), in.where());` holds one line at a time.
 class LineReader {
  public:
   static constexpr size_t kMostBytes = size_t{64} << 20;
 
-  /// `what` names the file in "PATH: cannot open the WHAT". Throws Error with that exit code, also where a line
-  /// is longer than n_byte.
+  /// `what` names the file in "PATH: cannot open the WHAT". Throws Error with that exit code, also where a
+  /// line is longer than n_byte.
   explicit LineReader(std::string path, std::string what = "file", Exit exit = Exit::usage,
                       size_t n_byte = kMostBytes);
   /// The next line, or false at the end.
@@ -44,8 +44,8 @@ class LineReader {
   uint64_t end_ = 0;
 };
 
-/// A log that is appended and flushed a line at a time, so that a run that was killed can go on. Reading changes
-/// nothing; a last line that was cut off is dropped from the file when writing begins.
+/// A log that is appended and flushed a line at a time, so that a run that was killed can go on. Reading
+/// changes nothing; a last line that was cut off is dropped from the file when writing begins.
 class LineLog {
  public:
   explicit LineLog(std::string path) : path_(std::move(path)) {}

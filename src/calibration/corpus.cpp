@@ -12,7 +12,8 @@ namespace {
 
 std::vector<int> record_tokens(const JsonValue& record, const Tokenizer& tokenizer) {
   constexpr size_t kMostTokens = size_t{1} << 24;
-  if (const auto ids = record.find("tokens")) return ids->integers(0, kMostTokens, 0, tokenizer.n_vocab() - 1);
+  if (const auto ids = record.find("tokens"))
+    return ids->integers(0, kMostTokens, 0, tokenizer.n_vocab() - 1);
   return tokenizer.encode(record.at("text").text(LineReader::kMostBytes), true, false);
 }
 

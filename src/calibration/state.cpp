@@ -4,9 +4,10 @@ namespace rouse {
 
 WorkState::WorkState(const std::string& path, const Json& header) : log_(path), header_(header.dump()) {
   const auto require_ours = [&](bool ours) {
-    require_usage(ours, path,
-                  ": holds the state of another calibration (model, text or options differ), or something else; "
-                  "delete it or choose another output");
+    require_usage(
+        ours, path,
+        ": holds the state of another calibration (model, text or options differ), or something else; "
+        "delete it or choose another output");
   };
   log_.read([&](std::string_view text, const std::string& where) {
     if (!begun_) {

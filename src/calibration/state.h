@@ -12,8 +12,8 @@ namespace rouse {
 class WorkState {
  public:
   /// Reads the file, where there is one; it is written from the first unit on. `header` identifies the run:
-  /// another one in the file, or anything else, throws Error (exit 2) and stays as it is. A last line that was
-  /// cut off is dropped. Throws Error (exit 3) naming a damaged line.
+  /// another one in the file, or anything else, throws Error (exit 2) and stays as it is. A last line that
+  /// was cut off is dropped. Throws Error (exit 3) naming a damaged line.
   WorkState(const std::string& path, const Json& header);
   /// The result of a finished unit, or null.
   const Json* find(const std::string& unit) const;

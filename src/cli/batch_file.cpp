@@ -73,11 +73,12 @@ bool set_option(BatchItem& item, const std::string& key, const JsonValue& value)
 
 /// An option of a method, as text or a number.
 bool set_of_method(MethodOptions& method, const std::string& key, const JsonValue& value) {
-  const bool known = std::any_of(method_options().begin(), method_options().end(), [&](const MethodOption& o) {
-    std::string name = o.name;
-    std::replace(name.begin(), name.end(), '-', '_');
-    return key == name || key == o.name;
-  });
+  const bool known =
+      std::any_of(method_options().begin(), method_options().end(), [&](const MethodOption& o) {
+        std::string name = o.name;
+        std::replace(name.begin(), name.end(), '-', '_');
+        return key == name || key == o.name;
+      });
   if (!known) return false;
   if (value.json().is_string()) return set_method_option(method, key, value.text());
   if (!value.json().is_number()) value.refuse("text or a number");
@@ -85,8 +86,8 @@ bool set_of_method(MethodOptions& method, const std::string& key, const JsonValu
 }
 
 std::string sampling_text(const SamplingOptions& s) {
-  return cat(number_text(s.temperature), ' ', s.top_k, ' ', number_text(s.top_p), ' ', number_text(s.min_p), ' ',
-             number_text(s.repeat_penalty), ' ', number_text(s.presence_penalty), ' ',
+  return cat(number_text(s.temperature), ' ', s.top_k, ' ', number_text(s.top_p), ' ', number_text(s.min_p),
+             ' ', number_text(s.repeat_penalty), ' ', number_text(s.presence_penalty), ' ',
              number_text(s.frequency_penalty), ' ', s.repeat_last_n, ' ', s.seed);
 }
 
@@ -127,7 +128,8 @@ std::vector<BatchItem> read_batch(const RunOptions& o) {
     }
     items.back().where = in.where();
     const auto [first, fresh] = lines.emplace(items.back().id.dump(), in.number());
-    require_usage(fresh, in.where(), ": id ", items.back().id.dump(), " occurs twice, first in line ", first->second);
+    require_usage(fresh, in.where(), ": id ", items.back().id.dump(), " occurs twice, first in line ",
+                  first->second);
   }
   return items;
 }
@@ -158,9 +160,10 @@ AnswerIdentity::AnswerIdentity(const Session& session)
 std::string AnswerIdentity::of(const BatchItem& item) const {
   const RunOptions& o = item.options;
   const GenerateOptions& g = o.generate;
-  std::string text = cat(inputs(item), '\n', model_, ' ', method_entry(o.method.name).amateur ? amateur_ : "", '\n',
-                         o.method.iti.empty() ? "" : file_text(o.method.iti, "ITI file"), '\n', o.model.kv_type,
-                         '\n', g.n_predict, ' ', g.ignore_eos, ' ', sampling_text(g.sampling), '\n', g.grammar);
+  std::string text =
+      cat(inputs(item), '\n', model_, ' ', method_entry(o.method.name).amateur ? amateur_ : "", '\n',
+          o.method.iti.empty() ? "" : file_text(o.method.iti, "ITI file"), '\n', o.model.kv_type, '\n',
+          g.n_predict, ' ', g.ignore_eos, ' ', sampling_text(g.sampling), '\n', g.grammar);
   for (const std::string& stop : g.stop) text += cat('\n', stop.size(), ' ', stop);
   const auto method = make_method(o.method, session_.models());
   for (const Stream& stream : method->streams()) text += cat('\n', hex64(stream.policy.hash()));

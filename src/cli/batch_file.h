@@ -1,4 +1,5 @@
-/// cli/batch_file.h - the two files of `rouse run --batch`: prompts with options of their own, and their answers.
+/// cli/batch_file.h - the two files of `rouse run --batch`: prompts with options of their own, and their
+/// answers.
 #pragma once
 
 #include <map>
@@ -21,12 +22,14 @@ std::vector<BatchItem> read_batch(const RunOptions& o);
 
 /// A line of an earlier run.
 struct EarlierAnswer {
-  std::string where;     ///< file:line
-  std::string identity;  ///< see AnswerIdentity; of a row that an earlier rouse wrote "", and its inputs instead
+  std::string where;  ///< file:line
+  std::string
+      identity;  ///< see AnswerIdentity; of a row that an earlier rouse wrote "", and its inputs instead
   std::string inputs;
   bool failed = false;
 };
-/// By id as JSON, the last where there are several. Only reads. Throws Error (exit 2) at a line that is no answer.
+/// By id as JSON, the last where there are several. Only reads. Throws Error (exit 2) at a line that is no
+/// answer.
 std::map<std::string, EarlierAnswer> read_answers(const std::string& path);
 
 /// What an answer depends on: the prompt's tokens, the method with everything that it reads from files, how

@@ -89,7 +89,8 @@ std::vector<ItiText> read_answers(const ItiOptions& o) {
 /// Of all questions and answers: a fit is of its texts, not of a file's name.
 std::string hash_of(const std::vector<ItiText>& texts) {
   std::string all;
-  for (const ItiText& t : texts) all += cat(t.question, t.truth ? " true " : " false ", t.text.size(), ' ', t.text, '\n');
+  for (const ItiText& t : texts)
+    all += cat(t.question, t.truth ? " true " : " false ", t.text.size(), ' ', t.text, '\n');
   return hex64(hash_text(all));
 }
 
@@ -147,9 +148,10 @@ int iti_fit(const ItiOptions& o) {
   const std::string source =
       !o.task.empty() ? cat(o.task, ", development ", o.eval.dev_share, ", seed ", o.eval.sample_seed)
                       : o.eval.data.substr(o.eval.data.find_last_of('/') + 1);
-  file.options = {
-      {"data", source},        {"answers", hash_of(texts)}, {"form", o.form},       {"fingerprint", session.model->file().fingerprint()},
-      {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge}, {"seed", o.fit.seed}};
+  file.options = {{"data", source},        {"answers", hash_of(texts)},
+                  {"form", o.form},        {"fingerprint", session.model->file().fingerprint()},
+                  {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
+                  {"seed", o.fit.seed}};
   save_iti(file, o.eval.output);
   if (o.eval.json) {
     std::cout << Json{{"output", o.eval.output}, {"report", file.report}}.dump(2) << '\n';

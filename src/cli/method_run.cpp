@@ -45,8 +45,8 @@ std::string date_text() {
   return whole;
 }
 
-/// Compares the settings of a run's folder, where it has some: results of different settings are never mixed. A
-/// task that is new there is added.
+/// Compares the settings of a run's folder, where it has some: results of different settings are never mixed.
+/// A task that is new there is added.
 void check_settings(const fs::path& folder, Json& settings) {
   const std::string path = (folder / "settings.json").string();
   if (!fs::exists(path)) return;
@@ -127,7 +127,8 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
           {"sandbox", o.runner.sandbox ? Json(o.runner.sandbox->level()) : Json(nullptr)}},
       results_(Json::object()) {
   check_settings(folder_, settings_);
-  if (fs::exists(folder_) && !newest_file(folder_, "results_", ".json").empty()) results_ = newest_results(folder_);
+  if (fs::exists(folder_) && !newest_file(folder_, "results_", ".json").empty())
+    results_ = newest_results(folder_);
 }
 
 /// Results and samples of an earlier run are there, of these items.

@@ -1,7 +1,6 @@
 /// cli/plan.cpp - the options of `rouse plan`.
-#include "cli/plan_command.h"
-
 #include "base/files.h"
+#include "cli/plan_command.h"
 
 namespace rouse {
 

@@ -83,7 +83,8 @@ std::string identity_of(const Step& step, const std::string& fingerprint, const 
     text += cat('\n', word);
     std::error_code ignored;
     if (word.starts_with(inside) || !fs::is_regular_file(word, ignored)) continue;
-    text += word.ends_with(".gguf") ? GgufFile(word).fingerprint() : hex64(hash_text(file_text(word, "step's file")));
+    text += word.ends_with(".gguf") ? GgufFile(word).fingerprint()
+                                    : hex64(hash_text(file_text(word, "step's file")));
   }
   return hex64(hash_text(text));
 }
@@ -101,8 +102,9 @@ void check_products(const std::vector<Step>& steps, const std::vector<std::strin
     if (step.product.empty() || !fs::exists(step.product)) continue;
     const auto found = before.find(step.name);
     const auto identity = found == before.end() ? std::nullopt : found->second.find("identity");
-    const bool same = found != before.end() && (identity ? identity->text() == identities[i]
-                                                         : found->second.at("command").text() == shell_text(step.command));
+    const bool same =
+        found != before.end() && (identity ? identity->text() == identities[i]
+                                           : found->second.at("command").text() == shell_text(step.command));
     require_usage(same, step.product, ": is there, but of another command, model or text than `",
                   shell_text(step.command), "`; delete it or choose another -o");
   }
@@ -143,9 +145,8 @@ std::string latency_table(const JsonValue& d) {
   Table table{{"method", "seconds a 512 tokens", "time of a token / greedy"}};
   for (const JsonValue& row : d.at("rows").list(0, kMostRows)) {
     const auto ratio = row.find("step_ratio_to_greedy");
-    table.push_back(
-        {row.at("name").text(), number_cell("%.2f", row.at("seconds_per_512_tokens")),
-         ratio ? interval_cell("%.2f", *ratio, row.at("step_ratio_to_greedy_interval")) : ""});
+    table.push_back({row.at("name").text(), number_cell("%.2f", row.at("seconds_per_512_tokens")),
+                     ratio ? interval_cell("%.2f", *ratio, row.at("step_ratio_to_greedy_interval")) : ""});
   }
   return table_text(table, true);
 }
@@ -164,8 +165,8 @@ std::string profile_table(const JsonValue& d) {
 std::string choices_text(const JsonValue& choices) {
   std::string out;
   for (const JsonValue& c : choices.list(0, kMostRows))
-    out += cat("- ", c.at("task").text(), ", ", c.at("method").text(), ": chose `", c.at("chosen").text(), "` on ",
-               c.at("settings")[0].at("n").integer(0, INT32_MAX), " development items\n");
+    out += cat("- ", c.at("task").text(), ", ", c.at("method").text(), ": chose `", c.at("chosen").text(),
+               "` on ", c.at("settings")[0].at("n").integer(0, INT32_MAX), " development items\n");
   return out;
 }
 

@@ -16,16 +16,18 @@ void check_unchanged(const BatchItem& item, const EarlierAnswer& before, const A
   const bool old = before.identity.empty();  // of a rouse that saved none
   const bool same = old ? before.inputs.empty() || before.inputs == identity.inputs(item)
                         : before.identity == identity.of(item);
-  require_usage(same, item.where, ": id ", item.id.dump(), " is answered in ", before.where,
-                ", but for another prompt, with other options or by another model; choose another -o, or delete "
-                "that line");
+  require_usage(
+      same, item.where, ": id ", item.id.dump(), " is answered in ", before.where,
+      ", but for another prompt, with other options or by another model; choose another -o, or delete "
+      "that line");
 }
 
 /// Rows of what failed and is tried again go, so that every id keeps one row.
 void drop_rows(const std::string& path, const std::vector<BatchItem>& again, const Answers& before) {
   std::set<std::string> stale;
   for (const BatchItem& item : again)
-    if (const auto found = before.find(item.id.dump()); found != before.end()) stale.insert(found->second.where);
+    if (const auto found = before.find(item.id.dump()); found != before.end())
+      stale.insert(found->second.where);
   if (stale.empty()) return;
   std::string kept;
   LineLog(path).read([&](std::string_view line, const std::string& where) {
@@ -62,7 +64,9 @@ int run_batch(const RunOptions& o) {
   LineLog out(o.output);
   out.read([](std::string_view, const std::string&) {});
   out.open();
-  const auto add = [&](const Json& row) { out.add(row.dump(-1, ' ', false, Json::error_handler_t::replace)); };
+  const auto add = [&](const Json& row) {
+    out.add(row.dump(-1, ' ', false, Json::error_handler_t::replace));
+  };
   ProgressBar bar(o.batch);
   size_t n_done = n_item - items.size(), n_failed = 0, next = 0;
   Scheduler scheduler(session.engines());

@@ -89,8 +89,8 @@ static std::vector<EvalJson> read_rows(LineLog& log, const std::function<void(Ev
   std::stable_sort(out.begin(), out.end(),
                    [](const EvalJson& a, const EvalJson& b) { return doc_id_of(a) < doc_id_of(b); });
   for (size_t r = 1; r < out.size(); ++r)
-    require_usage(doc_id_of(out[r - 1]) != doc_id_of(out[r]), log.path(), ": items ", id_of(out[r - 1]), " and ",
-                  id_of(out[r]), " have one doc_id, ", doc_id_of(out[r]));
+    require_usage(doc_id_of(out[r - 1]) != doc_id_of(out[r]), log.path(), ": items ", id_of(out[r - 1]),
+                  " and ", id_of(out[r]), " have one doc_id, ", doc_id_of(out[r]));
   return out;
 }
 

@@ -43,7 +43,7 @@ class SampleLog {
   const EvalJson* find(const std::string& id) const;
 
   LineLog log_;
-  std::vector<EvalJson> rows_;                     ///< by doc_id
+  std::vector<EvalJson> rows_;                      ///< by doc_id
   std::unordered_map<std::string, size_t> doc_id_;  ///< by id
 };
 

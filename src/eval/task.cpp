@@ -100,12 +100,13 @@ static void read_shots(const TaskEntry& task, TaskInput& input) {
   input.shots_path = path;
   input.shots = read_json(path);
   const size_t n = JsonValue(input.shots, path).at("examples").list(0, 1 << 16).size();
-  require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": --shots ", input.n_shot, ", ", path, " has ",
-                n);
+  require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": --shots ", input.n_shot, ", ", path,
+                " has ", n);
 }
 
 /// Records a line each; one that cannot be read is an error of its own, but two of one name have no meaning.
-static void read_records(const TaskEntry& task, const TaskInput& input, const std::string& path, LoadedTask& out) {
+static void read_records(const TaskEntry& task, const TaskInput& input, const std::string& path,
+                         LoadedTask& out) {
   std::unordered_map<std::string, int64_t> lines;
   for (LineReader in(path, task.name); in.next();) {
     if (in.blank()) continue;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-/// R may be anything; an impact is a difference of nats, or a count. Differences of two of them stay finite, in
-/// float too.
+/// R may be anything; an impact is a difference of nats, or a count. Differences of two of them stay finite,
+/// in float too.
 constexpr double kMost = std::numeric_limits<double>::max(), kMostImpact = 1e30;
 
 double number(const JsonValue& value, double low, double high) {
@@ -29,7 +29,8 @@ std::vector<double> numbers(const JsonValue& value, size_t n, double low, double
 std::vector<std::pair<double, double>> intervals(const JsonValue& value, size_t n, double most) {
   std::vector<std::pair<double, double>> out;
   for (const JsonValue& pair : value.list(n, n)) {
-    const auto ends = pair.is_null() ? std::vector<double>{kUnknown, kUnknown} : numbers(pair, 2, -most, most);
+    const auto ends =
+        pair.is_null() ? std::vector<double>{kUnknown, kUnknown} : numbers(pair, 2, -most, most);
     out.emplace_back(ends[0], ends[1]);
   }
   return out;
@@ -106,10 +107,13 @@ static Plan plan_of(const JsonValue& f) {
   p.intensity_ci = intervals(f.at("R_ci"), n, kMost);
   p.hard = numbers(f.at("S_hard"), n, -kMost, kMost);
   p.easy = numbers(f.at("S_easy"), n, -kMost, kMost);
-  for (const JsonValue& row : f.at("CEI").list(n, n)) p.impact.push_back(numbers(row, e, -kMostImpact, kMostImpact));
-  for (const JsonValue& row : f.at("CEI_ci").list(n, n)) p.impact_ci.push_back(intervals(row, e, kMostImpact));
+  for (const JsonValue& row : f.at("CEI").list(n, n))
+    p.impact.push_back(numbers(row, e, -kMostImpact, kMostImpact));
+  for (const JsonValue& row : f.at("CEI_ci").list(n, n))
+    p.impact_ci.push_back(intervals(row, e, kMostImpact));
   for (const JsonValue& row : f.at("gate").list(n, n)) p.gate.push_back(numbers(row, e, -kMost, kMost));
-  for (const JsonValue& row : f.at("samples").list(n, n)) p.samples.push_back(row.integers(e, e, 0, INT32_MAX));
+  for (const JsonValue& row : f.at("samples").list(n, n))
+    p.samples.push_back(row.integers(e, e, 0, INT32_MAX));
   p.budget = f.at("k").integers(n, n, 1, p.n_expert);
   p.n_scored = count(f.at("n_scored"));
   p.n_hard = count(f.at("n_hard"));

@@ -10,18 +10,18 @@ namespace rouse {
 
 void write_trace_header(std::ostream& out, const std::string& arch, const RouterSpec& router) {
   out << nlohmann::json{{"format", "rouse-trace"},
-              {"version", 1},
-              {"arch", arch},
-              {"n_expert", router.n_expert},
-              {"layers", router.layers}}
+                        {"version", 1},
+                        {"arch", arch},
+                        {"n_expert", router.n_expert},
+                        {"layers", router.layers}}
       << '\n';
 }
 
 void write_trace_row(std::ostream& out, const TraceRow& row) {
   out << nlohmann::json{{"position", row.position},
-              {"token", row.token},
-              {"experts", row.experts},
-              {"gates", row.gates}}
+                        {"token", row.token},
+                        {"experts", row.experts},
+                        {"gates", row.gates}}
       << '\n';
 }
 

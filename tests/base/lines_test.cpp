@@ -39,7 +39,8 @@ TEST(Lines, AreBoundedAndNamed) {
   LineReader in(dir / "a", "trace", Exit::bad_model, 1000);
   ASSERT_TRUE(in.next());
   expect_refusal([&] { in.next(); }, Exit::bad_model, "a:2: is a line of more than 1000 bytes");
-  expect_refusal([&] { LineReader(dir / "b", "trace", Exit::bad_model); }, Exit::bad_model, "b: cannot open the trace");
+  expect_refusal([&] { LineReader(dir / "b", "trace", Exit::bad_model); }, Exit::bad_model,
+                 "b: cannot open the trace");
   expect_refusal([&] { LineReader(dir.path.string(), "trace"); }, Exit::usage, "cannot open the trace");
 }
 

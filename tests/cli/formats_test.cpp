@@ -1,5 +1,5 @@
-/// Every format that rouse reads, as hostile input: whatever the bytes are, it is read, or refused with exit code
-/// 2 or 3 by a text that names the place.
+/// Every format that rouse reads, as hostile input: whatever the bytes are, it is read, or refused with exit
+/// code 2 or 3 by a text that names the place.
 #include <zlib.h>
 
 #include <functional>
@@ -149,7 +149,8 @@ std::vector<Format> formats() {
        read_trace_file},
       {"state",
        "s.state",
-       {kHeader.dump(), R"({"unit":"loss:0","result":[1.5,2,0.25]})", R"({"unit":"loss:1","result":{"a":[[1,2]]}})"},
+       {kHeader.dump(), R"({"unit":"loss:0","result":[1.5,2,0.25]})",
+        R"({"unit":"loss:1","result":{"a":[[1,2]]}})"},
        read_state_file},
       {"corpus",
        "c.jsonl",
@@ -171,32 +172,38 @@ std::vector<Format> formats() {
          (void)compare_rows(rows, rows);
          (void)SampleLog(path);
        }}};
-  for (const auto& [task, record] : std::vector<std::pair<const TaskEntry*, std::string>>{
-           {&kArcEasy, R"({"id":"a","question":"q","choices":["x","y"],"answer":1})"},
-           {&kMmlu, R"({"id":"a","question":"q","choices":["w","x","y","z"],"answer":3,"subject":"virology"})"},
-           {&kGsm8k, R"({"id":"a","question":"q","answer":"7","rationale":"r"})"},
-           {&kFactorNews, R"({"id":"a","prefix":"p ","completion":"c","contradictions":["x","y","z"]})"},
-           {&kTriviaqa, R"({"id":"a","question":"q","answers":["x","y"]})"},
-           {&kTruthfulqaMc2,
-            R"({"id":"a","question":"q","mc2_targets":{"choices":["x","y"],"labels":[1,0]},"best_answer":"x"})"},
-           {&kMbpp, R"({"id":"a","prompt":"q","test_list":["t"],"code":"c","setup_code":""})"},
-           {&kHumaneval,
-            R"({"task_id":"a","prompt":"q","canonical_solution":"c","test":"t","entry_point":"f"})"},
-           {&kLabContrast, R"({"id":"a","band":"head","question":"q","completion":"c","contradictions":["x"]})"}})
-    out.push_back({task->name, task->file, {record}, [task = task](const std::string& path) { read_records(*task, path); }});
-  for (const auto& [task, file, record] : std::vector<std::tuple<const TaskEntry*, std::string, std::string>>{
-           {&kArcEasy, "a.jsonl",
-            R"({"id":"M1","question":{"stem":"S?","choices":[{"text":"x","label":"1"},{"text":"y","label":"2"}]},"answerKey":"2"})"},
-           {&kGsm8k, "g.jsonl", R"({"question":"Q","answer":"3\n#### 1,200"})"},
-           {&kStrategyqa, "s.json", R"([{"qid":"ab","question":"Q?","answer":true,"facts":["x"]}])"},
-           {&kMbpp, "m.jsonl",
-            R"({"task_id":11,"text":"T","code":"a","test_list":["t"],"test_setup_code":"","challenge_test_list":[]})"},
-           {&kTriviaqa, "t.json",
-            R"({"Data":[{"QuestionId":"tc","Question":"Who?","Answer":{"Aliases":["A","B"]}}]})"}})
-    out.push_back({std::string("import ") + task->name,
-                   file,
-                   {record},
-                   [task = task](const std::string& path) { (void)task->import(Source(path)); }});
+  for (
+      const auto& [task, record] : std::vector<std::pair<const TaskEntry*, std::string>>{
+          {&kArcEasy, R"({"id":"a","question":"q","choices":["x","y"],"answer":1})"},
+          {&kMmlu,
+           R"({"id":"a","question":"q","choices":["w","x","y","z"],"answer":3,"subject":"virology"})"},
+          {&kGsm8k, R"({"id":"a","question":"q","answer":"7","rationale":"r"})"},
+          {&kFactorNews, R"({"id":"a","prefix":"p ","completion":"c","contradictions":["x","y","z"]})"},
+          {&kTriviaqa, R"({"id":"a","question":"q","answers":["x","y"]})"},
+          {&kTruthfulqaMc2,
+           R"({"id":"a","question":"q","mc2_targets":{"choices":["x","y"],"labels":[1,0]},"best_answer":"x"})"},
+          {&kMbpp, R"({"id":"a","prompt":"q","test_list":["t"],"code":"c","setup_code":""})"},
+          {&kHumaneval,
+           R"({"task_id":"a","prompt":"q","canonical_solution":"c","test":"t","entry_point":"f"})"},
+          {&kLabContrast,
+           R"({"id":"a","band":"head","question":"q","completion":"c","contradictions":["x"]})"}})
+    out.push_back({task->name, task->file, {record}, [task = task](const std::string& path) {
+                     read_records(*task, path);
+                   }});
+  for (
+      const auto& [task, file, record] : std::vector<std::tuple<const TaskEntry*, std::string, std::string>>{
+          {&kArcEasy, "a.jsonl",
+           R"({"id":"M1","question":{"stem":"S?","choices":[{"text":"x","label":"1"},{"text":"y","label":"2"}]},"answerKey":"2"})"},
+          {&kGsm8k, "g.jsonl", R"({"question":"Q","answer":"3\n#### 1,200"})"},
+          {&kStrategyqa, "s.json", R"([{"qid":"ab","question":"Q?","answer":true,"facts":["x"]}])"},
+          {&kMbpp, "m.jsonl",
+           R"({"task_id":11,"text":"T","code":"a","test_list":["t"],"test_setup_code":"","challenge_test_list":[]})"},
+          {&kTriviaqa, "t.json",
+           R"({"Data":[{"QuestionId":"tc","Question":"Who?","Answer":{"Aliases":["A","B"]}}]})"}})
+    out.push_back(
+        {std::string("import ") + task->name, file, {record}, [task = task](const std::string& path) {
+           (void)task->import(Source(path));
+         }});
   return out;
 }
 
@@ -209,15 +216,27 @@ void collect(Json& value, std::vector<Json*>& out) {
 
 /// One change of structure: another value, a key less or a key more.
 void mutate(Json& root, Random& random) {
-  static const std::vector<Json> kValues = {Json::object(), Json::array(), nullptr, -1,  0,  1e308, -1e308, "x", "",
-                                            true,           4294967296,    0.9,     18446744073709551615u,
+  static const std::vector<Json> kValues = {Json::object(),
+                                            Json::array(),
+                                            nullptr,
+                                            -1,
+                                            0,
+                                            1e308,
+                                            -1e308,
+                                            "x",
+                                            "",
+                                            true,
+                                            4294967296,
+                                            0.9,
+                                            18446744073709551615u,
                                             Json::array({Json::array({1})})};
   std::vector<Json*> places;
   collect(root, places);
   Json& at = *places[random.below(static_cast<uint32_t>(places.size()))];
   const uint32_t kind = random.below(8);
   if (kind == 0 && at.is_object() && !at.empty())
-    at.erase((at.begin() + static_cast<std::ptrdiff_t>(random.below(static_cast<uint32_t>(at.size())))).key());
+    at.erase(
+        (at.begin() + static_cast<std::ptrdiff_t>(random.below(static_cast<uint32_t>(at.size())))).key());
   else if (kind == 1 && at.is_object())
     at["colour"] = 1;
   else if (kind == 1 && at.is_array())
@@ -232,11 +251,14 @@ void mutate(Json& root, Random& random) {
 std::string outcome(const Format& format, const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
   try {
-    format.read(std::filesystem::path(path).filename() == "results_1.json" ? std::filesystem::path(path).parent_path().string() : path);
+    format.read(std::filesystem::path(path).filename() == "results_1.json"
+                    ? std::filesystem::path(path).parent_path().string()
+                    : path);
     return "";
   } catch (const Error& e) {
     EXPECT_TRUE(e.exit_code() == Exit::usage || e.exit_code() == Exit::bad_model)
-        << format.name << ": exit " << static_cast<int>(e.exit_code()) << ": " << e.what() << "\n" << text;
+        << format.name << ": exit " << static_cast<int>(e.exit_code()) << ": " << e.what() << "\n"
+        << text;
     return e.what();
   } catch (const std::exception& e) {
     ADD_FAILURE() << format.name << ": " << e.what() << "\n" << text.substr(0, 2000);
@@ -273,7 +295,8 @@ TEST(Formats, ChangedResultsAreReportedOrRefused) {
   std::ofstream samples(dir / "samples_lab_contrast_1.jsonl");
   for (const std::string& row : kSamples) samples << row << "\n";
   samples.close();
-  expect_read_or_refused({"results", "results_1.json", {golden_results()}, read_run_folder}, dir / "results_1.json");
+  expect_read_or_refused({"results", "results_1.json", {golden_results()}, read_run_folder},
+                         dir / "results_1.json");
 }
 
 TEST(Formats, BrokenTextIsNamedByFileAndLine) {
@@ -281,13 +304,15 @@ TEST(Formats, BrokenTextIsNamedByFileAndLine) {
     const TempDir dir;
     const std::string path = dir / format.file;
     const bool log = format.name == "state" || format.name == "answers" || format.name == "samples";
-    const bool record = path.ends_with(".jsonl") && !format.name.starts_with("import") && format.lines.size() == 1;
+    const bool record =
+        path.ends_with(".jsonl") && !format.name.starts_with("import") && format.lines.size() == 1;
     if (record) continue;  // its errors are of the record: RecordsAreNamed
     const auto refused = [&](const std::string& last, const std::string& part) {
       Format changed = format;
       changed.lines.back() = last;
       const std::string why = outcome(format, path, changed.text());
-      const std::string place = format.lines.size() > 1 ? cat(format.file, ":", format.lines.size(), ": ") : format.file;
+      const std::string place =
+          format.lines.size() > 1 ? cat(format.file, ":", format.lines.size(), ": ") : format.file;
       EXPECT_NE(why.find(place), std::string::npos) << format.name << ": " << why;
       EXPECT_NE(why.find(part), std::string::npos) << format.name << ": " << why;
     };
@@ -304,11 +329,13 @@ TEST(Formats, BrokenTextIsNamedByFileAndLine) {
     std::string other_ends;
     for (const std::string& line : format.lines) other_ends += line + "\r\n";
     EXPECT_EQ(outcome(format, path, other_ends), "") << format.name << ": CRLF";
-    EXPECT_EQ(outcome(format, path, "\xEF\xBB\xBF" + format.text()), "") << format.name << ": byte order mark";
+    EXPECT_EQ(outcome(format, path, "\xEF\xBB\xBF" + format.text()), "")
+        << format.name << ": byte order mark";
     if (log) {
       const std::string whole = format.text();
       EXPECT_EQ(outcome(format, path, whole.substr(0, whole.size() - 5)), "") << format.name;
-      EXPECT_EQ(read_file(path), whole.substr(0, whole.size() - 5)) << format.name << ": reading changed the file";
+      EXPECT_EQ(read_file(path), whole.substr(0, whole.size() - 5))
+          << format.name << ": reading changed the file";
     }
   }
 }
@@ -325,9 +352,11 @@ TEST(Formats, WrongValuesAreNamedByTheirPath) {
            {"plan", "/k", Json::array({1}), "p.cor.json: k is [1], expected a list of 2"},
            {"plan", "/k/0", Json::array({1}), "p.cor.json: k[0] is [1], expected an integer of 1 to 3"},
            {"plan", "/options", 3, "p.cor.json: options is 3, expected an object"},
-           {"iti", "/heads/0/direction/1", 1e308, "heads[0].direction[1] is 1e+308, expected a number of -2 to 2"},
+           {"iti", "/heads/0/direction/1", 1e308,
+            "heads[0].direction[1] is 1e+308, expected a number of -2 to 2"},
            {"iti", "/heads/1/layer", 2, "h.iti: heads[1].layer is 2, expected an integer of 0 to 1"},
-           {"iti", "/heads/1/layer", 1, "h.iti: heads[1].head is 0, expected a head that is not listed before"},
+           {"iti", "/heads/1/layer", 1,
+            "h.iti: heads[1].head is 0, expected a head that is not listed before"},
            {"trace", "/experts/1/0", 0.9, "t.jsonl:3: experts[1][0] is 0.9, expected an integer of 0 to 7"},
            {"trace", "/experts/1/0", true, "t.jsonl:3: experts[1][0] is true"},
            {"trace", "/experts/1/0", 4294967296, "t.jsonl:3: experts[1][0] is 4294967296"},
@@ -349,11 +378,13 @@ TEST(Formats, WrongValuesAreNamedByTheirPath) {
            {"samples", "/doc_id", 0, "items a and b have one doc_id, 0"},
            {"samples", "/doc_id", 0.5, "samples.jsonl:2: doc_id is 0.5, expected an integer"},
            {"import arc_easy", "/question", 1, "a.jsonl: record 1: question is 1, expected an object"},
-           {"import arc_easy", "/question/choices/0", 1, "record 1: question.choices[0] is 1, expected an object"},
+           {"import arc_easy", "/question/choices/0", 1,
+            "record 1: question.choices[0] is 1, expected an object"},
            {"import strategyqa", "/0/answer", "yes", "record 1: answer is \"yes\", expected true or false"},
            {"import triviaqa", "/Data", 1, "t.json: the records are no list"},
        }) {
-    const Format& format = *std::find_if(all.begin(), all.end(), [&](const Format& f) { return f.name == c.format; });
+    const Format& format =
+        *std::find_if(all.begin(), all.end(), [&](const Format& f) { return f.name == c.format; });
     Format changed = format;
     Json line = Json::parse(changed.lines.back());
     line[Json::json_pointer(c.pointer)] = c.value;
@@ -399,12 +430,15 @@ TEST(Formats, AGzipUnpacksWithinBounds) {
   EXPECT_LT(packed, 100000u);
   expect_refusal([&] { Source(dir / "lines.jsonl.gz").records(); }, Exit::usage,
                  "lines.jsonl.gz: unpacks to more than 16777216 bytes");
-  std::ofstream(dir / "plain.jsonl") << std::string(1 << 20, '\n') << R"({"a": 1})" << std::string(1 << 20, '\n');
+  std::ofstream(dir / "plain.jsonl") << std::string(1 << 20, '\n') << R"({"a": 1})"
+                                     << std::string(1 << 20, '\n');
   EXPECT_EQ(Source(dir / "plain.jsonl").records(), Json::parse(R"([{"a": 1}])"));
   std::ofstream(dir / "wide.csv") << std::string(300, ',') << "\n";
-  expect_refusal([&] { (void)Source(dir / "wide.csv").csv(); }, Exit::usage, "wide.csv: has more than 256 columns");
+  expect_refusal([&] { (void)Source(dir / "wide.csv").csv(); }, Exit::usage,
+                 "wide.csv: has more than 256 columns");
   std::ofstream(dir / "twice.csv") << "a,b,a\n1,2,3\n";
-  expect_refusal([&] { Source(dir / "twice.csv").csv_records(); }, Exit::usage, "twice.csv: column \"a\" occurs twice");
+  expect_refusal([&] { Source(dir / "twice.csv").csv_records(); }, Exit::usage,
+                 "twice.csv: column \"a\" occurs twice");
 }
 
 TEST(Formats, AMillionValuesAreNoMoreThanTheirBytes) {

@@ -92,9 +92,12 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
   other.n_expert = 16;
   expect_refusal([&] { RoutingPolicy(good, other); }, Exit::bad_model, "3 MoE layers x 8 experts");
   for (const auto& [row, part] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})", "experts[0][1] is 8, expected an integer of 0 to 7"},
-           {R"({"position":0,"experts":[[-1],[2,3],[4,5]]})", "t.jsonl:2: experts[0][0] is -1, expected an integer of 0 to 7"},
-           {R"({"position":0,"experts":[[1,1],[2,3],[4,5]]})", "experts[0] is [1,1], expected experts that differ"},
+           {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})",
+            "experts[0][1] is 8, expected an integer of 0 to 7"},
+           {R"({"position":0,"experts":[[-1],[2,3],[4,5]]})",
+            "t.jsonl:2: experts[0][0] is -1, expected an integer of 0 to 7"},
+           {R"({"position":0,"experts":[[1,1],[2,3],[4,5]]})",
+            "experts[0] is [1,1], expected experts that differ"},
            {R"({"position":0,"experts":[[],[2,3],[4,5]]})", "experts[0] is [], expected a list of 1 to 8"},
            {R"({"position":0,"experts":[[1],[2]]})", "experts is [[1],[2]], expected a list of 3"},
            {R"({"position":3,"experts":[[1],[2],[3]]})", "position is 3, expected an integer of 0 to 0"},
@@ -107,7 +110,8 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
            {R"({"position":0)", "t.jsonl:2: is broken JSON: parse error"}})
     expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model,
                    part);
-  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model, "t.jsonl:1: field format is missing");
+  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model,
+                 "t.jsonl:1: field format is missing");
   expect_refusal([&] { read_trace(write(header).substr(7)); }, Exit::bad_model, "no rows");
 }
 

@@ -46,12 +46,13 @@ Scores score(const Item& item, const Response& response) {
 /// {"Data": [{"QuestionId", "Question", "Answer": {"Aliases": [...], ...}}]}
 std::vector<EvalJson> import(const Source& source) {
   const EvalJson all = source.json();
-  return source.convert(JsonValue(all, source.path()).at("Data").json(), [](const JsonValue& r, size_t) -> EvalJson {
-    const std::string id = text_field(r, "QuestionId");
-    return {{"id", "triviaqa_" + id},
-            {"question", text_field(r, "Question")},
-            {"answers", texts_field(r.at("Answer"), "Aliases")}};
-  });
+  return source.convert(JsonValue(all, source.path()).at("Data").json(),
+                        [](const JsonValue& r, size_t) -> EvalJson {
+                          const std::string id = text_field(r, "QuestionId");
+                          return {{"id", "triviaqa_" + id},
+                                  {"question", text_field(r, "Question")},
+                                  {"answers", texts_field(r.at("Answer"), "Aliases")}};
+                        });
 }
 
 }  // namespace
