@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "base/error.h"
 
@@ -16,14 +17,16 @@ void write_whole(const std::string& path, const std::string& text) {
   std::filesystem::rename(partial, path);
 }
 
-void require_no_input(const std::string& output, const std::vector<std::string>& inputs) {
-  std::error_code error;
-  for (const std::string& input : inputs)
-    if (!output.empty() && !input.empty())
-      require_usage(
-          !std::filesystem::equivalent(output, input, error), output, ": is ",
-          output == input ? std::string("read") : cat("the same file as ", input, ", which is read"),
-          " here, writing it would lose it; choose another output");
+std::vector<std::string> resume_lines(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in.good()) return {};
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  std::vector<std::string> lines;
+  size_t at = 0;
+  for (size_t end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
+    lines.push_back(text.substr(at, end - at));
+  if (at < text.size()) std::filesystem::resize_file(path, at);
+  return lines;
 }
 
 }  // namespace rouse

@@ -9,8 +9,8 @@ namespace rouse {
 /// Writes the file whole or not at all: beside it first, then renamed. Throws Error.
 void write_whole(const std::string& path, const std::string& text);
 
-/// Throws Error (exit 2) where `output` is one of the files that are read, by whatever name: writing it would
-/// lose that one. Empty paths count for nothing.
-void require_no_input(const std::string& output, const std::vector<std::string>& inputs);
+/// The whole lines of a log that is appended and flushed a line at a time; none when there is no file. A last
+/// line that was cut off is removed from the file, so that appending can go on.
+std::vector<std::string> resume_lines(const std::string& path);
 
 }  // namespace rouse

@@ -58,6 +58,7 @@ void LineLog::read(const std::function<void(std::string_view line, const std::st
   for (LineReader in(path_, "log"); in.next();) {
     if (!in.whole()) {
       cut_off_ = in.line();
+      cut_ = true;
       return;
     }
     each(in.line(), in.where());
@@ -65,11 +66,16 @@ void LineLog::read(const std::function<void(std::string_view line, const std::st
   }
 }
 
+void LineLog::begin_anew() {
+  end_ = 0;
+  cut_ = std::filesystem::is_regular_file(path_);
+}
+
 void LineLog::open() {
   if (out_.is_open()) return;
   std::error_code error;
-  if (!cut_off_.empty()) std::filesystem::resize_file(path_, end_, error);
-  require(!error, path_, ": cannot drop its cut off last line: ", error.message());
+  if (cut_) std::filesystem::resize_file(path_, end_, error);
+  require(!error, path_, ": cannot drop what was cut off: ", error.message());
   out_.open(path_, std::ios::app | std::ios::binary);
   require(out_.good(), path_, ": cannot write");
 }

@@ -53,6 +53,8 @@ class LineLog {
   void read(const std::function<void(std::string_view line, const std::string& where)>& each);
   /// What a killed writer left of its last line; nobody else's text is to be taken for that.
   const std::string& cut_off() const { return cut_off_; }
+  /// The next add begins a new file.
+  void begin_anew();
   /// Opens it for writing, where add() has not done so: when everything is checked.
   void open();
   /// Throws Error when it cannot be written.
@@ -61,7 +63,8 @@ class LineLog {
 
  private:
   std::string path_, cut_off_;
-  uint64_t end_ = 0;
+  uint64_t end_ = 0;  ///< bytes that stay
+  bool cut_ = false;
   std::ofstream out_;
 };
 

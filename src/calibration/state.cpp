@@ -1,26 +1,56 @@
 #include "calibration/state.h"
 
+#include <filesystem>
+
 namespace rouse {
 
-WorkState::WorkState(const std::string& path, const Json& header) : log_(path), header_(header.dump()) {
-  const auto require_ours = [&](bool ours) {
-    require_usage(
-        ours, path,
-        ": holds the state of another calibration (model, text or options differ), or something else; "
-        "delete it or choose another output");
+/// "tokens was 60, now it is 80": the first value that two headers do not share.
+static std::string difference(const Json& before, const Json& now) {
+  for (const auto& [key, value] : now.items()) {
+    const Json was = before.value(key, Json());
+    if (was == value) continue;
+    if (was.is_object() && value.is_object()) return difference(was, value);
+    return cat(key, " was ", json_text(was), ", now it is ", json_text(value));
+  }
+  return "it holds other settings";
+}
+
+/// The header of another calibration; null for any other line.
+static Json other_header(std::string_view line, const Json& ours) {
+  try {
+    Json json = parse_json(line, "");
+    const bool header = json.is_object() && json.value("format", Json()) == ours.at("format");
+    return header ? json : Json();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+WorkState::WorkState(const std::string& path, const Json& header, bool restart)
+    : log_(path), header_(header.dump()) {
+  const auto require_state = [&](bool ok) {
+    require_usage(ok, path, ": is no unfinished calibration; choose another -o");
   };
+  bool other = false;
   log_.read([&](std::string_view text, const std::string& where) {
-    if (!begun_) {
-      require_ours(text == header_);
-      begun_ = true;
+    if (other) return;
+    if (begun_) {
+      const Json json = parse_json(text, where, Exit::bad_model);
+      const JsonValue line(json, where, Exit::bad_model);
+      line.only({"unit", "result"});
+      units_[line.at("unit").text()] = line.at("result").json();
       return;
     }
-    const Json json = parse_json(text, where, Exit::bad_model);
-    const JsonValue line(json, where, Exit::bad_model);
-    line.only({"unit", "result"});
-    units_[line.at("unit").text()] = line.at("result").json();
+    begun_ = text == header_;
+    if (begun_) return;
+    const Json before = other_header(text, header);
+    require_state(!before.is_null());
+    require_usage(restart, path, ": holds the state of another calibration (", difference(before, header),
+                  "); delete it or choose another -o");
+    other = true;
   });
-  require_ours(begun_ || header_.starts_with(log_.cut_off()));
+  require_state(begun_ || other || header_.starts_with(log_.cut_off()));
+  if (other) log_.begin_anew();
 }
 
 const Json* WorkState::find(const std::string& unit) const {
@@ -33,6 +63,10 @@ void WorkState::add(const std::string& unit, const Json& result) {
   begun_ = true;
   log_.add(Json{{"unit", unit}, {"result", result}}.dump());
   units_[unit] = result;
+}
+
+void WorkState::remove() {
+  if (begun_) std::filesystem::remove(log_.path());
 }
 
 }  // namespace rouse

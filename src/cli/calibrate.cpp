@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "base/files.h"
+#include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
 
@@ -38,10 +38,6 @@ Json provenance_of(const CalibrateCommand& c) {
 
 int calibrate_command(CalibrateCommand c) {
   CalibrateOptions& o = c.options;
-  const std::string state = c.output + ".state";
-  std::vector<std::string> inputs = c.texts;
-  inputs.push_back(model_path(c.model));
-  for (const std::string& path : {c.output, state}) require_no_input(path, inputs);
   require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
                     c.percentiles[1] <= 100,
                 "--percentiles: expected EASY HARD with 0 <= EASY < HARD <= 100");
@@ -55,6 +51,7 @@ int calibrate_command(CalibrateCommand c) {
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
   choose_scored(documents, o.n_scored, o.probe.seed);
 
+  const std::string state = c.output + ".state";
   const double begin = now_seconds();
   ProgressBar bar("calibrating");
   const auto plan = calibrate(

@@ -64,7 +64,6 @@ static int import_data(const std::string& name, const std::string& from, const s
   require_usage(!comes_with_rouse(task), name, " comes with rouse");
   const std::string path = (fs::path(folder) / task.file).string();
   require_usage(force || !fs::exists(path), path, ": is there already; --force replaces it");
-  require_no_input(path, {from});
   const std::string text = lines_of(task, Source(from));
   fs::create_directories(folder);
   write_whole(path, text);

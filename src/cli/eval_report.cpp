@@ -103,12 +103,10 @@ static std::string p_text(double p) {
 static std::string difference_cell(const std::string& metric, const Json& c) {
   const double scale = metric == "perplexity" ? 1 : 100;
   char text[128];
-  int n = std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
-                        scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
-  if (c.contains("holm_p"))
-    std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ", p %s (%s)",
-                  p_text(c["mcnemar_p"]).c_str(), p_text(c["holm_p"]).c_str());
-  return text;
+  std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
+                scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
+  if (!c.contains("holm_p")) return text;
+  return cat(text, ", p ", p_text(c["mcnemar_p"]), " (", p_text(c["holm_p"]), ")");
 }
 
 /// One row a method: the metric over all items, by group, and against the first method; expert evaluations a

@@ -1,7 +1,6 @@
 /// cli/iti.cpp - inference-time intervention: fits head directions on true and false answers.
 #include <iostream>
 
-#include "base/files.h"
 #include "base/json.h"
 #include "base/lines.h"
 #include "base/text.h"
@@ -138,7 +137,6 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
 }
 
 int iti_fit(const ItiOptions& o) {
-  require_no_input(o.eval.output, {o.eval.data, o.eval.model.model});
   const std::vector<ItiText> texts = read_answers(o);
   const Session session(o.eval.model);
   const ItiData data = activations_of(session, texts);

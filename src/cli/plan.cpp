@@ -1,5 +1,4 @@
 /// cli/plan.cpp - the options of `rouse plan`.
-#include "base/files.h"
 #include "cli/plan_command.h"
 
 namespace rouse {
@@ -10,10 +9,7 @@ void add_plan(CLI::App& app) {
   sub->require_subcommand(1);
   const auto add = [&](const char* name, const char* help, int (*command)(const PlanOptions&)) {
     CLI::App* c = sub->add_subcommand(name, help);
-    c->callback([o, command] {
-      require_no_input(o->output, {o->first, o->gguf, o->model.model});
-      std::exit(command(*o));
-    });
+    c->callback([o, command] { std::exit(command(*o)); });
     return c;
   };
   const auto output = [&](CLI::App* c) {

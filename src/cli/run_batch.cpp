@@ -46,7 +46,6 @@ struct Running {
 
 int run_batch(const RunOptions& o) {
   require_usage(!o.output.empty(), "--batch needs -o OUT.jsonl for the answers");
-  require_no_input(o.output, {o.batch, o.prompt.file, o.model.model, o.method.amateur, o.method.iti});
   std::vector<BatchItem> items = read_batch(o);
   const Answers before = read_answers(o.output);
   std::vector<MethodOptions> methods;

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "base/error.h"
-#include "base/files.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -189,7 +188,6 @@ int synth(const SynthOptions& o) {
   m.model = o.vocab_from;
   const GgufFile vocab(model_path(m));
   require_model(vocab.array_length("tokenizer.ggml.tokens").has_value(), vocab.path(), ": has no vocabulary");
-  require_no_input(o.output, {vocab.path()});
   Synth file(o, vocab);
   const uint64_t n_byte = file.write(o.output);
   std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),

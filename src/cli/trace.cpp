@@ -5,7 +5,7 @@
 #include <fstream>
 #include <iostream>
 
-#include "base/files.h"
+#include "base/error.h"
 #include "cli/command.h"
 
 namespace rouse {
@@ -19,7 +19,6 @@ struct TraceOptions {
 };
 
 int trace(const TraceOptions& o) {
-  require_no_input(o.output, {model_path(o.model), o.prompt.file});
   const std::string text = prompt_text(o.prompt);
   Session session(o.model, 1);
   const ModelSpec& spec = session.model->spec();

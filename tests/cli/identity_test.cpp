@@ -1,5 +1,4 @@
 /// What a refused command leaves alone, and what makes a saved answer the answer of today's question.
-#include "base/files.h"
 #include "eval/tasks/tasks.h"
 #include "support.h"
 
@@ -51,27 +50,6 @@ TEST(RefusedCommand, LeavesAForeignStateOfACalibrationAsItIs) {
             "p.json.state: holds the state of another calibration");
     EXPECT_EQ(read_file(dir / "p.json.state"), text);
   }
-}
-
-TEST(RefusedCommand, NeverWritesOverWhatItReads) {
-  const TempDir dir;
-  const std::string model = dir / "m.gguf", bytes = read_file(golden("mixtral.gguf"));
-  write(model, bytes);
-  std::filesystem::create_hard_link(model, dir / "linked.gguf");
-  std::filesystem::create_symlink(model, dir / "pointer");
-  write(dir / "t.txt", "the man and the hen");
-  for (const char* name : {"m.gguf", "linked.gguf", "pointer"}) {
-    const std::string to = " -o " + dir / name;
-    refused("trace -m " + model + " --raw -p the" + to, name);
-    refused("calibrate -m " + model + " --text " + dir / "t.txt" + to, name);
-    refused("plan uniform -m " + model + to, name);
-    refused("synth --layers 1 --vocab-from " + model + to, name);
-  }
-  refused("calibrate -m " + model + " --text " + dir / "t.txt" + " -o " + dir / "t.txt",
-          "t.txt: is read here");
-  EXPECT_EQ(read_file(model), bytes);
-  EXPECT_EQ(read_file(dir / "t.txt"), "the man and the hen");
-  EXPECT_NO_THROW(require_no_input(dir / "new", {model, "", dir / "nowhere"}));
 }
 
 TEST(BatchIdentity, WhatFailedIsTriedAgainAndWhatChangedIsRefusedByName) {
