@@ -37,7 +37,9 @@ EvalJson read_results(const std::string& path) {
   const JsonValue root(json, path);
   const JsonValue own = root.at("rouse");
   own.at("label").text();
-  own.at("settings").at("policy").text();
+  const JsonValue settings = own.at("settings");
+  settings.at("policy").text();
+  if (const auto model = settings.find("model")) model->text();
   if (const auto order = own.find("order")) order->integer(0, INT32_MAX);
   if (const auto model = own.find("model")) model->text();
   for (const auto& [task, scores] : root.at("results").fields()) {

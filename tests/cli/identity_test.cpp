@@ -43,11 +43,15 @@ TEST(RefusedCommand, LeavesAForeignOutputOfABatchAsItIs) {
 TEST(RefusedCommand, LeavesAForeignStateOfACalibrationAsItIs) {
   const TempDir dir;
   write(dir / "t.txt", "the man and the hen of the inn ran on then ate an oat");
-  for (const std::string text :
-       {"notes without an end", "{\"format\":\"rouse-calibration\"}\n{\"unit\"", "{}\n"}) {
+  for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{
+           {"notes without an end", "is no unfinished calibration"},
+           {"{}\n", "is no unfinished calibration"},
+           {"[[\n", "is no unfinished calibration"},
+           {"{\"format\":\"rouse-calibration\"}\n{\"unit\"",
+            "holds the state of another calibration (version was null, now it is 1)"}}) {
     write(dir / "p.json.state", text);
     refused("calibrate" + kModel + "--tokens 10 --text " + dir / "t.txt" + " -o " + dir / "p.json",
-            "p.json.state: holds the state of another calibration");
+            "p.json.state: " + part);
     EXPECT_EQ(read_file(dir / "p.json.state"), text);
   }
 }
