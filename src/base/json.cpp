@@ -21,14 +21,18 @@ static std::string plain(const std::exception& e) {
 }
 
 Json parse_json(std::string_view text, const std::string& where, Exit exit, const JsonBounds& bounds) {
+  const std::string begin = where.empty() ? "" : where + ": ";
   const auto require_here = [&](bool ok, const auto&... parts) {
-    if (!ok) throw Error(cat(where, ": ", parts...), exit);
+    if (!ok) throw Error(cat(begin, parts...), exit);
   };
   require_here(text.size() <= bounds.n_byte, "is ", text.size(), " bytes of JSON, expected at most ",
                bounds.n_byte);
   std::vector<std::unordered_set<std::string>> keys;  // of the objects that are open
+  size_t n_value = 0;
   const auto check = [&](int depth, Json::parse_event_t event, const Json& parsed) {
     using Event = Json::parse_event_t;
+    if (event == Event::object_start || event == Event::array_start || event == Event::value)
+      require_here(++n_value <= bounds.n_value, "has more than ", bounds.n_value, " values");
     if (event == Event::object_start || event == Event::array_start)
       require_here(depth < bounds.depth, "is JSON nested more than ", bounds.depth, " deep");
     if (event == Event::object_start) keys.emplace_back();
@@ -43,7 +47,7 @@ Json parse_json(std::string_view text, const std::string& where, Exit exit, cons
   try {
     return Json::parse(text, check);
   } catch (const Json::exception& e) {
-    throw Error(cat(where, ": is broken JSON: ", plain(e)), exit);
+    throw Error(cat(begin, "is broken JSON: ", plain(e)), exit);
   }
 }
 
@@ -68,9 +72,13 @@ std::string json_text(const Json& value) {
   return text;
 }
 
+std::string JsonValue::place() const {
+  return cat(where_, where_.empty() ? "" : ": ", path_, path_.empty() ? "" : ": ");
+}
+
 void JsonValue::refuse(const std::string& expected) const {
-  throw Error(cat(where_, ": ", path_.empty() ? "the whole" : path_, " is ", json_text(*value_),
-                  ", expected ", expected),
+  throw Error(cat(where_, where_.empty() ? "" : ": ", path_.empty() ? "the whole" : path_, " is ",
+                  json_text(*value_), ", expected ", expected),
               exit_);
 }
 
@@ -81,8 +89,7 @@ const Json& JsonValue::object() const {
 
 JsonValue JsonValue::at(const std::string& key) const {
   const auto found = object().find(key);
-  if (found == value_->end())
-    throw Error(cat(where_, ": ", path_.empty() ? "" : path_ + ": ", "field ", key, " is missing"), exit_);
+  if (found == value_->end()) throw Error(cat(place(), "field ", key, " is missing"), exit_);
   return {*found, where_, path_.empty() ? key : cat(path_, ".", key), exit_};
 }
 
@@ -95,8 +102,8 @@ std::optional<JsonValue> JsonValue::find(const std::string& key) const {
 void JsonValue::only(std::initializer_list<std::string_view> keys) const {
   for (const auto& field : object().items())
     if (std::find(keys.begin(), keys.end(), field.key()) == keys.end())
-      throw Error(cat(where_, ": ", path_.empty() ? "" : path_ + ": ", "unknown field ",
-                      json_text(field.key()), "; known: ", join({keys.begin(), keys.end()}, ", ")),
+      throw Error(cat(place(), "unknown field ", json_text(field.key()),
+                      "; known: ", join({keys.begin(), keys.end()}, ", ")),
                   exit_);
 }
 
@@ -105,17 +112,50 @@ JsonValue JsonValue::operator[](size_t i) const {
   return {(*value_)[i], where_, cat(path_, "[", i, "]"), exit_};
 }
 
-std::vector<JsonValue> JsonValue::list(size_t low, size_t high) const {
+const Json& JsonValue::array(size_t low, size_t high) const {
   if (!value_->is_array() || value_->size() < low || value_->size() > high)
     refuse(low == high ? cat("a list of ", low) : cat("a list of ", low, " to ", high));
+  return *value_;
+}
+
+std::vector<JsonValue> JsonValue::list(size_t low, size_t high) const {
   std::vector<JsonValue> out;
-  for (size_t i = 0; i < value_->size(); ++i) out.push_back((*this)[i]);
+  for (size_t i = 0; i < array(low, high).size(); ++i) out.push_back((*this)[i]);
+  return out;
+}
+
+// Entries that are right are read without a path of their own: there may be millions.
+
+std::vector<double> JsonValue::reals(size_t low_n, size_t high_n, double low, double high) const {
+  std::vector<double> out;
+  for (const Json& entry : array(low_n, high_n)) {
+    const bool right = entry.is_number() && entry.get<double>() >= low && entry.get<double>() <= high;
+    out.push_back(right ? entry.get<double>() : (*this)[out.size()].real(low, high));
+  }
+  return out;
+}
+
+std::vector<int> JsonValue::integers(size_t low_n, size_t high_n, int low, int high) const {
+  std::vector<int> out;
+  for (const Json& entry : array(low_n, high_n)) {
+    const int64_t value = entry.is_number_integer() ? entry.get<int64_t>() : -1;
+    const bool right = value >= 0 && value >= low && value <= high;  // 2^63 and more became negative
+    out.push_back(static_cast<int>(right ? value : (*this)[out.size()].integer(low, high)));
+  }
+  return out;
+}
+
+std::vector<std::string> JsonValue::texts(size_t low_n, size_t high_n) const {
+  std::vector<std::string> out;
+  for (size_t i = 0; i < array(low_n, high_n).size(); ++i) out.push_back((*this)[i].text());
   return out;
 }
 
 std::vector<std::pair<std::string, JsonValue>> JsonValue::fields() const {
   std::vector<std::pair<std::string, JsonValue>> out;
-  for (const auto& field : object().items()) out.emplace_back(field.key(), at(field.key()));
+  const std::string begin = path_.empty() ? "" : path_ + ".";
+  for (const auto& field : object().items())
+    out.emplace_back(field.key(), JsonValue(field.value(), where_, begin + field.key(), exit_));
   return out;
 }
 
@@ -126,6 +166,11 @@ int64_t JsonValue::integer(int64_t low, int64_t high) const {
   if (!fits || value_->get<int64_t>() < low || value_->get<int64_t>() > high)
     refuse(cat("an integer of ", low, " to ", high));
   return value_->get<int64_t>();
+}
+
+uint64_t JsonValue::natural() const {
+  if (!value_->is_number_unsigned()) refuse(cat("an integer of 0 to ", UINT64_MAX));
+  return value_->get<uint64_t>();
 }
 
 double JsonValue::real(double low, double high) const {

@@ -12,10 +12,9 @@
 namespace rouse {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr double kEpsilon = 1e-8;  // of R_l
 constexpr int kResamples = 1000;
+constexpr double kMost = 1e30;  // of a change of nats, whatever a state file says
 
 double intensity(const std::vector<double>& hard, const std::vector<double>& easy) {
   return mean(hard) / (mean(easy) + kEpsilon);
@@ -25,7 +24,7 @@ double intensity(const std::vector<double>& hard, const std::vector<double>& eas
 class Calibration {
  public:
   Calibration(Engine& engine, std::vector<Document> documents, const CalibrateOptions& o,
-              const nlohmann::ordered_json& provenance, const std::string& state_path)
+              const Json& provenance, const std::string& state_path)
       : engine_(engine),
         documents_(std::move(documents)),
         o_(o),
@@ -53,7 +52,7 @@ class Calibration {
   }
 
  private:
-  nlohmann::ordered_json header(const nlohmann::ordered_json& provenance) const {
+  Json header(const Json& provenance) const {
     std::string text;
     for (const Document& d : documents_) {
       for (const int t : d.tokens) text += cat(t, ",");
@@ -180,18 +179,14 @@ class Calibration {
       return Json{{"ablations", ablations}, {"gates", sum}};
     };
     const auto done = [&](size_t d, int layer, const Json& result) {
-      const std::string name = cat("impact:", d, ":", layer);
-      require_model(result.is_object() && result.contains("ablations") && result.contains("gates"),
-                    "the state's unit ", name, " is damaged");
+      const JsonValue value = unit_value(result, cat("impact:", d, ":", layer));
       changes[layer].resize(n_expert);
       gates[layer].resize(n_expert);
-      for (const Json& a : result["ablations"]) {
-        const auto pair = numbers(a, 2, name);
-        require_model(pair[0] >= 0 && pair[0] < static_cast<double>(n_expert), "the state's unit ", name,
-                      " is damaged");
-        changes[layer][static_cast<size_t>(pair[0])].push_back(pair[1]);
+      for (const JsonValue& a : value.at("ablations").list(0, hard_[d].size() * n_expert)) {
+        const auto expert = static_cast<size_t>(a.list(2, 2)[0].integer(0, plan_.n_expert - 1));
+        changes[layer][expert].push_back(a[1].real(-kMost, kMost));
       }
-      const auto sum = numbers(result["gates"], n_expert, name);
+      const auto sum = value.at("gates").reals(n_expert, n_expert, -kMost, kMost);
       for (size_t e = 0; e < n_expert; ++e) gates[layer][e] += sum[e];
     };
     if (!each("impact", hard_, layers, work, done)) return false;
@@ -220,16 +215,12 @@ class Calibration {
     return {i.low, i.high};
   }
   size_t index(int layer) const { return layer_index(plan_.layers, layer); }
-  /// Numbers of a state file, which is input too.
-  static std::vector<double> numbers(const Json& json, size_t size, const std::string& unit) {
-    require_model(json.is_array() && json.size() == size, "the state's unit ", unit, " is damaged");
-    std::vector<double> out;
-    for (const Json& x : json) {
-      require_model(x.is_number() && std::isfinite(x.get<double>()), "the state's unit ", unit, " holds ",
-                    x.dump(), ", expected a finite number");
-      out.push_back(x.get<double>());
-    }
-    return out;
+  /// What a state file holds, which is input too.
+  static JsonValue unit_value(const Json& result, const std::string& unit) {
+    return {result, cat("the state's unit ", unit), Exit::bad_model};
+  }
+  static std::vector<double> numbers(const Json& result, size_t n, const std::string& unit) {
+    return unit_value(result, unit).reals(n, n, -kMost, kMost);
   }
 
   Engine& engine_;
@@ -253,7 +244,7 @@ int calibration_cells(const CalibrateOptions& options) {
 }
 
 std::optional<Plan> calibrate(Engine& engine, std::vector<Document> documents,
-                              const CalibrateOptions& options, const nlohmann::ordered_json& provenance,
+                              const CalibrateOptions& options, const Json& provenance,
                               const std::string& state_path, const std::function<void(double)>& progress,
                               const std::atomic<bool>* interrupted) {
   return Calibration(engine, std::move(documents), options, provenance, state_path)

@@ -1,34 +1,20 @@
 #include "calibration/corpus.h"
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "base/error.h"
+#include "base/json.h"
+#include "base/lines.h"
 #include "base/random.h"
-#include "base/text.h"
 
 namespace rouse {
 namespace {
 
-using Json = nlohmann::json;
-
-std::vector<int> record_tokens(const std::string& line, const std::string& where,
-                               const Tokenizer& tokenizer) {
-  const Json record = Json::parse(line, nullptr, false);
-  require(record.is_object(), where, ": is no JSON object");
-  if (record.contains("tokens")) {
-    std::vector<int> ids;
-    require(record["tokens"].is_array(), where, ": tokens is no list");
-    for (const Json& id : record["tokens"]) {
-      require(id.is_number_integer() && id.get<int64_t>() >= 0 && id.get<int64_t>() < tokenizer.n_vocab(),
-              where, ": ", id.dump(), " is no token id");
-      ids.push_back(id.get<int>());
-    }
-    return ids;
-  }
-  require(record.contains("text") && record["text"].is_string(), where, ": field text is missing");
-  return tokenizer.encode(record["text"].get<std::string>(), true, false);
+std::vector<int> record_tokens(const JsonValue& record, const Tokenizer& tokenizer) {
+  constexpr size_t kMostTokens = size_t{1} << 24;
+  if (const auto ids = record.find("tokens"))
+    return ids->integers(0, kMostTokens, 0, tokenizer.n_vocab() - 1);
+  return tokenizer.encode(record.at("text").text(LineReader::kMostBytes), true, false);
 }
 
 }  // namespace
@@ -41,18 +27,18 @@ std::vector<Document> read_corpus(const std::vector<std::string>& paths, const T
     if (tokens.size() >= 2) documents.push_back({std::move(tokens), {}});
   };
   for (const std::string& path : paths) {
-    std::ifstream in(path, std::ios::binary);
-    require_usage(in.good(), path, ": cannot open the calibration text");
     if (path.ends_with(".jsonl")) {
-      std::string line;
-      for (int number = 1; std::getline(in, line); ++number) {
-        if (trim(line).empty()) continue;
-        std::vector<int> tokens = record_tokens(line, cat(path, ":", number), tokenizer);
+      for (LineReader in(path, "calibration text"); in.next();) {
+        if (in.blank()) continue;
+        const Json record = parse_json(in.line(), in.where());
+        std::vector<int> tokens = record_tokens(JsonValue(record, in.where()), tokenizer);
         if (tokens.size() > size) tokens.resize(size);
         add(std::move(tokens));
       }
       continue;
     }
+    std::ifstream in(path, std::ios::binary);
+    require_usage(in.good(), path, ": cannot open the calibration text");
     std::ostringstream text;
     text << in.rdbuf();
     const std::vector<int> whole = tokenizer.encode(text.str(), true, false);

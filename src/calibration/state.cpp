@@ -1,31 +1,56 @@
 #include "calibration/state.h"
 
-#include "base/error.h"
-#include "base/files.h"
+#include <filesystem>
 
 namespace rouse {
 
-using Json = nlohmann::json;
-
-WorkState::WorkState(const std::string& path, const nlohmann::ordered_json& header) : path_(path) {
-  int number = 0;
-  for (const std::string& text : resume_lines(path)) {
-    const Json line = Json::parse(text, nullptr, false);
-    ++number;
-    if (number == 1) {
-      require_usage(line == Json(header), path,
-                    ": holds the state of another calibration (model, text or options differ); "
-                    "delete it or choose another output");
-      continue;
-    }
-    require_model(
-        line.is_object() && line.contains("unit") && line["unit"].is_string() && line.contains("result"),
-        path, ":", number, ": is no finished unit");
-    units_[line["unit"].get<std::string>()] = line["result"];
+/// "tokens was 60, now it is 80": the first value that two headers do not share.
+static std::string difference(const Json& before, const Json& now) {
+  for (const auto& [key, value] : now.items()) {
+    const Json was = before.value(key, Json());
+    if (was == value) continue;
+    if (was.is_object() && value.is_object()) return difference(was, value);
+    return cat(key, " was ", json_text(was), ", now it is ", json_text(value));
   }
-  out_.open(path, std::ios::binary | std::ios::app);
-  require(out_.good(), path, ": cannot write the state");
-  if (number == 0) out_ << header.dump() << '\n' << std::flush;
+  return "it holds other settings";
+}
+
+/// The header of another calibration; null for any other line.
+static Json other_header(std::string_view line, const Json& ours) {
+  try {
+    Json json = parse_json(line, "");
+    const bool header = json.is_object() && json.value("format", Json()) == ours.at("format");
+    return header ? json : Json();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+WorkState::WorkState(const std::string& path, const Json& header, bool restart)
+    : log_(path), header_(header.dump()) {
+  const auto require_state = [&](bool ok) {
+    require_usage(ok, path, ": is no unfinished calibration; choose another -o");
+  };
+  bool other = false;
+  log_.read([&](std::string_view text, const std::string& where) {
+    if (other) return;
+    if (begun_) {
+      const Json json = parse_json(text, where, Exit::bad_model);
+      const JsonValue line(json, where, Exit::bad_model);
+      line.only({"unit", "result"});
+      units_[line.at("unit").text()] = line.at("result").json();
+      return;
+    }
+    begun_ = text == header_;
+    if (begun_) return;
+    const Json before = other_header(text, header);
+    require_state(!before.is_null());
+    require_usage(restart, path, ": holds the state of another calibration (", difference(before, header),
+                  "); delete it or choose another -o");
+    other = true;
+  });
+  require_state(begun_ || other || header_.starts_with(log_.cut_off()));
+  if (other) log_.begin_anew();
 }
 
 const Json* WorkState::find(const std::string& unit) const {
@@ -34,9 +59,14 @@ const Json* WorkState::find(const std::string& unit) const {
 }
 
 void WorkState::add(const std::string& unit, const Json& result) {
-  out_ << Json{{"unit", unit}, {"result", result}}.dump() << '\n' << std::flush;
-  require(out_.good(), path_, ": cannot write the state (disk full?)");
+  if (!begun_) log_.add(header_);
+  begun_ = true;
+  log_.add(Json{{"unit", unit}, {"result", result}}.dump());
   units_[unit] = result;
+}
+
+void WorkState::remove() {
+  if (begun_) std::filesystem::remove(log_.path());
 }
 
 }  // namespace rouse

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "eval/source.h"
@@ -45,12 +46,12 @@ static std::string lines_of(const TaskEntry& task, const Source& source) {
   if (!task.import) return source.text();
   TaskInput input;
   input.n_shot = 0;
-  const std::vector<EvalJson> records = task.import(source);
+  const std::vector<Json> records = task.import(source);
   require_usage(!records.empty(), source.path(), ": holds no record of ", task.name);
   std::string out;
   std::set<std::string> ids;
-  for (const EvalJson& record : records) {
-    const std::string id = task.item(record, input).id;
+  for (const Json& record : records) {
+    const std::string id = task.item(JsonValue(record, source.path()), input).id;
     require_usage(ids.insert(id).second, source.path(), ": id ", id, " occurs twice");
     out += record.dump() + "\n";
   }

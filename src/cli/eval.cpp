@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
 
@@ -137,7 +138,8 @@ class EvalCommand {
     double best = -INFINITY;
     for (size_t i = 0; i < variants.size(); ++i) {
       const Json results = newest_results(folders[i]);
-      const Json& score = results["rouse"]["tasks"][task.name]["groups"]["all"][task.metric];
+      const JsonValue tasks = JsonValue(results, folders[i].string()).at("rouse").at("tasks");
+      const Json& score = tasks.at(task.name).at("groups").at("all").at(task.metric).json();
       const double value = score["value"];
       if (sign * value > best) best = sign * value, out["chosen"] = variants[i];
       out["settings"].push_back(

@@ -1,11 +1,11 @@
 /// cli/eval_report.cpp - the scores of saved runs side by side, and what is significant.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
+#include "eval/results.h"
 #include "eval/summary.h"
 
 namespace rouse {
@@ -23,18 +23,8 @@ std::string newest_file(const fs::path& folder, const std::string& begin, const 
 
 Json newest_results(const fs::path& folder) {
   const std::string path = newest_file(folder, "results_", ".json");
-  Json results = Json::parse(file_text(path, "results"), nullptr, false);
-  require(results.is_object() && results.contains("rouse") && results.contains("results"), path,
-          ": is damaged, or no results file of rouse");
-  const Json tasks = results["rouse"].value("tasks", Json::object());
-  for (const auto& [task, scores] : results["results"].items()) {
-    const Json entry = tasks.value(task, Json::object());
-    require_usage(entry.contains("groups") &&
-                      entry.value("cost", Json::object()).contains("expert_evaluations_per_token"),
-                  path, ": ", task,
-                  " has no cost by token, as an earlier rouse left it; run it again with another -o");
-  }
-  return results;
+  require_usage(!path.empty(), folder.string(), ": holds no results");
+  return read_results(path);
 }
 
 EvalRun read_run(const fs::path& folder) {
@@ -44,8 +34,8 @@ EvalRun read_run(const fs::path& folder) {
   run.method = run.results["rouse"]["label"].get<std::string>();
   for (const auto& [task, scores] : run.results["results"].items()) {
     const std::string samples = newest_file(folder, "samples_" + task + "_", ".jsonl");
-    require(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
-    run.samples[task] = SampleLog(samples).rows();
+    require_usage(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
+    run.samples[task] = read_samples(samples);
   }
   return run;
 }
@@ -113,12 +103,10 @@ static std::string p_text(double p) {
 static std::string difference_cell(const std::string& metric, const Json& c) {
   const double scale = metric == "perplexity" ? 1 : 100;
   char text[128];
-  int n = std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
-                        scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
-  if (c.contains("holm_p"))
-    std::snprintf(text + n, sizeof text - static_cast<size_t>(n), ", p %s (%s)",
-                  p_text(c["mcnemar_p"]).c_str(), p_text(c["holm_p"]).c_str());
-  return text;
+  std::snprintf(text, sizeof text, "%+.2f [%+.2f, %+.2f]", scale * c["difference"].get<double>(),
+                scale * c["interval"][0].get<double>(), scale * c["interval"][1].get<double>());
+  if (!c.contains("holm_p")) return text;
+  return cat(text, ", p ", p_text(c["mcnemar_p"]), " (", p_text(c["holm_p"]), ")");
 }
 
 /// One row a method: the metric over all items, by group, and against the first method; expert evaluations a
@@ -133,8 +121,10 @@ static Table table_of(const Json& entries, const std::string& metric) {
   for (const Json& e : entries) {
     if (!e["groups"]["all"].contains(metric)) continue;  // a score of DoLa's is no likelihood: no perplexity
     table.push_back({e["method"].get<std::string>()});
-    for (const auto& [group, scores] : e["groups"].items())
-      table.back().push_back(scores.contains(metric) ? cell(metric, scores[metric]) : "");
+    for (const auto& [group, first] : entries[0]["groups"].items()) {
+      const bool there = e["groups"].contains(group) && e["groups"][group].contains(metric);
+      table.back().push_back(there ? cell(metric, e["groups"][group][metric]) : "");
+    }
     const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
     table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
     char experts[32] = "";

@@ -1,8 +1,8 @@
 /// cli/iti.cpp - inference-time intervention: fits head directions on true and false answers.
-#include <fstream>
 #include <iostream>
 
-#include "base/error.h"
+#include "base/json.h"
+#include "base/lines.h"
 #include "base/text.h"
 #include "calibration/iti_fit.h"
 #include "cli/eval_command.h"
@@ -37,14 +37,11 @@ std::string filled(std::string form, const std::string& question, const std::str
 using Record = std::pair<std::string, Json>;
 
 std::vector<Record> read_file(const EvalOptions& o) {
-  std::ifstream in(o.data);
-  require_usage(in.good(), o.data, ": cannot open the questions");
   std::vector<Record> out;
-  std::string line;
-  for (int number = 1; std::getline(in, line); ++number) {
-    if (trim(line).empty()) continue;
+  for (LineReader in(o.data, "questions"); in.next();) {
+    if (in.blank()) continue;
     if (o.limit > 0 && static_cast<int>(out.size()) == o.limit) break;
-    out.emplace_back(cat(o.data, ":", number, ": "), Json::parse(line, nullptr, false));
+    out.emplace_back(in.where(), parse_json(in.line(), in.where()));
   }
   return out;
 }
@@ -57,44 +54,43 @@ std::vector<Record> read_task(const EvalOptions& o, const TaskEntry& task) {
   const LoadedEval loaded = load_tasks(o, entries, nullptr, n_error)[0];
   std::vector<Record> out;
   for (Item& item : part_of(task, loaded.items, o.dev_share, o.sample_seed, true))
-    out.emplace_back(cat(task.name, ", ", item.id, ": "), std::move(item.doc));
+    out.emplace_back(cat(task.name, ", ", item.id), std::move(item.doc));
   return out;
 }
+
+constexpr size_t kMostAnswers = 1000;  // of one question and one kind
 
 std::vector<ItiText> read_answers(const ItiOptions& o) {
   std::string form = o.form;
   for (size_t at; (at = form.find("\\n")) != std::string::npos;) form.replace(at, 2, "\n");
   std::vector<ItiText> out;
   int question = 0;
-  for (const auto& [where, row] :
+  for (const auto& [where, json] :
        o.task.empty() ? read_file(o.eval) : read_task(o.eval, task_entry(o.task))) {
-    require_usage(row.is_object() && row.contains("question") && row["question"].is_string(), where,
-                  "no object with a text `question`");
-    const auto texts = [&](const char* key) {
-      require_usage(row[key].is_array(), where, key, " is no list");
-      std::vector<std::string> list;
-      for (const Json& t : row[key]) {
-        require_usage(t.is_string(), where, key, " holds ", t.dump(), ", expected text");
-        list.push_back(t);
-      }
-      return list;
-    };
-    const std::string q = row["question"];
-    if (row.contains("correct_answers") && row.contains("incorrect_answers")) {  // TruthfulQA
-      for (const std::string& a : texts("correct_answers"))
-        out.push_back({question, true, filled(form, q, a)});
-      for (const std::string& a : texts("incorrect_answers"))
-        out.push_back({question, false, filled(form, q, a)});
+    const JsonValue row(json, where);
+    const std::string q = text_field(row, "question");
+    const auto add = [&](bool truth, const std::string& text) { out.push_back({question, truth, text}); };
+    const auto right = row.find("correct_answers"), wrong = row.find("incorrect_answers");
+    if (right && wrong) {  // TruthfulQA
+      for (const std::string& a : right->texts(0, kMostAnswers)) add(true, filled(form, q, a));
+      for (const std::string& a : wrong->texts(0, kMostAnswers)) add(false, filled(form, q, a));
     } else {  // lab_contrast: the question is a prompt already
-      require_usage(
-          row.contains("completion") && row["completion"].is_string() && row.contains("contradictions"),
-          where, "neither correct_answers and incorrect_answers nor completion and contradictions");
-      out.push_back({question, true, q + row["completion"].get<std::string>()});
-      for (const std::string& a : texts("contradictions")) out.push_back({question, false, q + a});
+      require_usage(row.find("completion") && row.find("contradictions"), where,
+                    ": neither correct_answers and incorrect_answers nor completion and contradictions");
+      add(true, q + text_field(row, "completion"));
+      for (const std::string& a : row.at("contradictions").texts(0, kMostAnswers)) add(false, q + a);
     }
     ++question;
   }
   return out;
+}
+
+/// Of all questions and answers: a fit is of its texts, not of a file's name.
+std::string hash_of(const std::vector<ItiText>& texts) {
+  std::string all;
+  for (const ItiText& t : texts)
+    all += cat(t.question, t.truth ? " true " : " false ", t.text.size(), ' ', t.text, '\n');
+  return hex64(hash_text(all));
 }
 
 ItiData activations_of(const Session& session, const std::vector<ItiText>& texts) {
@@ -150,9 +146,10 @@ int iti_fit(const ItiOptions& o) {
   const std::string source =
       !o.task.empty() ? cat(o.task, ", development ", o.eval.dev_share, ", seed ", o.eval.sample_seed)
                       : o.eval.data.substr(o.eval.data.find_last_of('/') + 1);
-  file.options = {
-      {"data", source},        {"form", o.form},       {"fingerprint", session.model->file().fingerprint()},
-      {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge}, {"seed", o.fit.seed}};
+  file.options = {{"data", source},        {"answers", hash_of(texts)},
+                  {"form", o.form},        {"fingerprint", session.model->file().fingerprint()},
+                  {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
+                  {"seed", o.fit.seed}};
   save_iti(file, o.eval.output);
   if (o.eval.json) {
     std::cout << Json{{"output", o.eval.output}, {"report", file.report}}.dump(2) << '\n';

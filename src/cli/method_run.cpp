@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
 #include "eval/summary.h"
@@ -44,23 +45,21 @@ std::string date_text() {
   return whole;
 }
 
-/// Writes or compares the settings of a run's folder: results of different settings are never mixed. A task
-/// that is new there is added.
+/// Compares the settings of a run's folder, where it has some: results of different settings are never mixed.
+/// A task that is new there is added.
 void check_settings(const fs::path& folder, Json& settings) {
-  const fs::path path = folder / "settings.json";
-  if (fs::exists(path)) {
-    const Json before = Json::parse(file_text(path.string(), "settings"), nullptr, false);
-    require_usage(before.is_object(), path.string(), ": is damaged");
-    for (const auto& [key, value] : settings.items()) {
-      if (!before.contains(key) && key.rfind("items of ", 0) == 0) continue;
-      require_usage(before.contains(key) && before[key] == value, path.string(), ": ", key, " was ",
-                    before.contains(key) ? before[key].dump() : "missing", ", now it is ", value.dump(),
-                    "; use another -o");
-    }
-    for (const auto& [key, value] : before.items())
-      if (!settings.contains(key)) settings[key] = value;
+  const std::string path = (folder / "settings.json").string();
+  if (!fs::exists(path)) return;
+  const Json before = read_json(path);
+  (void)JsonValue(before, path).fields();
+  for (const auto& [key, value] : settings.items()) {
+    if (!before.contains(key) && key.rfind("items of ", 0) == 0) continue;
+    require_usage(before.contains(key) && before[key] == value, path, ": ", key, " was ",
+                  before.contains(key) ? json_text(before[key]) : "missing", ", now it is ", value.dump(),
+                  "; use another -o");
   }
-  write_whole(path.string(), settings.dump(2) + "\n");
+  for (const auto& [key, value] : before.items())
+    if (!settings.contains(key)) settings[key] = value;
 }
 
 uint64_t hash_of(const std::vector<Item>& items) {
@@ -127,9 +126,9 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
           {"seed", o.runner.sampling.seed},
           {"sandbox", o.runner.sandbox ? Json(o.runner.sandbox->level()) : Json(nullptr)}},
       results_(Json::object()) {
-  fs::create_directories(folder_);
   check_settings(folder_, settings_);
-  if (!newest_file(folder_, "results_", ".json").empty()) results_ = newest_results(folder_);
+  if (fs::exists(folder_) && !newest_file(folder_, "results_", ".json").empty())
+    results_ = newest_results(folder_);
 }
 
 /// Results and samples of an earlier run are there, of these items.
@@ -139,6 +138,7 @@ bool MethodRun::finished(const LoadedEval& task) const {
   const std::string samples = newest_file(folder_, "samples_" + name + "_", ".jsonl");
   if (samples.empty()) return false;
   const SampleLog log(samples);
+  log.check(task.items);
   return log.size() == task.items.size() &&
          std::all_of(task.items.begin(), task.items.end(), [&](const Item& i) { return log.has(i.id); });
 }
@@ -148,10 +148,14 @@ bool MethodRun::run(std::span<const LoadedEval> tasks) {
   const EvalModel model{session_.engines(), *session_.tokenizer, *method,
                         method_entry(method_.name).likelihood};
   for (const LoadedEval& task : tasks) {
+    const bool done = finished(task);
+    SampleLog log((folder_ / cat("samples_", task.entry->name, ".jsonl")).string());
+    log.check(task.items);
     settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
     check_settings(folder_, settings_);
-    if (finished(task)) continue;
-    SampleLog log((folder_ / cat("samples_", task.entry->name, ".jsonl")).string());
+    if (done) continue;
+    fs::create_directories(folder_);  // all is checked
+    write_whole((folder_ / "settings.json").string(), settings_.dump(2) + "\n");
     EvalCost cost;
     ProgressBar bar(cat(label_, " ", task.entry->name));
     const auto progress = [&](double done, double mean) {

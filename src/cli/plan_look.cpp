@@ -120,7 +120,7 @@ int plan_show(const PlanOptions& o) {
       std::printf("  %5d  %4d  not measured\n", p.layers[l], p.budget[l]);
       continue;
     }
-    const auto width = static_cast<size_t>(most > 0 ? std::lround(30 * p.intensity[l] / most) : 0);
+    const auto width = static_cast<size_t>(most > 0 ? std::lround(30 * (p.intensity[l] / most)) : 0);
     std::printf("  %5d  %4d  %-10.4g [%.4g, %.4g]  %s\n", p.layers[l], p.budget[l], p.intensity[l],
                 p.intensity_ci[l].first, p.intensity_ci[l].second, std::string(width, '#').c_str());
   }

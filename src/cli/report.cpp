@@ -3,7 +3,7 @@
 #include <cmath>
 #include <iostream>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "cli/eval_command.h"
 #include "eval/divergence.h"
 #include "eval/source.h"
@@ -17,6 +17,8 @@ Json points_of(const std::vector<std::string>& folders) {
     for (const EvalRun& run : read_runs(folder))
       for (const auto& [task, entry] : run.results["rouse"]["tasks"].items()) {
         const std::string metric = task_entry(task).metric;
+        if (!entry["groups"]["all"].contains(metric))
+          continue;  // DoLa's score is no likelihood: no perplexity
         const Json& score = entry["groups"]["all"][metric];
         tasks[task].push_back({{"method", run.method},
                                {"policy", run.results["rouse"]["settings"]["policy"]},
@@ -75,8 +77,8 @@ std::vector<std::string> texts_of(const std::string& path) {
   const Source source(path);
   if (path.find(".jsonl") == std::string::npos) return {source.text()};
   std::vector<std::string> out;
-  source.convert(source.records(), [&](const EvalJson& r, size_t) -> EvalJson {
-    if (r.contains("question") && r.contains("rationale"))
+  source.convert(source.records(), [&](const JsonValue& r, size_t) -> EvalJson {
+    if (r.find("question") && r.find("rationale"))
       out.push_back(cat("Question: ", text_field(r, "question"), "\nAnswer: ", text_field(r, "rationale"),
                         " The answer is ", text_field(r, "answer"), "."));
     else

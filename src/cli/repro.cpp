@@ -9,10 +9,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <map>
 
-#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
 
@@ -69,66 +72,119 @@ int run_self(const Words& command, const std::string& output) {
   return code;
 }
 
-std::string number_cell(const char* format, const Json& number) {
-  char text[48] = "";
-  if (!number.is_null()) std::snprintf(text, sizeof text, format, number.get<double>());
+/// What a step is made of: its command, the model and the contents of the files that the command names, but
+/// for those that earlier steps leave.
+std::string identity_of(const Step& step, const std::string& fingerprint, const std::string& output) {
+  const std::string inside = (fs::path(output) / "").string();
+  std::string text = fingerprint;
+  for (size_t i = 0; i < step.command.size(); ++i) {
+    const std::string& word = step.command[i];
+    if (word == "-t") ++i;  // threads are nothing of the result's
+    text += cat('\n', word);
+    std::error_code ignored;
+    if (word.starts_with(inside) || !fs::is_regular_file(word, ignored)) continue;
+    text += word.ends_with(".gguf") ? GgufFile(word).fingerprint()
+                                    : hex64(hash_text(file_text(word, "step's file")));
+  }
+  return hex64(hash_text(text));
+}
+
+/// Refuses to go on with a product of another command, model or text. A product that no earlier run has noted
+/// down is somebody else's.
+void check_products(const std::vector<Step>& steps, const std::vector<std::string>& identities,
+                    const std::string& record) {
+  std::map<std::string, JsonValue> before;
+  const Json json = fs::exists(record) ? read_json(record) : Json{{"steps", Json::array()}};
+  for (const JsonValue& step : JsonValue(json, record).at("steps").list(0, 1000))
+    before.emplace(step.at("name").text(), step);
+  for (size_t i = 0; i < steps.size(); ++i) {
+    const Step& step = steps[i];
+    if (step.product.empty() || !fs::exists(step.product)) continue;
+    const auto found = before.find(step.name);
+    const auto identity = found == before.end() ? std::nullopt : found->second.find("identity");
+    const bool same =
+        found != before.end() && (identity ? identity->text() == identities[i]
+                                           : found->second.at("command").text() == shell_text(step.command));
+    require_usage(same, step.product, ": is there, but of another command, model or text than `",
+                  shell_text(step.command), "`; delete it or choose another -o");
+  }
+}
+
+std::string number_cell(const char* format, const JsonValue& number) {
+  constexpr double kMost = std::numeric_limits<double>::max();
+  char text[400] = "";  // %f of the largest number
+  if (!number.is_null()) std::snprintf(text, sizeof text, format, number.real(-kMost, kMost));
   return text;
 }
 
 /// "1.23 [1.10, 1.40]", or "" where there is no value.
-std::string interval_cell(const char* format, const Json& value, const Json& interval) {
+std::string interval_cell(const char* format, const JsonValue& value, const JsonValue& interval) {
   if (value.is_null()) return "";
   return cat(number_cell(format, value), " [", number_cell(format, interval[0]), ", ",
              number_cell(format, interval[1]), "]");
 }
 
-std::string divergence_table(const Json& d) {
+constexpr size_t kMostRows = 1 << 20;
+
+std::string divergence_table(const JsonValue& d) {
   Table table{
       {"routing", "KL, all tokens", "KL, mathematical expressions", "KL, stop words", "unchosen experts"}};
-  for (const Json& row : d["rows"]) {
-    table.push_back({row["other"].get<std::string>()});
-    for (const char* kind : {"all", "math", "stop_words"})
-      table.back().push_back(interval_cell("%.3f", row["kl"][kind]["mean"], row["kl"][kind]["interval"]));
-    const Json& unchosen = row["unchosen"];
-    table.back().push_back(unchosen.is_null() ? "" : number_cell("%.0f%%", 100 * unchosen.get<double>()));
+  for (const JsonValue& row : d.at("rows").list(0, kMostRows)) {
+    table.push_back({row.at("other").text()});
+    for (const char* kind : {"all", "math", "stop_words"}) {
+      const JsonValue kl = row.at("kl").at(kind);
+      table.back().push_back(interval_cell("%.3f", kl.at("mean"), kl.at("interval")));
+    }
+    const auto unchosen = row.find("unchosen");
+    table.back().push_back(unchosen ? cat(std::lround(100 * unchosen->real(0, 1)), "%") : "");
   }
   return table_text(table, true);
 }
 
-std::string latency_table(const Json& d) {
+std::string latency_table(const JsonValue& d) {
   Table table{{"method", "seconds a 512 tokens", "time of a token / greedy"}};
-  for (const Json& row : d["rows"])
-    table.push_back(
-        {row["name"].get<std::string>(), number_cell("%.2f", row["seconds_per_512_tokens"]),
-         interval_cell("%.2f", row["step_ratio_to_greedy"], row["step_ratio_to_greedy_interval"])});
+  for (const JsonValue& row : d.at("rows").list(0, kMostRows)) {
+    const auto ratio = row.find("step_ratio_to_greedy");
+    table.push_back({row.at("name").text(), number_cell("%.2f", row.at("seconds_per_512_tokens")),
+                     ratio ? interval_cell("%.2f", *ratio, row.at("step_ratio_to_greedy_interval")) : ""});
+  }
   return table_text(table, true);
 }
 
-std::string profile_table(const Json& d) {
+std::string profile_table(const JsonValue& d) {
   Table layers{{"block", "R", "experts"}}, dormant{{"dormant expert", "impact (CEI)", "gate"}};
-  for (const Json& layer : d["layers"])
-    layers.push_back({layer["block"].dump(), number_cell("%.4g", layer["R"]), layer["k"].dump()});
-  for (const Json& e : d["dormant"])
+  for (const JsonValue& layer : d.at("layers").list(0, kMostRows))
+    layers.push_back({cat(layer.at("block").integer(0, INT32_MAX)), number_cell("%.4g", layer.at("R")),
+                      cat(layer.at("k").integer(0, INT32_MAX))});
+  for (const JsonValue& e : d.at("dormant").list(0, kMostRows))
     dormant.push_back(
-        {e["expert"].get<std::string>(), number_cell("%.4g", e["impact"]), number_cell("%.4g", e["gate"])});
+        {e.at("expert").text(), number_cell("%.4g", e.at("impact")), number_cell("%.4g", e.at("gate"))});
   return cat(table_text(layers, true), "\n", table_text(dormant, true));
+}
+
+std::string choices_text(const JsonValue& choices) {
+  std::string out;
+  for (const JsonValue& c : choices.list(0, kMostRows))
+    out += cat("- ", c.at("task").text(), ", ", c.at("method").text(), ": chose `", c.at("chosen").text(),
+               "` on ", c.at("settings")[0].at("n").integer(0, INT32_MAX), " development items\n");
+  return out;
 }
 
 /// What a step left, as Markdown.
 std::string tables_of(const Setting& s, const Step& step) {
   std::string out = cat("## ", step.title, "\n\n`", shell_text(step.command), "`\n\n");
-  const auto result = [&] { return Json::parse(file_text(step.product, "result")); };
+  const auto table = [&](const std::string& path, std::string (*make)(const JsonValue&)) {
+    const Json json = read_json(path);
+    return make(JsonValue(json, path));
+  };
   if (step.command[0] == "eval") {
-    const fs::path choices = fs::path(s.at(step.name)) / "choices.json";
-    if (fs::exists(choices))
-      for (const Json& c : Json::parse(file_text(choices.string(), "choices")))
-        out += cat("- ", c["task"].get<std::string>(), ", ", c["method"].get<std::string>(), ": chose `",
-                   c["chosen"].get<std::string>(), "` on ", c["settings"][0]["n"], " development items\n");
+    const std::string choices = (fs::path(s.at(step.name)) / "choices.json").string();
+    if (fs::exists(choices)) out += table(choices, choices_text);
     return out + report_text(report_of(read_runs(s.at(step.name))), true) + "\n";
   }
-  if (step.name == "divergence") return out + divergence_table(result()) + "\n";
-  if (step.name == "latency") return out + latency_table(result()) + "\n";
-  if (step.name == "profile") return out + profile_table(result()) + "\n";
+  if (step.name == "divergence") return out + table(step.product, divergence_table) + "\n";
+  if (step.name == "latency") return out + table(step.product, latency_table) + "\n";
+  if (step.name == "profile") return out + table(step.product, profile_table) + "\n";
   return out;
 }
 
@@ -155,11 +211,19 @@ int repro(const Paper& paper, const ReproOptions& o) {
   const Setting s{o, model_flags(o.eval.model), tasks_at_hand(paper, o.eval), spec.router.n_expert_used,
                   std::min(8, spec.router.n_selectable())};
   const std::vector<Step> steps = paper.steps(s);
-  fs::create_directories(o.eval.output);
   Json record{{"paper", paper.help},
               {"model", file.path()},
               {"fingerprint", file.fingerprint()},
               {"steps", Json::array()}};
+  std::vector<std::string> identities;
+  for (const Step& step : steps) {
+    identities.push_back(identity_of(step, record["fingerprint"], o.eval.output));
+    record["steps"].push_back(
+        {{"name", step.name}, {"command", shell_text(step.command)}, {"identity", identities.back()}});
+  }
+  check_products(steps, identities, s.at("repro.json"));
+  fs::create_directories(o.eval.output);
+  write_whole(s.at("repro.json"), record.dump(2) + "\n");  // before the first product
   std::string tables =
       cat("# ", paper.help, "\n\n", spec.name, ", ", spec.router.n_expert, " experts, top-", s.k, ".\n\n");
   bool partial = false;
@@ -180,10 +244,8 @@ int repro(const Paper& paper, const ReproOptions& o) {
       return code;
     }
     partial = partial || code != 0;
-    record["steps"].push_back({{"name", step.name},
-                               {"command", shell_text(step.command)},
-                               {"seconds", now_seconds() - begin},
-                               {"exit_code", code}});
+    record["steps"][i]["seconds"] = now_seconds() - begin;
+    record["steps"][i]["exit_code"] = code;
     tables += tables_of(s, step);
     write_whole(s.at("tables.md"), tables);
     write_whole(s.at("repro.json"), record.dump(2) + "\n");

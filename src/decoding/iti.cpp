@@ -2,65 +2,54 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
-#include <fstream>
+#include <set>
 
-#include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 #include "base/text.h"
 
 namespace rouse {
 
-using Json = nlohmann::ordered_json;
-
-static constexpr uintmax_t kMaxBytes = 1u << 30;
+static ItiHead parse_head(const JsonValue& h, const ItiFile& file) {
+  h.only({"layer", "head", "accuracy", "sigma", "direction"});
+  ItiHead head;
+  head.layer = static_cast<int>(h.at("layer").integer(0, file.n_layer - 1));
+  head.head = static_cast<int>(h.at("head").integer(0, file.n_head - 1));
+  head.accuracy = h.at("accuracy").real(0, 1);
+  head.sigma = h.at("sigma").real(0, 1e15);
+  const auto n = static_cast<size_t>(file.width);
+  const std::vector<double> direction = h.at("direction").reals(n, n, -2, 2);  // its length is 1
+  head.direction.assign(direction.begin(), direction.end());
+  return head;
+}
 
 ItiFile read_iti(const std::string& path) {
-  std::error_code error;
-  const auto size = std::filesystem::file_size(path, error);
-  require_model(!error, path, ": cannot open");
-  require_model(size <= kMaxBytes, path, ": is ", size, " bytes, expected at most ", kMaxBytes);
-  std::ifstream in(path, std::ios::binary);
-  const Json json = Json::parse(in, nullptr, false);
-  require_model(json.is_object() && json.value("format", "") == "rouse-iti", path,
-                ": is no file of `rouse iti fit`");
-  require_model(json.contains("version") && json["version"] == 1, path, ": version ",
-                json.contains("version") ? json["version"].dump() : "missing", ", expected 1");
+  const Json json = read_json(path, Exit::bad_model);
+  const JsonValue root(json, path, Exit::bad_model);
+  if (root.at("format").text() != "rouse-iti") root.at("format").refuse("\"rouse-iti\", of `rouse iti fit`");
+  root.at("version").integer(1, 1);
+  root.only({"format", "version", "model", "options", "report", "heads"});
   ItiFile file;
   file.path = path;
-  const auto integer = [&](const Json& from, const char* key, int low, int high) {
-    require_model(from.contains(key) && from[key].is_number_integer() && from[key].get<int64_t>() >= low &&
-                      from[key].get<int64_t>() <= high,
-                  path, ": field ", key, " is ", from.contains(key) ? from[key].dump() : "missing",
-                  ", expected ", low, " to ", high);
-    return from[key].get<int>();
+  const JsonValue model = root.at("model");
+  model.only({"arch", "n_layer", "n_head", "head_width"});
+  file.arch = model.at("arch").text();
+  file.n_layer = static_cast<int>(model.at("n_layer").integer(1, 10000));
+  file.n_head = static_cast<int>(model.at("n_head").integer(1, 100000));
+  file.width = static_cast<int>(model.at("head_width").integer(1, 1 << 20));
+  const auto object = [&](const char* key) {
+    const auto value = root.find(key);
+    if (value && !value->json().is_object()) value->refuse("an object");
+    return value ? value->json() : Json::object();
   };
-  const auto finite = [&](const Json& value, const char* what) {
-    require_model(value.is_number() && std::isfinite(value.get<double>()), path, ": ", what, " holds ",
-                  value.dump(), ", expected a finite number");
-    return value.get<double>();
-  };
-  require_model(json.contains("model") && json["model"].is_object(), path, ": field model is missing");
-  const Json& model = json["model"];
-  require_model(model.contains("arch") && model["arch"].is_string(), path, ": field arch is missing");
-  file.arch = model["arch"];
-  file.n_layer = integer(model, "n_layer", 1, 10000);
-  file.n_head = integer(model, "n_head", 1, 100000);
-  file.width = integer(model, "head_width", 1, 1 << 20);
-  file.options = json.value("options", Json::object());
-  file.report = json.value("report", Json::object());
-  require_model(json.contains("heads") && json["heads"].is_array(), path, ": field heads is missing");
-  for (const Json& h : json["heads"]) {
-    require_model(h.is_object() && h.contains("direction") && h["direction"].is_array() &&
-                      h["direction"].size() == static_cast<size_t>(file.width),
-                  path, ": a head has no direction of ", file.width, " numbers");
-    ItiHead head;
-    head.layer = integer(h, "layer", 0, file.n_layer - 1);
-    head.head = integer(h, "head", 0, file.n_head - 1);
-    head.accuracy = finite(h.value("accuracy", Json()), "accuracy");
-    head.sigma = finite(h.value("sigma", Json()), "sigma");
-    for (const Json& x : h["direction"]) head.direction.push_back(static_cast<float>(finite(x, "direction")));
-    file.heads.push_back(std::move(head));
+  file.options = object("options");
+  file.report = object("report");
+  std::set<std::pair<int, int>> seen;
+  const size_t most = static_cast<size_t>(file.n_layer) * static_cast<size_t>(file.n_head);
+  for (const JsonValue& h : root.at("heads").list(0, most)) {
+    file.heads.push_back(parse_head(h, file));
+    if (!seen.insert({file.heads.back().layer, file.heads.back().head}).second)
+      h.at("head").refuse("a head that is not listed before");
   }
   return file;
 }

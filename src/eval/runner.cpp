@@ -80,7 +80,7 @@ class Runner {
   }
 
   void count(const EvalJson& row) {
-    if (!row.contains(task_.metric)) return;
+    if (!row.contains(task_.metric) || !row[task_.metric].is_number()) return;
     ++n_counted_, sum_ += row[task_.metric].get<double>();
   }
 

@@ -27,9 +27,12 @@ struct Ratio {
   }
 };
 
-std::map<std::string, Ratio> metrics_of(const std::vector<EvalJson>& rows) {
+using Rows = std::vector<const EvalJson*>;
+
+std::map<std::string, Ratio> metrics_of(const Rows& rows) {
   std::map<std::string, Ratio> out;
-  for (const EvalJson& row : rows) {
+  for (const EvalJson* at : rows) {
+    const EvalJson& row = *at;
     const bool perplexity = row.contains("nll") && row.contains("tokens");
     for (const auto& [key, value] : row.items()) {
       if (!is_metric(key, value) || (perplexity && key == "tokens")) continue;
@@ -42,9 +45,13 @@ std::map<std::string, Ratio> metrics_of(const std::vector<EvalJson>& rows) {
   return out;
 }
 
-}  // namespace
+Rows all_of(const std::vector<EvalJson>& rows) {
+  Rows out;
+  for (const EvalJson& row : rows) out.push_back(&row);
+  return out;
+}
 
-EvalJson summarise(const std::vector<EvalJson>& rows) {
+EvalJson summary_of(const Rows& rows) {
   EvalJson out = EvalJson::object();
   for (const auto& [name, ratio] : metrics_of(rows)) {
     const size_t n = ratio.above.size();
@@ -68,17 +75,23 @@ EvalJson summarise(const std::vector<EvalJson>& rows) {
   return out;
 }
 
+}  // namespace
+
+EvalJson summarise(const std::vector<EvalJson>& rows) {
+  return summary_of(all_of(rows));
+}
+
 EvalJson summarise_groups(const std::vector<EvalJson>& rows) {
   EvalJson out{{"all", summarise(rows)}};
   std::vector<std::string> order;
-  std::map<std::string, std::vector<EvalJson>> groups;
+  std::map<std::string, Rows> groups;
   for (const EvalJson& row : rows) {
     const std::string group = row.value("group", "");
     if (group.empty()) continue;
     if (!groups.count(group)) order.push_back(group);
-    groups[group].push_back(row);
+    groups[group].push_back(&row);
   }
-  for (const std::string& group : order) out[group] = summarise(groups[group]);
+  for (const std::string& group : order) out[group] = summary_of(groups[group]);
   return out;
 }
 
@@ -108,12 +121,12 @@ std::vector<double> holm(const std::vector<double>& p) {
 EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson>& b) {
   std::map<std::string, const EvalJson*> of_b;
   for (const EvalJson& row : b) of_b[row["id"].get<std::string>()] = &row;
-  std::vector<EvalJson> left, right;
+  Rows left, right;
   for (const EvalJson& row : a) {
     const auto found = of_b.find(row["id"].get<std::string>());
     if (found == of_b.end()) continue;
-    left.push_back(row);
-    right.push_back(*found->second);
+    left.push_back(&row);
+    right.push_back(found->second);
   }
   EvalJson out = EvalJson::object();
   const auto x = metrics_of(left), y = metrics_of(right);

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <numeric>
+#include <unordered_map>
 
-#include "base/error.h"
+#include "base/json.h"
+#include "base/lines.h"
 #include "base/random.h"
 #include "base/text.h"
 
@@ -26,33 +27,26 @@ std::string numbered_id(const char* prefix, size_t number) {
   return text;
 }
 
-static const EvalJson& field(const EvalJson& record, const char* key) {
-  require(record.is_object() && record.contains(key), "field ", key, " is missing");
-  return record[key];
-}
+static constexpr size_t kMostText = LineReader::kMostBytes, kMostTexts = 1 << 16;
 
+std::string text_field(const JsonValue& record, const char* key) {
+  return record.at(key).text(kMostText);
+}
+std::vector<std::string> texts_field(const JsonValue& record, const char* key) {
+  return record.at(key).texts(1, kMostTexts);
+}
+int64_t integer_field(const JsonValue& record, const char* key, int64_t low, int64_t high) {
+  return record.at(key).integer(low, high);
+}
 std::string text_field(const EvalJson& record, const char* key) {
-  const EvalJson& value = field(record, key);
-  require(value.is_string(), "field ", key, " is ", value.type_name(), ", expected text");
-  return value;
+  return text_field(JsonValue(record, ""), key);
 }
-
 std::vector<std::string> texts_field(const EvalJson& record, const char* key) {
-  const EvalJson& value = field(record, key);
-  require(value.is_array() && !value.empty(), "field ", key, " is no list of texts");
-  std::vector<std::string> out;
-  for (const EvalJson& text : value) {
-    require(text.is_string(), "field ", key, " holds ", text.type_name(), ", expected text");
-    out.push_back(text);
-  }
-  return out;
+  return texts_field(JsonValue(record, ""), key);
 }
 
-int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high) {
-  const EvalJson& value = field(record, key);
-  require(value.is_number_integer() && value.get<int64_t>() >= low && value.get<int64_t>() <= high, "field ",
-          key, " is ", value.dump(), ", expected ", low, " to ", high);
-  return value;
+JsonValue shot(const TaskInput& input, int i) {
+  return JsonValue(input.shots, input.shots_path).at("examples")[static_cast<size_t>(i)];
 }
 
 double total(const std::vector<double>& log_probs) {
@@ -72,13 +66,13 @@ std::vector<double> means(const Response& response) {
   return out;
 }
 
-Item chain_of_thought_item(const EvalJson& record, const TaskInput& input) {
+Item chain_of_thought_item(const JsonValue& record, const TaskInput& input) {
   Item out;
   out.id = text_field(record, "id");
   out.target = text_field(record, "answer");
   for (int i = 0; i < input.n_shot; ++i) {
-    const EvalJson& e = input.shots["examples"][static_cast<size_t>(i)];
-    std::string closing = text_field(input.shots, "answer_sentence");
+    const JsonValue e = shot(input, i);
+    std::string closing = text_field(JsonValue(input.shots, input.shots_path), "answer_sentence");
     const size_t at = closing.find("{answer}");
     require(at != std::string::npos, "field answer_sentence of the few-shot file has no {answer}");
     closing.replace(at, 8, text_field(e, "answer"));
@@ -99,45 +93,50 @@ std::string find_task(const TaskEntry& task, std::span<const std::string> folder
   return "";
 }
 
-static EvalJson read_shots(const TaskEntry& task, const TaskInput& input) {
+static void read_shots(const TaskEntry& task, TaskInput& input) {
   const std::string path = input.folder + "/" + task.shots;
-  std::ifstream in(path, std::ios::binary);
-  require_usage(in.good(), task.name, ": ", path,
+  require_usage(std::filesystem::exists(path), task.name, ": ", path,
                 " is not there (its few-shot examples); see `rouse data list`");
-  EvalJson shots = EvalJson::parse(in, nullptr, false);
-  require_usage(shots.is_object() && shots.contains("examples") && shots["examples"].is_array(), path,
-                ": is no object with a list `examples`");
-  require_usage(input.n_shot <= static_cast<int>(shots["examples"].size()), task.name, ": --shots ",
-                input.n_shot, ", ", path, " has ", shots["examples"].size());
-  return shots;
+  input.shots_path = path;
+  input.shots = read_json(path);
+  const size_t n = JsonValue(input.shots, path).at("examples").list(0, 1 << 16).size();
+  require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": --shots ", input.n_shot, ", ", path,
+                " has ", n);
+}
+
+/// Records a line each; one that cannot be read is an error of its own, but two of one name have no meaning.
+static void read_records(const TaskEntry& task, const TaskInput& input, const std::string& path,
+                         LoadedTask& out) {
+  std::unordered_map<std::string, int64_t> lines;
+  for (LineReader in(path, task.name); in.next();) {
+    if (in.blank()) continue;
+    Item item;
+    try {
+      EvalJson record = parse_json(in.line(), "");
+      item = task.item(JsonValue(record, ""), input);
+      item.doc = std::move(record);
+    } catch (const Error& e) {
+      out.errors.push_back(cat(in.where(), ": ", e.what()));
+      continue;
+    }
+    const auto [first, fresh] = lines.emplace(item.id, in.number());
+    require_usage(fresh, in.where(), ": id ", item.id, " occurs twice, first in line ", first->second);
+    out.items.push_back(std::move(item));
+  }
 }
 
 LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed) {
   if (input.n_shot < 0) input.n_shot = task.n_shot;
   require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, but --shots is ",
                 input.n_shot);
-  if (input.n_shot > 0) input.shots = read_shots(task, input);
+  if (input.n_shot > 0) read_shots(task, input);
   const std::string path = input.folder + "/" + task.file;
+  require_usage(std::filesystem::exists(path), task.name, ": ", path, " is not there; see `rouse data list`");
   LoadedTask out;
-  if (task.items) {
+  if (task.items)
     out.items = task.items(path, input);
-  } else {
-    std::ifstream in(path, std::ios::binary);
-    require_usage(in.good(), task.name, ": ", path, " is not there; see `rouse data list`");
-    std::string line;
-    for (int number = 1; std::getline(in, line); ++number) {
-      if (trim(line).empty()) continue;
-      try {
-        const EvalJson record = EvalJson::parse(line);
-        out.items.push_back(task.item(record, input));
-        out.items.back().doc = record;
-      } catch (const EvalJson::parse_error&) {
-        out.errors.push_back(cat(path, ":", number, ": is broken JSON"));
-      } catch (const std::exception& e) {
-        out.errors.push_back(cat(path, ":", number, ": ", e.what()));
-      }
-    }
-  }
+  else
+    read_records(task, input, path, out);
   if (n_limit > 0 && static_cast<size_t>(n_limit) < out.items.size()) {
     if (task.kind == TaskKind::tokens) {  // running text: its beginning
       out.items.resize(static_cast<size_t>(n_limit));

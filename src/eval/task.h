@@ -13,6 +13,7 @@
 
 namespace rouse {
 
+class JsonValue;
 class Source;
 using EvalJson = nlohmann::ordered_json;
 
@@ -48,7 +49,8 @@ struct TaskInput {
   int n_shot = -1;     ///< -1: the task's own number
   EvalJson shots;      ///< the few-shot file, when the task has one
   const Tokenizer* tokenizer = nullptr;
-  int n_window = 512;  ///< tokens: of a window
+  int n_window = 512;           ///< tokens: of a window
+  std::string shots_path = "";  ///< where the few-shot file came from
 };
 
 struct TaskEntry {
@@ -59,7 +61,7 @@ struct TaskEntry {
   const char* sha256;  ///< of the file that rouse is tested with, "" where there is none to compare with
   const char* metric;  ///< the one that is shown first
   TaskKind kind;
-  Item (*item)(const EvalJson& record, const TaskInput& input);
+  Item (*item)(const JsonValue& record, const TaskInput& input);
   Scores (*score)(const Item& item, const Response& response);
   const char* shots = "";      ///< few-shot file
   int n_shot = 0;              ///< how many by default
@@ -81,14 +83,19 @@ const TaskEntry& task_entry(const std::string& name);
 
 /// "gsm8k_test_0042": for sets whose records have no id of their own.
 std::string numbered_id(const char* prefix, size_t number);
-/// Fields of a record, with errors that name them.
+/// Fields of a record, with errors that name them; texts are one or more.
+std::string text_field(const JsonValue& record, const char* key);
+std::vector<std::string> texts_field(const JsonValue& record, const char* key);
+int64_t integer_field(const JsonValue& record, const char* key, int64_t low, int64_t high);
+/// The same of an item's record.
 std::string text_field(const EvalJson& record, const char* key);
 std::vector<std::string> texts_field(const EvalJson& record, const char* key);
-int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high);
+/// An example of the few-shot file.
+JsonValue shot(const TaskInput& input, int i);
 
 /// "Question: ...\nAnswer: rationale, closing sentence\n\n" for every example of the few-shot file, then the
 /// record's question: the chain-of-thought prompt of SCMoE's code.
-Item chain_of_thought_item(const EvalJson& record, const TaskInput& input);
+Item chain_of_thought_item(const JsonValue& record, const TaskInput& input);
 
 /// The first of the folders that holds the task's file; "" when none does.
 std::string find_task(const TaskEntry& task, std::span<const std::string> folders);
@@ -99,7 +106,7 @@ struct LoadedTask {
   std::vector<std::string> errors;
 };
 /// n_limit > 0: a sample of that size, drawn by seed (of running text the beginning); else all. Throws Error
-/// (exit 2) when the file is not there.
+/// (exit 2) when the file is not there, or has one id twice, naming both lines.
 LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed);
 
 /// The development items, on which settings are chosen, or those that are left for the report: a share of a

@@ -2,74 +2,48 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
+#include <limits>
 #include <numeric>
-#include <sstream>
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/json.h"
 
 namespace rouse {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-constexpr size_t kMaxPlanBytes = 256u << 20;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-/// Reads checked fields of one JSON object.
-class Fields {
- public:
-  Fields(const Json& json, std::string name) : json_(json), name_(std::move(name)) {
-    require_model(json_.is_object(), name_, ": is no JSON object");
-  }
-  const Json& at(const char* key) const {
-    require_model(json_.contains(key), name_, ": field ", key, " is missing");
-    return json_[key];
-  }
-  std::string text(const char* key) const {
-    require_model(at(key).is_string(), name_, ": field ", key, " is no text");
-    return at(key).get<std::string>();
-  }
-  int integer(const char* key, int64_t low, int64_t high) const { return integer(at(key), key, low, high); }
-  int integer(const Json& value, const std::string& what, int64_t low, int64_t high) const {
-    const bool whole = value.is_number_integer() &&
-                       (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT64_MAX});
-    require_model(whole && value.get<int64_t>() >= low && value.get<int64_t>() <= high, name_, ": field ",
-                  what, " is ", value.dump(), ", expected ", low, " to ", high);
-    return static_cast<int>(value.get<int64_t>());
-  }
-  double number(const Json& value, const std::string& what) const {
-    if (value.is_null()) return kUnknown;
-    require_model(value.is_number() && std::isfinite(value.get<double>()), name_, ": field ", what, " is ",
-                  value.dump(), ", expected a finite number or null");
-    return value.get<double>();
-  }
-  const Json& array(const Json& value, const std::string& what, size_t size) const {
-    require_model(value.is_array() && value.size() == size, name_, ": field ", what, " has ",
-                  value.is_array() ? cat(value.size(), " entries") : std::string("no entries"), ", expected ",
-                  size);
-    return value;
-  }
-  std::vector<double> numbers(const Json& value, const std::string& what, size_t size) const {
-    std::vector<double> out;
-    for (const Json& x : array(value, what, size)) out.push_back(number(x, what));
-    return out;
-  }
-  std::vector<std::pair<double, double>> intervals(const Json& value, const std::string& what,
-                                                   size_t size) const {
-    std::vector<std::pair<double, double>> out;
-    for (const Json& pair : array(value, what, size)) {
-      const auto ends = pair.is_null() ? std::vector<double>{kUnknown, kUnknown} : numbers(pair, what, 2);
-      out.emplace_back(ends[0], ends[1]);
-    }
-    return out;
-  }
+/// R may be anything; an impact is a difference of nats, or a count. Differences of two of them stay finite,
+/// in float too.
+constexpr double kMost = std::numeric_limits<double>::max(), kMostImpact = 1e30;
 
- private:
-  const Json& json_;
-  std::string name_;
-};
+double number(const JsonValue& value, double low, double high) {
+  return value.is_null() ? kUnknown : value.real(low, high);
+}
+std::vector<double> numbers(const JsonValue& value, size_t n, double low, double high) {
+  std::vector<double> out;
+  for (const JsonValue& x : value.list(n, n)) out.push_back(number(x, low, high));
+  return out;
+}
+std::vector<std::pair<double, double>> intervals(const JsonValue& value, size_t n, double most) {
+  std::vector<std::pair<double, double>> out;
+  for (const JsonValue& pair : value.list(n, n)) {
+    const auto ends =
+        pair.is_null() ? std::vector<double>{kUnknown, kUnknown} : numbers(pair, 2, -most, most);
+    out.emplace_back(ends[0], ends[1]);
+  }
+  return out;
+}
+std::vector<int> blocks(const JsonValue& value, int n_layer) {
+  std::vector<int> out = value.integers(1, static_cast<size_t>(n_layer), 0, n_layer - 1);
+  for (size_t l = 1; l < out.size(); ++l)
+    if (out[l - 1] >= out[l]) value[l].refuse("more than the entry before it");
+  return out;
+}
+int count(const JsonValue& value) {
+  return static_cast<int>(value.integer(0, INT32_MAX));
+}
 
 Json number_json(double x) {
   return std::isnan(x) ? Json(nullptr) : Json(x);
@@ -112,62 +86,49 @@ Plan Plan::empty(const RouterSpec& router, const std::string& arch, int n_layer)
   return p;
 }
 
-Plan parse_plan(const std::string& text, const std::string& name) {
-  const Json json = Json::parse(text, nullptr, false);
-  require_model(!json.is_discarded(), name, ": is not valid JSON");
-  const Fields f(json, name);
-  require_model(f.text("format") == "rouse-plan", name, ": format is \"", f.text("format"),
-                "\", expected \"rouse-plan\"");
-  f.integer("version", 1, 1);
+static Plan plan_of(const JsonValue& f) {
+  if (f.at("format").text() != "rouse-plan") f.at("format").refuse("\"rouse-plan\"");
+  f.at("version").integer(1, 1);
+  f.only({"format", "version", "model", "options", "n_scored", "n_hard", "n_easy", "layers", "k", "R", "R_ci",
+          "S_hard", "S_easy", "CEI", "CEI_ci", "samples", "gate"});
+  const JsonValue model = f.at("model");
+  model.only({"fingerprint", "arch", "n_layer", "n_expert", "k"});
   Plan p;
-  const Fields model(f.at("model"), name + ": model");
-  p.fingerprint = model.text("fingerprint");
-  p.arch = model.text("arch");
-  p.n_layer = model.integer("n_layer", 1, 1024);
-  p.n_expert = model.integer("n_expert", 1, 4096);
-  p.k = model.integer("k", 1, p.n_expert);
-  p.options = f.at("options");
-  require_model(p.options.is_object(), name, ": field options is no object");
-  const Json& layers = f.at("layers");
-  require_model(layers.is_array() && !layers.empty() && layers.size() <= static_cast<size_t>(p.n_layer), name,
-                ": field layers lists no blocks, or more than ", p.n_layer);
-  for (const Json& layer : layers) {
-    p.layers.push_back(f.integer(layer, "layers", 0, p.n_layer - 1));
-    require_model(p.layers.size() == 1 || p.layers[p.layers.size() - 2] < p.layers.back(), name,
-                  ": field layers is not ascending");
-  }
+  p.fingerprint = model.at("fingerprint").text();
+  p.arch = model.at("arch").text();
+  p.n_layer = static_cast<int>(model.at("n_layer").integer(1, 1024));
+  p.n_expert = static_cast<int>(model.at("n_expert").integer(1, 4096));
+  p.k = static_cast<int>(model.at("k").integer(1, p.n_expert));
+  if (!f.at("options").json().is_object()) f.at("options").refuse("an object");
+  p.options = f.at("options").json();
+  p.layers = blocks(f.at("layers"), p.n_layer);
   const size_t n = p.layers.size(), e = static_cast<size_t>(p.n_expert);
-  p.intensity = f.numbers(f.at("R"), "R", n);
-  p.intensity_ci = f.intervals(f.at("R_ci"), "R_ci", n);
-  p.hard = f.numbers(f.at("S_hard"), "S_hard", n);
-  p.easy = f.numbers(f.at("S_easy"), "S_easy", n);
-  for (const double r : p.intensity)
-    require_model(!(r < 0), name, ": field R holds ", r, ", expected 0 or more");
-  for (const Json& row : f.array(f.at("CEI"), "CEI", n)) p.impact.push_back(f.numbers(row, "CEI", e));
-  for (const Json& row : f.array(f.at("CEI_ci"), "CEI_ci", n))
-    p.impact_ci.push_back(f.intervals(row, "CEI_ci", e));
-  for (const Json& row : f.array(f.at("gate"), "gate", n)) p.gate.push_back(f.numbers(row, "gate", e));
-  for (const Json& row : f.array(f.at("samples"), "samples", n)) {
-    p.samples.emplace_back();
-    for (const Json& count : f.array(row, "samples", e))
-      p.samples.back().push_back(f.integer(count, "samples", 0, INT32_MAX));
-  }
-  for (const Json& k : f.array(f.at("k"), "k", n)) p.budget.push_back(f.integer(k, "k", 1, p.n_expert));
-  p.n_scored = f.integer("n_scored", 0, INT32_MAX);
-  p.n_hard = f.integer("n_hard", 0, INT32_MAX);
-  p.n_easy = f.integer("n_easy", 0, INT32_MAX);
+  p.intensity = numbers(f.at("R"), n, 0, kMost);
+  p.intensity_ci = intervals(f.at("R_ci"), n, kMost);
+  p.hard = numbers(f.at("S_hard"), n, -kMost, kMost);
+  p.easy = numbers(f.at("S_easy"), n, -kMost, kMost);
+  for (const JsonValue& row : f.at("CEI").list(n, n))
+    p.impact.push_back(numbers(row, e, -kMostImpact, kMostImpact));
+  for (const JsonValue& row : f.at("CEI_ci").list(n, n))
+    p.impact_ci.push_back(intervals(row, e, kMostImpact));
+  for (const JsonValue& row : f.at("gate").list(n, n)) p.gate.push_back(numbers(row, e, -kMost, kMost));
+  for (const JsonValue& row : f.at("samples").list(n, n))
+    p.samples.push_back(row.integers(e, e, 0, INT32_MAX));
+  p.budget = f.at("k").integers(n, n, 1, p.n_expert);
+  p.n_scored = count(f.at("n_scored"));
+  p.n_hard = count(f.at("n_hard"));
+  p.n_easy = count(f.at("n_easy"));
   return p;
 }
 
+Plan parse_plan(const std::string& text, const std::string& name) {
+  const Json json = parse_json(text, name, Exit::bad_model);
+  return plan_of(JsonValue(json, name, Exit::bad_model));
+}
+
 Plan read_plan(const std::string& path) {
-  std::ifstream in(path, std::ios::binary | std::ios::ate);
-  require_model(in.good(), path, ": cannot open the plan");
-  require_model(static_cast<size_t>(in.tellg()) <= kMaxPlanBytes, path, ": is larger than any plan (",
-                kMaxPlanBytes, " bytes)");
-  in.seekg(0);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return parse_plan(text.str(), path);
+  const Json json = read_json(path, Exit::bad_model);
+  return plan_of(JsonValue(json, path, Exit::bad_model));
 }
 
 std::string plan_text(const Plan& p) {

@@ -1,16 +1,31 @@
 /// routing/replay.cpp - the experts that `rouse trace` recorded, position by position: reproduction, and
 /// routing of one quantisation under another. Weights follow the model's rule over the present gates.
 #include "base/error.h"
+#include "base/text.h"
 #include "routing/choices.h"
 #include "routing/trace.h"
 
 namespace rouse {
 namespace {
 
+uint64_t hash_of(const Trace& trace) {
+  uint64_t hash = 0;
+  for (const TraceRow& row : trace.rows) {
+    std::string text = hex64(hash);
+    for (const auto& ids : row.experts) {
+      for (const int id : ids) text += cat(',', id);
+      text += ';';
+    }
+    hash = hash_text(text);
+  }
+  return hash;
+}
+
 class Replay final : public Choice {
  public:
   explicit Replay(const std::string& path) : path_(path), trace_(read_trace(path)) {}
   std::string text() const override { return "replay:" + path_; }
+  uint64_t content_hash() const override { return hash_of(trace_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
     require_model(trace_.n_expert == router.n_expert && trace_.layers == router.layers, path_,

@@ -1,74 +1,76 @@
 #include "routing/trace.h"
 
-#include <algorithm>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <ostream>
-#include <set>
+#include <unordered_set>
 
-#include "base/error.h"
+#include "base/json.h"
+#include "base/lines.h"
 
 namespace rouse {
 
-using nlohmann::json;
-
 void write_trace_header(std::ostream& out, const std::string& arch, const RouterSpec& router) {
-  out << json{{"format", "rouse-trace"},
-              {"version", 1},
-              {"arch", arch},
-              {"n_expert", router.n_expert},
-              {"layers", router.layers}}
+  out << nlohmann::json{{"format", "rouse-trace"},
+                        {"version", 1},
+                        {"arch", arch},
+                        {"n_expert", router.n_expert},
+                        {"layers", router.layers}}
       << '\n';
 }
 
 void write_trace_row(std::ostream& out, const TraceRow& row) {
-  out << json{{"position", row.position},
-              {"token", row.token},
-              {"experts", row.experts},
-              {"gates", row.gates}}
+  out << nlohmann::json{{"position", row.position},
+                        {"token", row.token},
+                        {"experts", row.experts},
+                        {"gates", row.gates}}
       << '\n';
 }
 
-static TraceRow parse_row(const json& line, const Trace& trace) {
+static Trace parse_header(const JsonValue& line) {
+  if (line.at("format").text() != "rouse-trace") line.at("format").refuse("\"rouse-trace\"");
+  line.at("version").integer(1, 1);
+  line.only({"format", "version", "arch", "n_expert", "layers"});
+  Trace trace;
+  trace.n_expert = static_cast<int>(line.at("n_expert").integer(1, 4096));
+  trace.layers = line.at("layers").integers(1, 1024, 0, 1023);
+  for (size_t l = 1; l < trace.layers.size(); ++l)
+    if (trace.layers[l - 1] >= trace.layers[l]) line.at("layers")[l].refuse("more than the entry before it");
+  return trace;
+}
+
+static TraceRow parse_row(const JsonValue& line, const Trace& trace) {
+  line.only({"position", "token", "experts", "gates"});
   TraceRow row;
-  row.position = line.at("position").get<int64_t>();
-  row.token = line.value("token", 0);
-  row.experts = line.at("experts").get<std::vector<std::vector<int>>>();
-  require(row.position == static_cast<int64_t>(trace.rows.size()), "position ", row.position, ", expected ",
-          trace.rows.size());
-  require(row.experts.size() == trace.layers.size(), row.experts.size(), " layers, expected ",
-          trace.layers.size());
-  for (const auto& ids : row.experts) {
-    require(!ids.empty() && std::set<int>(ids.begin(), ids.end()).size() == ids.size(),
-            "no experts, or one twice");
-    for (const int id : ids)
-      require(id >= 0 && id < trace.n_expert, "expert ", id, " is outside 0..", trace.n_expert - 1);
+  const auto position = static_cast<int64_t>(trace.rows.size());
+  row.position = line.at("position").integer(position, position);
+  if (const auto token = line.find("token")) row.token = static_cast<int>(token->integer(0, INT32_MAX));
+  const size_t n = trace.layers.size(), n_expert = static_cast<size_t>(trace.n_expert);
+  for (const JsonValue& layer : line.at("experts").list(n, n)) {
+    row.experts.push_back(layer.integers(1, n_expert, 0, trace.n_expert - 1));
+    const std::vector<int>& ids = row.experts.back();
+    if (std::unordered_set<int>(ids.begin(), ids.end()).size() < ids.size())
+      layer.refuse("experts that differ");
   }
+  if (const auto gates = line.find("gates"))
+    for (const JsonValue& layer : gates->list(n, n)) {
+      const size_t k = row.experts[row.gates.size()].size();
+      const std::vector<double> values = layer.reals(k, k, -1e30, 1e30);
+      row.gates.emplace_back(values.begin(), values.end());
+    }
   return row;
 }
 
 Trace read_trace(const std::string& path) {
   constexpr size_t kMaxRows = 1 << 20;
-  std::ifstream in(path);
-  require_model(in.good(), path, ": cannot open this trace");
   Trace trace;
-  std::string text;
-  for (size_t number = 1; std::getline(in, text); ++number) {
-    try {
-      const json line = json::parse(text);
-      if (number == 1) {
-        require(line.value("format", "") == "rouse-trace", "no rouse-trace header");
-        require(line.value("version", 0) == 1, "trace version ", line.value("version", 0), ", expected 1");
-        trace.n_expert = line.at("n_expert").get<int>();
-        trace.layers = line.at("layers").get<std::vector<int>>();
-        require(trace.n_expert > 0 && !trace.layers.empty(), "a trace of a model without experts");
-      } else {
-        require(trace.rows.size() < kMaxRows, "more than ", kMaxRows, " rows");
-        trace.rows.push_back(parse_row(line, trace));
-      }
-    } catch (const std::exception& e) {
-      throw Error(cat(path, ":", number, ": ", e.what()), Exit::bad_model);
+  for (LineReader in(path, "trace", Exit::bad_model); in.next();) {
+    const Json json = parse_json(in.line(), in.where(), Exit::bad_model);
+    const JsonValue line(json, in.where(), Exit::bad_model);
+    if (in.number() == 1) {
+      trace = parse_header(line);
+      continue;
     }
+    require_model(trace.rows.size() < kMaxRows, in.where(), ": more than ", kMaxRows, " rows");
+    trace.rows.push_back(parse_row(line, trace));
   }
   require_model(!trace.rows.empty(), path, ": the trace has no rows");
   return trace;

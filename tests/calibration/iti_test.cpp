@@ -90,11 +90,12 @@ TEST(Iti, AFileReadsBackAndAWrongOneIsRefused) {
     std::ofstream(dir / "b.json") << text;
     expect_refusal([&] { read_iti(dir / "b.json"); }, Exit::bad_model, part);
   };
-  refused("{}", "is no file of `rouse iti fit`");
-  refused(R"({"format":"rouse-iti","version":2})", "version 2, expected 1");
+  refused("{}", "b.json: field format is missing");
+  refused(R"({"format":"x"})", "format is \"x\", expected \"rouse-iti\", of `rouse iti fit`");
+  refused(R"({"format":"rouse-iti","version":2})", "b.json: version is 2, expected an integer of 1 to 1");
   std::string text = read_file(dir / "a.iti.json");
   const size_t at = text.find("\"layer\":1");
-  refused(text.replace(at, 9, "\"layer\":7"), "field layer is 7, expected 0 to 2");
+  refused(text.replace(at, 9, "\"layer\":7"), "layer is 7, expected an integer of 0 to 2");
   expect_refusal([&] { read_iti(dir / "none.json"); }, Exit::bad_model, "cannot open");
 }
 

@@ -3,6 +3,7 @@
 #include <regex>
 #include <set>
 
+#include "base/json.h"
 #include "eval/similarity.h"
 #include "eval/summary.h"
 #include "eval/tasks/tasks.h"
@@ -19,8 +20,9 @@ Item item_of(const TaskEntry& task, const std::string& record, const std::string
   input.n_shot = 0;
   if (!shots.empty())
     input.shots = Record::parse(shots), input.n_shot = static_cast<int>(input.shots["examples"].size());
-  Item item = task.item(Record::parse(record), input);
-  item.doc = Record::parse(record);
+  const Record doc = Record::parse(record);
+  Item item = task.item(JsonValue(doc, ""), input);
+  item.doc = doc;
   return item;
 }
 double first(const Scores& scores) {
@@ -137,9 +139,9 @@ TEST(EvalTasks, WrongRecordsAreNamedByFileAndLineAndTheOthersStay) {
   EXPECT_NE(task.errors[0].find("arc_easy.jsonl:2: is broken JSON"), std::string::npos) << task.errors[0];
   EXPECT_NE(task.errors[1].find("arc_easy.jsonl:3: field question is missing"), std::string::npos)
       << task.errors[1];
-  EXPECT_NE(task.errors[2].find("arc_easy.jsonl:5: field answer is 2, expected 0 to 1"), std::string::npos);
-  EXPECT_NE(task.errors[3].find("arc_easy.jsonl:6: field question is number, expected text"),
+  EXPECT_NE(task.errors[2].find("arc_easy.jsonl:5: answer is 2, expected an integer of 0 to 1"),
             std::string::npos);
+  EXPECT_NE(task.errors[3].find("arc_easy.jsonl:6: question is 7, expected text"), std::string::npos);
   expect_refusal([&] { load_task(kGsm8k, input, 0, 1); }, Exit::usage, "fewshot/gsm8k.json is not there");
   expect_refusal([&] { task_entry("arc"); }, Exit::usage, "unknown task \"arc\"");
 }

@@ -73,25 +73,29 @@ TEST(PlanFile, RefusesWhatIsWrongByName) {
     expect_refusal([&] { parse_plan(bad.dump(), "p"); }, Exit::bad_model, part);
   };
   EXPECT_NO_THROW(parse_plan(good.dump(), "p"));
-  expect_refusal([&] { parse_plan("{", "p"); }, Exit::bad_model, "p: is not valid JSON");
-  expect_refusal([&] { parse_plan("[1]", "p"); }, Exit::bad_model, "is no JSON object");
+  expect_refusal([&] { parse_plan("{", "p"); }, Exit::bad_model, "p: is broken JSON");
+  expect_refusal([&] { parse_plan("[1]", "p"); }, Exit::bad_model, "p: the whole is [1], expected an object");
   refused("/format", "plan", "expected \"rouse-plan\"");
-  refused("/version", 2, "field version is 2, expected 1 to 1");
-  refused("/R", {1.0}, "field R has 1 entries, expected 2");
-  refused("/R/0", "x", "field R is \"x\", expected a finite number or null");
-  refused("/R/0", -1, "field R holds -1");
-  refused("/k/1", 4, "field k is 4, expected 1 to 3");
-  refused("/k/1", 0, "field k is 0");
-  refused("/layers", {1, 0}, "not ascending");
-  refused("/layers", {0, 7}, "field layers is 7");
-  refused("/CEI/1", {1, 2}, "field CEI has 2 entries, expected 3");
-  refused("/CEI_ci/1/0", {1}, "field CEI_ci has 1 entries, expected 2");
-  refused("/samples/0/0", -3, "field samples is -3");
-  refused("/model/n_expert", 1e9, "field n_expert");
-  refused("/model", 3, "model: is no JSON object");
+  refused("/version", 2, "p: version is 2, expected an integer of 1 to 1");
+  refused("/R", {1.0}, "p: R is [1.0], expected a list of 2");
+  refused("/R/0", "x", "p: R[0] is \"x\", expected a number of 0 to 1.7976931348623157e+308");
+  refused("/R/0", -1, "p: R[0] is -1, expected a number of 0");
+  refused("/k/1", 4, "p: k[1] is 4, expected an integer of 1 to 3");
+  refused("/k/1", 0, "p: k[1] is 0, expected");
+  refused("/layers", {1, 0}, "p: layers[1] is 0, expected more than the entry before it");
+  refused("/layers", {0, 7}, "p: layers[1] is 7, expected an integer of 0 to 1");
+  refused("/CEI/1", {1, 2}, "p: CEI[1] is [1,2], expected a list of 3");
+  refused("/CEI_ci/1/0", {1}, "p: CEI_ci[1][0] is [1], expected a list of 2");
+  refused("/samples/0/0", -3, "p: samples[0][0] is -3, expected");
+  refused("/model/n_expert", 1e9, "p: model.n_expert is 1000000000.0, expected an integer of 1 to 4096");
+  refused("/model", 3, "p: model is 3, expected an object");
+  refused("/CEI/0/1", 1e308, "p: CEI[0][1] is 1e+308, expected a number of -1e+30 to 1e+30");
+  refused("/CEI/0/1", -1e308, "p: CEI[0][1] is -1e+308");
+  refused("/colour", 1, "p: unknown field \"colour\"");
+  refused("/model/colour", 1, "p: model: unknown field \"colour\"");
   auto missing = good;
   missing.erase("gate");
-  expect_refusal([&] { parse_plan(missing.dump(), "p"); }, Exit::bad_model, "field gate is missing");
+  expect_refusal([&] { parse_plan(missing.dump(), "p"); }, Exit::bad_model, "p: field gate is missing");
 }
 
 TEST(PlanPolicy, RunsItsBudgetAtTheSameCost) {
@@ -148,7 +152,7 @@ TEST(PlanPolicy, RefusesAnotherModelAndNonsense) {
   refused("plan:" + path + ",layers-only,experts-only", m.router(), Exit::usage, "exclude each other");
   refused("plan:" + path + ",sideways", m.router(), Exit::usage, "unexpected \"sideways\"");
   refused("plan", m.router(), Exit::usage, "expected plan:FILE");
-  refused("plan:/nowhere.json", m.router(), Exit::bad_model, "cannot open the plan");
+  refused("plan:/nowhere.json", m.router(), Exit::bad_model, "/nowhere.json: cannot open");
 }
 
 TEST(Force, TakesTheLastRankedChoicesPlace) {

@@ -92,16 +92,26 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
   other.n_expert = 16;
   expect_refusal([&] { RoutingPolicy(good, other); }, Exit::bad_model, "3 MoE layers x 8 experts");
   for (const auto& [row, part] : std::vector<std::pair<std::string, std::string>>{
-           {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})", "outside 0..7"},
-           {R"({"position":0,"experts":[[-1],[2,3],[4,5]]})", "outside 0..7"},
-           {R"({"position":0,"experts":[[1,1],[2,3],[4,5]]})", "one twice"},
-           {R"({"position":0,"experts":[[],[2,3],[4,5]]})", "no experts"},
-           {R"({"position":0,"experts":[[1],[2]]})", "2 layers, expected 3"},
-           {R"({"position":3,"experts":[[1],[2],[3]]})", "position 3, expected 0"},
-           {R"({"position":0)", "parse error"}})
+           {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})",
+            "experts[0][1] is 8, expected an integer of 0 to 7"},
+           {R"({"position":0,"experts":[[-1],[2,3],[4,5]]})",
+            "t.jsonl:2: experts[0][0] is -1, expected an integer of 0 to 7"},
+           {R"({"position":0,"experts":[[1,1],[2,3],[4,5]]})",
+            "experts[0] is [1,1], expected experts that differ"},
+           {R"({"position":0,"experts":[[],[2,3],[4,5]]})", "experts[0] is [], expected a list of 1 to 8"},
+           {R"({"position":0,"experts":[[1],[2]]})", "experts is [[1],[2]], expected a list of 3"},
+           {R"({"position":3,"experts":[[1],[2],[3]]})", "position is 3, expected an integer of 0 to 0"},
+           {R"({"position":0,"experts":[[0.9],[2],[3]]})", "experts[0][0] is 0.9, expected an integer"},
+           {R"({"position":0,"experts":[[true],[2],[3]]})", "experts[0][0] is true, expected an integer"},
+           {R"({"position":0,"experts":[[4294967296],[2],[3]]})", "experts[0][0] is 4294967296, expected"},
+           {R"({"position":0,"experts":[[1],[2],[3]],"gates":[[0.5],[0.1,0.2],[1]]})",
+            "gates[1] is [0.1,0.2], expected a list of 1"},
+           {R"({"position":0,"experts":[[1],[2],[3]],"colour":1})", "unknown field \"colour\""},
+           {R"({"position":0)", "t.jsonl:2: is broken JSON: parse error"}})
     expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model,
                    part);
-  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model, "no rouse-trace header");
+  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model,
+                 "t.jsonl:1: field format is missing");
   expect_refusal([&] { read_trace(write(header).substr(7)); }, Exit::bad_model, "no rows");
 }
 

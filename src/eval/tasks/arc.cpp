@@ -2,7 +2,7 @@
 ///
 /// Protocol: zero shot, "Question: ...\nAnswer:" and the text of each choice; acc by the summed
 /// log-likelihood, acc_norm by that over the choice's length in characters, as lm-evaluation-harness does.
-#include "base/error.h"
+#include "base/json.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
@@ -16,7 +16,7 @@ double length_of(const std::string& utf8) {
   return n;
 }
 
-Item item(const EvalJson& record, const TaskInput&) {
+Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = "Question: " + text_field(record, "question") + "\nAnswer:";
@@ -37,15 +37,14 @@ Scores score(const Item& item, const Response& response) {
 
 /// {"id", "question": {"stem", "choices": [{"text", "label"}]}, "answerKey"}
 std::vector<EvalJson> import(const Source& source) {
-  return source.convert(source.records(), [](const EvalJson& r, size_t) -> EvalJson {
+  return source.convert(source.records(), [](const JsonValue& r, size_t) -> EvalJson {
     const std::string key = text_field(r, "answerKey");
     EvalJson record{{"id", text_field(r, "id")}};
-    require(r.contains("question") && r["question"].is_object() && r["question"].contains("choices"),
-            "field question has no choices");
-    record["question"] = text_field(r["question"], "stem");
+    const JsonValue question = r.at("question");
+    record["question"] = text_field(question, "stem");
     record["choices"] = EvalJson::array();
     int answer = -1;
-    for (const EvalJson& choice : r["question"]["choices"]) {
+    for (const JsonValue& choice : question.at("choices").list(1, 1000)) {
       if (text_field(choice, "label") == key) answer = static_cast<int>(record["choices"].size());
       record["choices"].push_back(text_field(choice, "text"));
     }

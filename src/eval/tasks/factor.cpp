@@ -4,6 +4,7 @@
 /// News: ODC-By; Wiki: CC BY-SA; Expert: MIT. Protocol: the official script's truncated prefix, the
 /// completion with the highest mean log-likelihood a token. A prefix that ends in a space gives it to the
 /// completions; one that ends in a newline is joined as it is.
+#include "base/json.h"
 #include "base/text.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -11,7 +12,7 @@
 namespace rouse {
 namespace {
 
-Item item(const EvalJson& record, const TaskInput&) {
+Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = text_field(record, "prefix");
@@ -32,9 +33,9 @@ Scores score(const Item&, const Response& response) {
 
 /// The official script scores the column it spells turncated_prefixes.
 std::vector<EvalJson> import_as(const char* name, const Source& source) {
-  return source.convert(source.csv_records(), [&](const EvalJson& r, size_t index) -> EvalJson {
+  return source.convert(source.csv_records(), [&](const JsonValue& r, size_t index) -> EvalJson {
     EvalJson record{{"id", numbered_id(name, index)}};
-    if (r.contains("doc_id")) record["doc_id"] = parse_int(text_field(r, "doc_id")).value_or(-1);
+    if (r.find("doc_id")) record["doc_id"] = parse_int(text_field(r, "doc_id")).value_or(-1);
     record["prefix"] = text_field(r, "turncated_prefixes");
     record["full_prefix"] = text_field(r, "full_prefix");
     record["completion"] = text_field(r, "completion");

@@ -4,7 +4,7 @@
 /// until a blank line; exact match of the last number after "The answer is", else the last number. Departure:
 /// 512 tokens at most and the end token is allowed (the SCMoE code forbids it:
 /// --ignore-eos).
-#include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "decoding/vote.h"
 #include "eval/source.h"
@@ -19,7 +19,7 @@ Scores score(const Item& item, const Response& response) {
 
 /// {"question", "answer": "worked steps\n#### 1,234"}
 std::vector<EvalJson> import(const Source& source) {
-  return source.convert(source.records(), [](const EvalJson& r, size_t index) -> EvalJson {
+  return source.convert(source.records(), [](const JsonValue& r, size_t index) -> EvalJson {
     const std::string answer = text_field(r, "answer");
     const size_t at = answer.rfind("####");
     require(at != std::string::npos, "its answer has no \"####\"");

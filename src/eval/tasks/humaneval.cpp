@@ -2,14 +2,14 @@
 ///
 /// Protocol: the prompt is continued greedily until a new top-level definition; pass@1 by the official tests,
 /// in the sandbox.
-#include "base/error.h"
+#include "base/json.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
-Item item(const EvalJson& record, const TaskInput&) {
+Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "task_id");
   out.prompt = text_field(record, "prompt");
@@ -26,7 +26,7 @@ std::string program(const Item& item, const std::string& text) {
 
 /// The documented form is the official one.
 std::vector<EvalJson> import(const Source& source) {
-  return source.convert(source.records(), [](const EvalJson& r, size_t) { return r; });
+  return source.convert(source.records(), [](const JsonValue& r, size_t) { return r.json(); });
 }
 
 }  // namespace

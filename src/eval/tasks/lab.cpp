@@ -6,13 +6,14 @@
 /// log-likelihood a token. lab_arithmetic: exact match of the number after "The answer is".
 #include <algorithm>
 
+#include "base/json.h"
 #include "decoding/vote.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
-Item facts_item(const EvalJson& record, const TaskInput&) {
+Item facts_item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.group = text_field(record, "band");
@@ -27,7 +28,7 @@ Scores facts_score(const Item& item, const Response& response) {
   return {{"exact_match", std::find(answers.begin(), answers.end(), answer) != answers.end()}};
 }
 
-Item contrast_item(const EvalJson& record, const TaskInput&) {
+Item contrast_item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.group = text_field(record, "band");
@@ -44,7 +45,7 @@ Scores contrast_score(const Item&, const Response& response) {
           {"tokens", static_cast<double>(response.log_probs[0].size())}};
 }
 
-Item arithmetic_item(const EvalJson& record, const TaskInput&) {
+Item arithmetic_item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = text_field(record, "question");

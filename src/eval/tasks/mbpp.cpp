@@ -3,14 +3,14 @@
 /// Protocol: three examples (tasks 2, 3 and 4), the task with its tests, "[BEGIN]"; greedy until "[DONE]";
 /// pass@1 in the sandbox: the code, then the setup code, then the tests (the setup of one record needs what
 /// the code defines).
-#include "base/error.h"
+#include "base/json.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
-std::string question(const EvalJson& record) {
+std::string question(const JsonValue& record) {
   std::string out =
       "You are an expert Python programmer, and here is your task: " + text_field(record, "prompt") +
       " Your code should pass these tests:\n\n";
@@ -18,11 +18,11 @@ std::string question(const EvalJson& record) {
   return out + "[BEGIN]\n";
 }
 
-Item item(const EvalJson& record, const TaskInput& input) {
+Item item(const JsonValue& record, const TaskInput& input) {
   Item out;
   out.id = text_field(record, "id");
   for (int i = 0; i < input.n_shot; ++i) {
-    const EvalJson& e = input.shots["examples"][static_cast<size_t>(i)];
+    const JsonValue e = shot(input, i);
     out.prompt += question(e) + text_field(e, "code") + "\n[DONE]\n\n";
   }
   out.prompt += question(record);
@@ -41,16 +41,17 @@ std::string program(const Item& item, const std::string& text) {
 /// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
 /// to 510.
 std::vector<EvalJson> import(const Source& source) {
-  return source.convert(source.records(), [](const EvalJson& r, size_t) -> EvalJson {
+  return source.convert(source.records(), [](const JsonValue& r, size_t) -> EvalJson {
     const int64_t number = integer_field(r, "task_id", 1, INT32_MAX);
     if (number < 11 || number > 510) return nullptr;
     std::string code = text_field(r, "code");
     std::erase(code, '\r');
+    const auto challenge = r.find("challenge_test_list"), setup = r.find("test_setup_code");
     return {{"id", cat("mbpp_", number)},
             {"prompt", text_field(r, "text")},
             {"test_list", texts_field(r, "test_list")},
-            {"challenge_test_list", r.value("challenge_test_list", EvalJson::array())},
-            {"setup_code", r.value("test_setup_code", "")},
+            {"challenge_test_list", challenge ? challenge->texts(0, 1000) : std::vector<std::string>{}},
+            {"setup_code", setup ? setup->text() : ""},
             {"code", code}};
   });
 }

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <map>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -45,7 +45,7 @@ std::string group_of(const std::string& subject) {
   throw Error(cat("field subject is \"", subject, "\", which is none of the 57"));
 }
 
-Item item(const EvalJson& record, const TaskInput&) {
+Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   std::string subject = text_field(record, "subject");

@@ -6,7 +6,7 @@
 #include <cctype>
 #include <sstream>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "decoding/vote.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -27,7 +27,7 @@ std::string normalised(const std::string& text) {
   return out;
 }
 
-Item item(const EvalJson& record, const TaskInput&) {
+Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = "Question: " + text_field(record, "question") + "\nAnswer:";
@@ -46,14 +46,13 @@ Scores score(const Item& item, const Response& response) {
 /// {"Data": [{"QuestionId", "Question", "Answer": {"Aliases": [...], ...}}]}
 std::vector<EvalJson> import(const Source& source) {
   const EvalJson all = source.json();
-  require(all.is_object() && all.contains("Data"), source.path(), ": has no \"Data\"");
-  return source.convert(all["Data"], [](const EvalJson& r, size_t) -> EvalJson {
-    const std::string id = text_field(r, "QuestionId");
-    require(r.contains("Answer"), "field Answer is missing");
-    return {{"id", "triviaqa_" + id},
-            {"question", text_field(r, "Question")},
-            {"answers", texts_field(r["Answer"], "Aliases")}};
-  });
+  return source.convert(JsonValue(all, source.path()).at("Data").json(),
+                        [](const JsonValue& r, size_t) -> EvalJson {
+                          const std::string id = text_field(r, "QuestionId");
+                          return {{"id", "triviaqa_" + id},
+                                  {"question", text_field(r, "Question")},
+                                  {"answers", texts_field(r.at("Answer"), "Aliases")}};
+                        });
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <cmath>
 #include <map>
 
-#include "base/error.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "decoding/vote.h"
 #include "eval/similarity.h"
@@ -18,28 +18,23 @@
 namespace rouse {
 namespace {
 
-Item item_of(const EvalJson& record, const TaskInput& input, const char* targets) {
+Item item_of(const JsonValue& record, const TaskInput& input, const char* targets) {
   Item out;
   out.id = text_field(record, "id");
   for (int i = 0; i < input.n_shot; ++i) {
-    const EvalJson& e = input.shots["examples"][static_cast<size_t>(i)];
+    const JsonValue e = shot(input, i);
     out.prompt += "Q: " + text_field(e, "question") + "\nA: " + text_field(e, "answer") + "\n\n";
   }
   out.prompt += "Q: " + text_field(record, "question") + "\nA:";
-  require(record.contains(targets) && record[targets].is_object(), "field ", targets, " is missing");
-  const EvalJson& t = record[targets];
+  const JsonValue t = record.at(targets);
   for (const std::string& choice : texts_field(t, "choices")) out.choices.push_back(" " + choice);
-  require(t.contains("labels") && t["labels"].is_array() && t["labels"].size() == out.choices.size(), targets,
-          " has not as many labels as choices");
-  for (const EvalJson& label : t["labels"])
-    require(label.is_number_integer() && (label == 0 || label == 1), targets,
-            " has a label that is not 0 or 1");
+  t.at("labels").integers(out.choices.size(), out.choices.size(), 0, 1);
   return out;
 }
-Item mc1_item(const EvalJson& record, const TaskInput& input) {
+Item mc1_item(const JsonValue& record, const TaskInput& input) {
   return item_of(record, input, "mc1_targets");
 }
-Item mc2_item(const EvalJson& record, const TaskInput& input) {
+Item mc2_item(const JsonValue& record, const TaskInput& input) {
   return item_of(record, input, "mc2_targets");
 }
 
@@ -59,7 +54,7 @@ Scores mc2_score(const Item& item, const Response& response) {
   return {{"acc", right / all}};
 }
 
-Item gen_item(const EvalJson& record, const TaskInput& input) {
+Item gen_item(const JsonValue& record, const TaskInput& input) {
   Item out = item_of(record, input, "mc1_targets");  // the same prompt
   out.choices.clear();
   out.target = text_field(record, "best_answer");
@@ -95,8 +90,8 @@ std::vector<std::string> answers_of(const std::string& cell) {
 /// [{"question", "mc1_targets": {answer: 0 or 1}, ...}] by question.
 std::map<std::string, EvalJson> read_targets(const Source& source) {
   std::map<std::string, EvalJson> out;
-  source.convert(source.records(), [&](const EvalJson& r, size_t) -> EvalJson {
-    out[text_field(r, "question")] = r;
+  source.convert(source.records(), [&](const JsonValue& r, size_t) -> EvalJson {
+    out[text_field(r, "question")] = r.json();
     return nullptr;
   });
   return out;
@@ -105,7 +100,7 @@ std::map<std::string, EvalJson> read_targets(const Source& source) {
 /// TruthfulQA.csv, with mc_task.json beside it.
 std::vector<EvalJson> import(const Source& source) {
   const auto targets = read_targets(source.beside("mc_task.json"));
-  return source.convert(source.csv_records(), [&](const EvalJson& r, size_t index) -> EvalJson {
+  return source.convert(source.csv_records(), [&](const JsonValue& r, size_t index) -> EvalJson {
     char id[32];
     std::snprintf(id, sizeof id, "truthfulqa_%03zu", index);
     const std::string question = text_field(r, "Question");
@@ -120,10 +115,11 @@ std::vector<EvalJson> import(const Source& source) {
     require(found != targets.end(), "mc_task.json has no question \"", question, "\"");
     for (const char* key : {"mc0_targets", "mc1_targets", "mc2_targets"}) {
       record[key] = nullptr;
-      if (!found->second.contains(key)) continue;
+      const auto answers = JsonValue(found->second, "mc_task.json").find(key);
+      if (!answers) continue;
       EvalJson both{{"choices", EvalJson::array()}, {"labels", EvalJson::array()}};
-      for (const auto& [choice, label] : found->second[key].items())
-        both["choices"].push_back(choice), both["labels"].push_back(label);
+      for (const auto& [choice, label] : answers->fields())
+        both["choices"].push_back(choice), both["labels"].push_back(label.integer(0, 1));
       record[key] = both;
     }
     return record;
