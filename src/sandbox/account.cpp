@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <map>
 
@@ -18,6 +19,13 @@
 
 namespace rouse {
 namespace {
+
+/// Of this thread: on a busy machine a look takes long, and has to come all the same.
+double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
 
 /// Calls use(name) for the numbers in a folder of /proc.
 template <class Use>
@@ -92,9 +100,9 @@ std::vector<pid_t> descendants(pid_t root) {
 Limit Account::over() {
   const double begin = now_seconds();
   if (begin < next_) return Limit::none;
+  const double used = processor_seconds();
   const Limit limit = look();
-  const double end = now_seconds();
-  next_ = end + std::max(0.02, 10 * (end - begin));
+  next_ = now_seconds() + std::max(0.02, 10 * (processor_seconds() - used));
   return limit;
 }
 

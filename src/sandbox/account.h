@@ -19,7 +19,7 @@ class Account {
   /// folder: on a disk, to be watched; "" for one that bounds itself.
   Account(pid_t root, const SandboxLimits& limits, std::string folder)
       : root_(root), limits_(limits), folder_(std::move(folder)) {}
-  /// Looks no oftener than one part in ten of the time allows.
+  /// Looks every 20 ms, and no oftener than a tenth of a processor allows.
   Limit over();
 
  private:

@@ -21,7 +21,7 @@ namespace rouse {
 
 struct SandboxLimits {
   double seconds = 5;                ///< wall clock
-  uint64_t memory_bytes = 1u << 30;  ///< of all processes together; address space of each
+  uint64_t memory_bytes = 1u << 30;  ///< of all processes together
   uint64_t folder_bytes = 64u << 20;
   size_t output_bytes = 64u << 10;  ///< of each stream, kept; what comes after is read and dropped
   int n_process = 64;               ///< and threads

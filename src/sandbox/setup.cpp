@@ -133,9 +133,11 @@ void enter_root(const Start& s) {
   std::vector<char*> arguments;
   for (const std::string& a : argv) arguments.push_back(const_cast<char*>(a.c_str()));
   arguments.push_back(nullptr);
-  char path[] = "PATH=/usr/bin:/bin", lang[] = "LANG=C.UTF-8";
-  char* environment[] = {path, lang, nullptr};
-  limit(RLIMIT_AS, l.memory_bytes, "memory limit");
+  // One arena: each further one would reserve 64 MB of address space for its thread.
+  char path[] = "PATH=/usr/bin:/bin", lang[] = "LANG=C.UTF-8", arenas[] = "MALLOC_ARENA_MAX=1";
+  char* environment[] = {path, lang, arenas, nullptr};
+  constexpr uint64_t kStackBytes = 8u << 20;  // of a thread, most of it never touched
+  limit(RLIMIT_AS, l.memory_bytes + kStackBytes * static_cast<uint64_t>(l.n_process), "memory limit");
   execve(arguments[0], arguments.data(), environment);
   fail(argv[0].c_str());
 }

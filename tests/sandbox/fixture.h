@@ -2,6 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,6 +56,8 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
     if (child == 0) {
       close(fds[0]);
       if (setresgid(54321, 54321, 54321) != 0 || setresuid(54321, 54321, 54321) != 0) _exit(1);
+      prctl(PR_SET_DUMPABLE, 1);         // or /proc/self would still be root's
+      prctl(PR_SET_PDEATHSIG, SIGKILL);  // one process to whoever kills it
       use(here);
       const std::string text = here.str();
       const bool whole = write(fds[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -62,7 +66,8 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
     close(fds[1]);
     std::string text;
     char buffer[4096];
-    for (ssize_t n; (n = read(fds[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<size_t>(n));
+    for (ssize_t n; (n = read(fds[0], buffer, sizeof buffer)) > 0;)
+      text.append(buffer, static_cast<size_t>(n));
     close(fds[0]);
     waitpid(child, nullptr, 0);
     return text;
@@ -72,8 +77,9 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
   PythonVerdict python(const Sandbox& sandbox, const std::string& program) const {
     const std::string text = as_user([&](std::ostream& out) {
       const PythonVerdict v = run_python(sandbox, program);
-      out << v.passed << ' ' << v.seconds << ' ' << v.result.exit_code << ' ' << static_cast<int>(v.result.limit)
-          << ' ' << v.reason.size() << ' ' << v.result.out.size() << ' ' << v.result.err.size() << '\n'
+      out << v.passed << ' ' << v.seconds << ' ' << v.result.exit_code << ' '
+          << static_cast<int>(v.result.limit) << ' ' << v.reason.size() << ' ' << v.result.out.size() << ' '
+          << v.result.err.size() << '\n'
           << v.reason << v.result.out << v.result.err;
     });
     PythonVerdict v;
@@ -85,7 +91,8 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
     v.result.limit = static_cast<Limit>(limit);
     v.result.seconds = v.seconds;
     std::string* const texts[] = {&v.reason, &v.result.out, &v.result.err};
-    for (int i = 0; i < 3; ++i) texts[i]->resize(sizes[i]), in.read(texts[i]->data(), static_cast<long>(sizes[i]));
+    for (int i = 0; i < 3; ++i)
+      texts[i]->resize(sizes[i]), in.read(texts[i]->data(), static_cast<long>(sizes[i]));
     EXPECT_TRUE(in.good()) << "the other user's run: " << text;
     return v;
   }
@@ -98,7 +105,8 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
   void expect_fails(const std::string& program, const std::string& reason) const {
     const PythonVerdict v = python(program);
     EXPECT_FALSE(v.passed) << program;
-    EXPECT_NE(v.reason.find(reason), std::string::npos) << program << "\nsays: " << v.reason << "\n" << v.result.err;
+    EXPECT_NE(v.reason.find(reason), std::string::npos) << program << "\nsays: " << v.reason << "\n"
+                                                        << v.result.err;
   }
 
   std::unique_ptr<Sandbox> sandbox_;
@@ -113,8 +121,8 @@ inline std::string sandbox_case_name(const testing::TestParamInfo<SandboxCase>& 
          (info.param.root ? "_root" : "_user");
 }
 /// Each file of tests has a suite of its own: TEST_P(SUITE, Sentence).
-#define ROUSE_SANDBOX_SUITE(suite)                                                              \
-  class suite : public SandboxTest {};                                                          \
+#define ROUSE_SANDBOX_SUITE(suite)     \
+  class suite : public SandboxTest {}; \
   INSTANTIATE_TEST_SUITE_P(Isolations, suite, testing::ValuesIn(kSandboxCases), sandbox_case_name)
 
 }  // namespace rouse

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "eval/tasks/tasks.h"
-#include "sandbox/python.h"
 #include "sandbox/fixture.h"
+#include "sandbox/python.h"
 #include "support.h"
 
 namespace rouse {
