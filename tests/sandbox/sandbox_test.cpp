@@ -1,5 +1,6 @@
 /// Programs that mean harm, and programs that do not.
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -148,6 +149,30 @@ TEST_P(SandboxTest, FilesOfTheUserKeepTheirModes) {
     EXPECT_FALSE(python(program).passed) << program;
   }
   EXPECT_EQ(read_file(dir / "mine"), "treasure");
+}
+
+/// In a user namespace of one user there is nobody to become: isolated all the same, or refused with its own
+/// exit code.
+TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const std::string users = cat("0 ", geteuid(), " 1"), groups = cat("0 ", getegid(), " 1");
+    if (unshare(CLONE_NEWUSER) != 0) _exit(0);
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << users;
+    std::ofstream("/proc/self/gid_map") << groups;
+    try {
+      const Sandbox sandbox(tight(), isolation());
+      _exit(run_python(sandbox, "print('here')").passed && !run_python(sandbox, "open('/etc/passwd')").passed
+                ? 0
+                : 1);
+    } catch (const Error& e) {
+      _exit(e.exit_code() == Exit::no_sandbox ? 0 : 2);
+    }
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(Sandbox, RefusesWhatItCannotIsolate) {
