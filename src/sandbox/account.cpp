@@ -114,7 +114,7 @@ Limit Account::look() {
   Held held;
   for (const pid_t process : processes) {
     const std::string path = cat("/proc/", process);
-    memory += field_bytes(path + "/status", {"RssAnon:"});
+    memory += field_bytes(path + "/status", {"RssAnon:", "VmSwap:"});
     if (!folder_.empty()) look_at_descriptors(path, held);
   }
   for (const pid_t process : processes) look_at_maps(cat("/proc/", process), folder_, held);

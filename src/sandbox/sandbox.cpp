@@ -223,10 +223,10 @@ SandboxResult Sandbox::run(const std::vector<std::string>& argv,
   Pipe out, err;
   Reports reports;
   const double begin = now_seconds();
-  const pid_t pid = fork();
+  const pid_t parent = getpid(), pid = fork();
   require(pid >= 0, "cannot fork: ", std::strerror(errno));
   if (pid == 0)
-    start_program({argv, files, limits_, isolation_, path, out.out.fd, err.out.fd, reports.out.fd});
+    start_program({argv, files, limits_, parent, isolation_, path, out.out.fd, err.out.fd, reports.out.fd});
   Supervised child(pid, isolation_);
   for (Fd* fd : {&out.out, &err.out, &reports.out}) fd->shut();
 

@@ -150,10 +150,25 @@ void leave_root() {
   check(prctl(PR_SET_DUMPABLE, 1) == 0, "dumpable");  // or /proc/self would still be root's
 }
 
+/// SIGTERM waits until there is something to end.
+void hold_end(bool hold) {
+  sigset_t term;
+  sigemptyset(&term);
+  sigaddset(&term, SIGTERM);
+  sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &term, nullptr);
+}
+
+/// This supervisor ends its program with `end` when it is told to, or when rouse goes.
+void go_with(pid_t rouse, void (*end)(int)) {
+  hold_end(true);
+  signal(SIGTERM, end);
+  check(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "death signal");
+  if (getppid() != rouse) _exit(kSetupFailed);  // it went before
+}
+
 /// Ends process 1 of the new namespace, and with it all others there; who waits for it then knows them gone.
 pid_t first_process = 0;
 void end_namespace(int) {
-  if (first_process == 0) _exit(kSetupFailed);
   kill(first_process, SIGKILL);
 }
 
@@ -168,12 +183,12 @@ void enter_namespaces(const Start& s) {
   write_file("/proc/self/setgroups", "deny");
   write_file("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1");
   write_file("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1");
-  check(prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "death signal");
-  signal(SIGTERM, end_namespace);
-  const pid_t init = fork();
-  check(init >= 0, "fork");
-  if (init > 0) first_process = init, end_with(init);
+  go_with(s.parent, end_namespace);
+  first_process = fork();
+  check(first_process >= 0, "fork");
+  if (first_process > 0) hold_end(false), end_with(first_process);
   signal(SIGTERM, SIG_DFL);
+  hold_end(false);
   check(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && setsid() > 0, "supervision");
   enter_root(s);
   const pid_t program = fork();
@@ -204,23 +219,25 @@ void end_all(int) {
 }
 
 /// Who waits for the program adopts what it leaves behind, and ends that: by itself, or on SIGTERM. Landlock
-/// lets its signals reach only what it began, and the program's not even itself.
+/// lets its signals reach only what it began, and the program's signals not reach it.
 void enter_landlock(const Start& s, int& others) {
   leave_root();
   others = count_processes();
   check(chdir(s.folder.c_str()) == 0, s.folder.c_str());
   for (const auto& [name, text] : s.files) write_file(name, text, O_CREAT | O_EXCL | O_WRONLY);
   check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "no_new_privs");
-  check(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0, "supervision");
+  check(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0, "supervision");
   check(restrict_access(s.folder), "Landlock");
-  signal(SIGTERM, end_all);
+  go_with(s.parent, end_all);
   const pid_t program = fork();
   check(program >= 0, "fork");
   if (program == 0) {
     signal(SIGTERM, SIG_DFL);
+    hold_end(false);
     check(restrict_signals(), "Landlock");
     return;
   }
+  hold_end(false);
   syscall(SYS_close_range, 0u, ~0u, 0u);
   int status = 0;
   while (waitpid(program, &status, 0) != program)

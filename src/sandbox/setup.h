@@ -19,6 +19,7 @@ struct Start {
   const std::vector<std::string>& argv;
   const std::map<std::string, std::string>& files;
   const SandboxLimits& limits;
+  pid_t parent;  ///< rouse
   Isolation isolation;
   std::string folder;    ///< holds the files, where there are no namespaces; else ""
   int out, err, report;  ///< what the program gets as 1, 2 and 3

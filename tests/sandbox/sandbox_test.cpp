@@ -177,7 +177,7 @@ TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
 
 TEST(Sandbox, RefusesWhatItCannotIsolate) {
   SandboxLimits none = tight();
-  none.memory_bytes = 1 << 12;  // not even a shell starts
+  none.memory_bytes = 1 << 12, none.n_process = 0;  // not even a shell starts
   expect_refusal([&] { Sandbox(none, false); }, Exit::no_sandbox, "--unsafe-exec");
   EXPECT_EQ(Sandbox(none, true).level(), "none but limits (--unsafe-exec)");
 }
