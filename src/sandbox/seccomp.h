@@ -1,13 +1,15 @@
-/// sandbox/seccomp.h - what a program may no longer ask the kernel for.
+/// sandbox/seccomp.h - what a program may ask the kernel for.
 #pragma once
 
 namespace rouse {
 
 /// Gives up every capability. Ends the process where that fails.
 void drop_capabilities();
-/// From here on sockets, ptrace, mounts, namespaces, keys, kernel modules, BPF, io_uring, shared memory,
-/// changing modes, owners and times of files, and other processes' memory, limits and priorities fail with
-/// EPERM; another instruction set's calls end the process. False where the kernel has no seccomp.
-bool filter_system_calls();
+/// From here on only the calls that programs and their libraries need are there: files, memory, processes,
+/// time, signals, pipes and unconnected pairs of local sockets. All others fail with EPERM; those that the
+/// list's kernel does not know, and those that libraries do without, with ENOSYS or ENOTSUP; another
+/// instruction set's calls end the process. own_files: modes and times of files may change, as no file of
+/// others can be named. False where the kernel has no seccomp.
+bool filter_system_calls(bool own_files);
 
 }  // namespace rouse
