@@ -90,7 +90,7 @@ TEST(Grammar, RefusesWhatItDoesNotUnderstand) {
   const auto refused = [](const char* schema, const char* part) {
     expect_refusal([&] { json_schema_grammar(schema); }, Exit::usage, part);
   };
-  refused("{", "is no JSON");
+  refused("{", "JSON schema: is broken JSON");
   refused(R"({"type": "string", "pattern": "a+"})", "#: \"pattern\" is not understood here");
   refused(R"({"type": "thing"})", "unknown type \"thing\"");
   refused(R"({"properties": {"a": {"type": "integer", "minimum": 3}}})", "#/properties/a: \"minimum\"");
