@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tokenizer/gbnf.h"
 #include "tokenizer/grammar.h"
 #include "tokenizer/schema_kinds.h"
 
