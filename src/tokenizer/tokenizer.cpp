@@ -84,6 +84,16 @@ std::string Tokenizer::decode(const std::vector<int>& tokens, bool special) cons
   return out;
 }
 
+const SortedTokens& Tokenizer::sorted() const {
+  if (!sorted_) {
+    std::vector<std::string> pieces(static_cast<size_t>(n_vocab()));
+    for (int token = 0; token < n_vocab(); ++token)
+      if (!ends_generation(token)) pieces[static_cast<size_t>(token)] = piece(token);
+    sorted_ = std::make_unique<const SortedTokens>(std::move(pieces));
+  }
+  return *sorted_;
+}
+
 /// "Question: ...\nAnswer:", the form of the benchmarks and of rouse-lab.
 static std::string render_qa(const std::vector<ChatMessage>& messages) {
   std::string out;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "gguf/file.h"
+#include "tokenizer/sorted_tokens.h"
 
 struct llama_model;
 struct llama_vocab;
@@ -32,6 +33,8 @@ class Tokenizer {
   /// The bytes of one token; may be part of a character. Special tokens give nothing unless asked for.
   std::string piece(int token, bool special = false) const;
   std::string decode(const std::vector<int>& tokens, bool special = false) const;
+  /// What `piece` gives for each token but the end tokens. Made by the first call, which must be alone.
+  const SortedTokens& sorted() const;
   bool ends_generation(int token) const;
   const std::vector<int>& end_tokens() const { return end_tokens_; }
   const std::string& path() const { return path_; }  ///< of the model file
@@ -50,6 +53,7 @@ class Tokenizer {
   const llama_vocab* vocab_;
   std::vector<int> end_tokens_;
   std::string path_, chat_template_;
+  mutable std::unique_ptr<const SortedTokens> sorted_;
 };
 
 /// Throws Error (exit 2) naming the first token in which two vocabularies differ.
