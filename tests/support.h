@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -97,6 +98,24 @@ struct TempDir {
   std::string operator/(const std::string& file) const { return (path / file).string(); }
   std::filesystem::path path;
 };
+
+/// A copy of a golden model with NaN in one row of a tensor, F32.
+inline std::string spoiled_model(const TempDir& dir, const std::string& file, const std::string& tensor,
+                                 size_t row) {
+  std::string bytes;
+  {
+    std::ifstream in(golden(file), std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(in), {});
+  }
+  const GgufFile model(golden(file));
+  const ggml_tensor* t = model.tensor(tensor);
+  const auto begin = static_cast<size_t>(model.data(t).data() - model.part(0).data()) + row * t->nb[1];
+  const std::vector<float> nan(static_cast<size_t>(t->ne[0]), NAN);
+  bytes.replace(begin, nan.size() * sizeof(float), reinterpret_cast<const char*>(nan.data()),
+                nan.size() * sizeof(float));
+  std::ofstream(dir / file, std::ios::binary) << bytes;
+  return dir / file;
+}
 
 struct CommandResult {
   int code = 0;

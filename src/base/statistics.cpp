@@ -14,6 +14,14 @@ size_t argmax(std::span<const float> values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
+size_t first_unsound(std::span<const float> values) {
+  const auto unsound = [](float v) { return !(v < INFINITY); };
+  unsigned found = 0;  // without a branch: a vocabulary is looked through at every step
+  for (const float v : values) found |= unsound(v);
+  return found ? static_cast<size_t>(std::find_if(values.begin(), values.end(), unsound) - values.begin())
+               : values.size();
+}
+
 /// Largest of values; NaNs do not count.
 ROUSE_WIDE static float largest_of(const float* values, size_t n) {
   Lanes largest = Lanes{} - INFINITY, v;

@@ -13,6 +13,9 @@ namespace rouse {
 /// Index of the largest value; ties to the lower index. values must not be empty.
 size_t argmax(std::span<const float> values);
 
+/// Index of the first value that is NaN or +inf, values.size() where there is none. -inf is a mask.
+size_t first_unsound(std::span<const float> values);
+
 /// values becomes log-probs in nats. -inf entries stay -inf; at least one entry must be finite.
 void log_softmax(std::span<float> values);
 

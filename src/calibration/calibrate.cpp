@@ -71,7 +71,11 @@ class Calibration {
     const Json* done = state_->find(name);
     if (!done) {
       if (interrupted_ && *interrupted_) return nullptr;
-      state_->add(name, work());
+      try {
+        state_->add(name, work());
+      } catch (const Error& e) {
+        throw Error(cat("calibration unit ", name, ": ", e.what()), e.exit_code());
+      }
       done = state_->find(name);
     }
     if (progress_) progress_(static_cast<double>(++n_done_) / static_cast<double>(n_unit_));

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "base/clock.h"
 #include "decoding/scheduler.h"
+#include "tokenizer/pair.h"
 
 namespace rouse {
 
@@ -45,7 +47,8 @@ std::string model_path(const ModelOptions& o);
 std::vector<std::string> data_folders(const std::string& given);
 
 /// A model with its tokenizer, ready to run, and the amateur of contrastive decoding where one is wanted.
-/// Sequences share options.n_ctx cells each of n_stream streams.
+/// options.n_ctx (-c) bounds every text by itself, on each of its method's streams; there are cells for all
+/// that run side by side.
 struct Session {
   explicit Session(const ModelOptions& o, int n_stream = 1, const std::string& amateur_path = "");
   /// For the methods at hand, `n_parallel` texts at a time. Throws Error (exit 2) when they name two
@@ -64,12 +67,20 @@ struct Session {
   std::unique_ptr<Engine> engine, amateur_engine;
   bool accelerated = false;
   double load_seconds = 0;
+
+ private:
+  Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ctx)>& n_cell,
+          const std::string& amateur_path);
 };
 /// Loads only the weights, with a progress bar for slow loads.
 std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices);
 
 /// The prompt as tokens, by --tokens, --raw or the chat template. Throws Error (exit 2) when there is none.
 std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt);
+/// The prompt, and a text that follows it, as the tokens of one text (tokenizer/pair.h). Tokens of --tokens
+/// stay as they are.
+EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,
+                         const std::string& continuation);
 /// The text of -p, of -f, or of standard input when it is no terminal.
 std::string prompt_text(const PromptOptions& o);
 

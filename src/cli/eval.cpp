@@ -78,6 +78,8 @@ class EvalCommand {
   EvalCommand(const EvalOptions& o, const Session& session, std::span<const Sweep> sweeps)
       : o_(o), session_(session), sweeps_(sweeps) {}
 
+  /// Items that could not be scored, over all methods.
+  size_t n_failed() const { return n_failed_; }
   /// False when interrupted.
   bool run(const std::vector<LoadedEval>& tasks) {
     const bool choose =
@@ -127,7 +129,9 @@ class EvalCommand {
                      task.entry->name, options.name.c_str());
     const std::string split = part == "all" ? part : cat(part, " of ", o_.dev_share);
     MethodRun run(o_, session_, options, output, split, order_++);
-    return run.run(fitting) ? run.folder() : "";
+    const bool whole = run.run(fitting);
+    n_failed_ += run.n_failed();
+    return whole ? run.folder() : "";
   }
 
   /// The setting with the best score on the development items; ties to the first.
@@ -139,18 +143,23 @@ class EvalCommand {
     for (size_t i = 0; i < variants.size(); ++i) {
       const Json results = newest_results(folders[i]);
       const JsonValue tasks = JsonValue(results, folders[i].string()).at("rouse").at("tasks");
-      const Json& score = tasks.at(task.name).at("groups").at("all").at(task.metric).json();
+      const auto found = tasks.at(task.name).at("groups").at("all").find(task.metric);
+      if (!found) continue;  // no item could be scored
+      const Json& score = found->json();
       const double value = score["value"];
       if (sign * value > best) best = sign * value, out["chosen"] = variants[i];
       out["settings"].push_back(
           {{"setting", variants[i]}, {"value", value}, {"interval", score["interval"]}, {"n", score["n"]}});
     }
+    require(out.contains("chosen"), task.name, ", ", method,
+            ": no development item could be scored under any setting");
     return out;
   }
 
   const EvalOptions& o_;
   const Session& session_;
   std::span<const Sweep> sweeps_;
+  size_t n_failed_ = 0;
   std::vector<LoadedEval> dev_;
   int order_ = 0;
 };
@@ -186,7 +195,8 @@ int eval_run(EvalOptions o) {
     o.runner.sandbox = sandbox.get();
     std::fprintf(stderr, "sandbox: %s\n", sandbox->level().c_str());
   }
-  if (!EvalCommand(o, session, sweeps).run(tasks)) {
+  EvalCommand command(o, session, sweeps);
+  if (!command.run(tasks)) {
     std::fprintf(stderr, "rouse: interrupted; every finished item is kept in %s, the same command goes on\n",
                  o.output.c_str());
     return static_cast<int>(Exit::interrupted);
@@ -196,7 +206,10 @@ int eval_run(EvalOptions o) {
     std::cout << report.dump(2) << '\n';
   else
     std::cout << printable(report_text(report), true);
-  return static_cast<int>(n_error ? Exit::partial : Exit::ok);
+  if (command.n_failed())
+    std::fprintf(stderr, "rouse: %zu items failed and have no score; the same command tries them again\n",
+                 command.n_failed());
+  return static_cast<int>(n_error + command.n_failed() ? Exit::partial : Exit::ok);
 }
 
 void add_eval_options(CLI::App& app, EvalOptions& o) {

@@ -56,6 +56,7 @@ class MethodRun {
   /// False when interrupted.
   bool run(std::span<const LoadedEval> tasks);
   const std::filesystem::path& folder() const { return folder_; }
+  size_t n_failed() const { return n_failed_; }  ///< items that this run could not score
 
  private:
   bool finished(const LoadedEval& task) const;
@@ -68,6 +69,7 @@ class MethodRun {
   RoutingPolicy policy_;
   std::string label_, date_;
   int order_;
+  size_t n_failed_ = 0;
   std::filesystem::path folder_;
   Json settings_, results_;
 };

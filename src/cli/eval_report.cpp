@@ -65,7 +65,10 @@ Json report_of(const std::vector<EvalRun>& runs) {
   for (const EvalRun& run : runs)
     for (const auto& [task, rows] : run.samples) {
       const Json& saved = run.results["rouse"]["tasks"][task];
-      Json entry{{"method", run.method}, {"groups", saved["groups"]}, {"cost", saved["cost"]}};
+      Json entry{{"method", run.method},
+                 {"groups", saved["groups"]},
+                 {"cost", saved["cost"]},
+                 {"n_failed", saved.value("n_failed", 0)}};
       const auto base = runs[0].samples.find(task);
       if (&run != &runs[0] && base != runs[0].samples.end())
         entry["against_baseline"] = compare_rows(base->second, rows);
@@ -152,8 +155,19 @@ std::string table_text(const Table& table, bool markdown) {
   return out;
 }
 
-std::string report_text(const Json& report, bool markdown) {
+/// "news, topk: 3 items failed and are left out": where any did.
+static std::string failures_text(const Json& report) {
   std::string out;
+  for (const auto& [task, entries] : report["tasks"].items())
+    for (const Json& e : entries)
+      if (e["n_failed"] > 0)
+        out += cat("\n", task, ", ", e["method"].get<std::string>(), ": ", e["n_failed"].get<int>(),
+                   " items failed and are left out\n");
+  return out;
+}
+
+std::string report_text(const Json& report, bool markdown) {
+  std::string out = failures_text(report);
   for (const auto& [task, entries] : report["tasks"].items())
     for (const auto& [metric, score] : entries[0]["groups"]["all"].items()) {
       const char *mark = markdown ? "**" : "", *gap = markdown ? "\n" : "",

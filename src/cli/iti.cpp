@@ -109,6 +109,8 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
     size_t n = 0;
     for (int room = std::min(engine.n_free(), engine.options().n_batch); first + n < texts.size(); ++n) {
       const std::vector<int> tokens = session.tokenizer->encode(texts[first + n].text, true, false);
+      require_usage(static_cast<int>(tokens.size()) <= engine.n_ctx(), "answer ", first + n + 1, " has ",
+                    tokens.size(), " tokens, the context ", engine.n_ctx(), "; raise -c");
       if (n > 0 && (static_cast<int>(tokens.size()) > room || n >= kMaxSequence / 2)) break;
       room -= static_cast<int>(tokens.size());
       seqs.push_back(engine.open(static_cast<int>(tokens.size())));
@@ -119,11 +121,19 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
     }
     const StepResult& r = engine.run(batch);
     const size_t row_size = static_cast<size_t>(spec.attention.n_embd_out());
-    for (size_t i = 0; i < n; ++i)
+    size_t last = 0;  // row of the batch
+    for (size_t i = 0; i < n; ++i, ++last) {
+      last += batch[i].rows.size() - 1;
+      try {
+        r.require_sound(last);
+      } catch (const Error& e) {
+        throw Error(cat("answer ", first + i + 1, ": ", e.what()), e.exit_code());
+      }
       for (const auto& layer : r.heads) {
         const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(i * row_size);
         d.activations.insert(d.activations.end(), begin, begin + static_cast<std::ptrdiff_t>(row_size));
       }
+    }
     for (const SeqId seq : seqs) engine.close(seq);
     for (size_t i = 0; i < n; ++i) {
       d.truth.push_back(texts[first + i].truth);

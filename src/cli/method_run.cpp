@@ -110,6 +110,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
            method_entry(method.name).amateur ? Json(session.amateur->file().fingerprint()) : Json()},
           {"iti", method.iti.empty() ? Json() : Json(hex64(hash_text(file_text(method.iti, "ITI file"))))},
           {"kv_type", o.model.kv_type},
+          {"context", session.engine->n_ctx()},
           {"split", split},
           {"limit", o.limit},
           {"sample_seed", o.sample_seed},
@@ -150,19 +151,28 @@ bool MethodRun::run(std::span<const LoadedEval> tasks) {
                         method_entry(method_.name).likelihood};
   for (const LoadedEval& task : tasks) {
     const bool done = finished(task);
-    SampleLog log((folder_ / cat("samples_", task.entry->name, ".jsonl")).string());
-    log.check(task.items);
+    const fs::path samples = folder_ / cat("samples_", task.entry->name, ".jsonl");
+    SampleLog(samples.string()).check(task.items);
     settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
     check_settings(folder_, settings_);
     if (done) continue;
     fs::create_directories(folder_);  // all is checked
     write_whole((folder_ / "settings.json").string(), settings_.dump(2) + "\n");
+    const std::string before = newest_file(folder_, cat("samples_", task.entry->name, "_"), ".jsonl");
+    if (!before.empty() && !fs::exists(samples)) fs::copy_file(before, samples);  // all but what failed
+    SampleLog log(samples.string());
     EvalCost cost;
     ProgressBar bar(cat(label_, " ", task.entry->name));
     const auto progress = [&](double done, double mean) {
       bar.update(done, running_score(*task.entry, mean));
     };
-    if (!run_task(*task.entry, task.items, model, o_.runner, log, cost, progress, &interrupted)) return false;
+    const auto failed = [&](const Item& item, const Error& e) {
+      std::fprintf(stderr, "rouse: %s under %s: item %s failed: %s\n", task.entry->name, label_.c_str(),
+                   item.id.c_str(), e.what());
+    };
+    if (!run_task(*task.entry, task.items, model, o_.runner, log, cost, {progress, failed, &interrupted}))
+      return false;
+    n_failed_ += static_cast<size_t>(cost.n_failed);
     log.finish();
     add_results(task, log.rows(), cost);
     save(task);
@@ -190,8 +200,12 @@ void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson
       {"sha256", task.sha256},
       {"metric", task.metric},
       {"output_type", task.kind == TaskKind::text ? "generate_until" : "loglikelihood"}};
-  results_["rouse"]["tasks"][task.name] = {
-      {"groups", groups}, {"cost", cost_of(cost)}, {"prompts_cut", cost.n_cut}};
+  Json& entry_of = results_["rouse"]["tasks"][task.name];
+  const bool again = cost.n_item == 0 && entry_of.contains("cost");  // failed once more: the cost stays
+  entry_of = {{"groups", groups},
+              {"cost", again ? entry_of["cost"] : cost_of(cost)},
+              {"prompts_cut", cost.n_cut},
+              {"n_failed", cost.n_failed}};
 }
 
 /// The results file first without its samples' final name, then that: a run killed in between runs the task's

@@ -23,7 +23,10 @@ void add_placement_options(CLI::App& app, ModelOptions& o) {
 void add_model_options(CLI::App& app, ModelOptions& o) {
   app.add_option("-m,--model", o.model, "model file (GGUF); the default model if left out");
   app.add_option("-t,--threads", o.n_thread, "threads (0: one a core)")->check(CLI::Range(0, 1024));
-  app.add_option("-c,--ctx-size", o.n_ctx, "context, tokens a stream (0: the model's, at most 4096)")
+  app.add_option("-c,--ctx-size", o.n_ctx,
+                 "tokens that a text may have, prompt and answer, on each stream of its method (0: the "
+                 "model's trained "
+                 "context, at most 4096)")
       ->check(CLI::Range(0, 1 << 24));
   app.add_option("-b,--batch-size", o.n_batch, "rows of a prompt that run together")
       ->check(CLI::Range(1, 8192));
@@ -168,6 +171,24 @@ std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenize
   if (!o.system.empty()) messages.push_back({"system", o.system});
   messages.push_back({"user", prompt});
   return tokenizer.encode(tokenizer.render_chat(messages, o.chat_template), true, true);
+}
+
+EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,
+                         const std::string& continuation) {
+  if (o.tokens.empty()) {
+    require_usage(!prompt.empty(), "the prompt is empty");
+    std::vector<ChatMessage> messages;
+    if (!o.system.empty()) messages.push_back({"system", o.system});
+    messages.push_back({"user", prompt});
+    const std::string context = o.raw ? prompt : tokenizer.render_chat(messages, o.chat_template);
+    return encode_pairs(tokenizer, context, {&continuation, 1}, EndSpace::context, true);
+  }
+  EncodedPairs out{prompt_tokens(o, tokenizer, prompt), {}};
+  const std::string text = tokenizer.decode(out.context);
+  const std::vector<int> whole = tokenizer.encode(text + continuation, false, true);
+  const size_t n = std::min(whole.size(), tokenizer.encode(text, false, true).size());
+  out.continuations.emplace_back(whole.begin() + static_cast<std::ptrdiff_t>(n), whole.end());
+  return out;
 }
 
 }  // namespace rouse

@@ -17,8 +17,8 @@ Json points_of(const std::vector<std::string>& folders) {
     for (const EvalRun& run : read_runs(folder))
       for (const auto& [task, entry] : run.results["rouse"]["tasks"].items()) {
         const std::string metric = task_entry(task).metric;
-        if (!entry["groups"]["all"].contains(metric))
-          continue;  // DoLa's score is no likelihood: no perplexity
+        // DoLa's score is no likelihood, so it has no perplexity; or no item could be scored
+        if (!entry["groups"]["all"].contains(metric)) continue;
         const Json& score = entry["groups"]["all"][metric];
         tasks[task].push_back({{"method", run.method},
                                {"policy", run.results["rouse"]["settings"]["policy"]},

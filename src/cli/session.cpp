@@ -103,23 +103,32 @@ static std::string only_amateur(std::span<const MethodOptions> methods) {
   return path;
 }
 
-static int widest(std::span<const MethodOptions> methods) {
-  int n = 1;
-  for (const MethodOptions& m : methods) n = std::max(n, n_stream(m));
-  return n;
-}
-
 Session::Session(const ModelOptions& o, std::span<const MethodOptions> methods, int n_parallel)
-    : Session(o, widest(methods) * n_parallel, only_amateur(methods)) {}
+    : Session(
+          o,
+          [&](int64_t n_ctx) {
+            int64_t n = n_ctx;
+            for (const MethodOptions& m : methods) n = std::max(n, n_cell(m, n_ctx));
+            return n * n_parallel;
+          },
+          only_amateur(methods)) {}
 
-Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur_path) {
+Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur_path)
+    : Session(
+          o, [n_stream](int64_t n_ctx) { return n_stream * n_ctx; }, amateur_path) {}
+
+Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ctx)>& n_cell,
+                 const std::string& amateur_path) {
   const double begin = now_seconds();
   devices = std::make_shared<Devices>(o.n_thread);
   model = load_model(o, devices);
   tokenizer = std::make_unique<Tokenizer>(model->file());
-  const int n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
   EngineOptions options;
-  options.n_ctx = n_ctx * n_stream;
+  options.n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
+  const int64_t cells = n_cell(options.n_ctx);
+  require_usage(cells < 1 << 30, "texts of ", options.n_ctx, " tokens take ", cells,
+                " KV cells; lower -c or --parallel");
+  options.n_cell = static_cast<int>(cells);
   options.n_batch = o.n_batch;
   options.kv_type = o.kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
   options.flash_attention = o.flash == "on";

@@ -44,6 +44,7 @@ int trace(const TraceOptions& o) {
     const int64_t first = session.engine->length(seq);
     const StepResult& result = session.engine->run({group});
     for (size_t i = 0; i < pending.size(); ++i) {
+      result.require_sound(i);
       TraceRow row{first + static_cast<int64_t>(i), pending[i], {}, {}};
       for (const RoutedRow& layer : result.routing[i]) {
         row.experts.push_back(layer.experts);

@@ -79,9 +79,10 @@ int whatif(const WhatIfOptions& o) {
   Session session(m, 2);
   const RouterSpec& router = session.model->spec().router;
   require_usage(router.moe(), "a dense model has no experts to ban or force");
-  Document document{prompt_tokens(o.prompt, *session.tokenizer, text), {}};
+  EncodedPairs pair = prompt_pair(o.prompt, *session.tokenizer, text, o.continuation);
+  Document document{std::move(pair.context), {}};
   const auto n_prompt = static_cast<int>(document.tokens.size());
-  const std::vector<int> continuation = session.tokenizer->encode(o.continuation, false, false);
+  const std::vector<int>& continuation = pair.continuations[0];
   require_usage(!continuation.empty() && n_prompt > 0, "the prompt or the continuation is empty");
   require_usage(o.token >= 0 && o.token <= static_cast<int>(continuation.size()), "--token is ", o.token,
                 ", the continuation has ", continuation.size(), " tokens");
@@ -125,7 +126,11 @@ void add_whatif(CLI::App& app) {
       "whatif", "How the log-probability of a continuation changes when an expert is banned or forced");
   add_model_options(*sub, o->model);
   add_prompt_options(*sub, o->prompt);
-  sub->add_option("--continuation", o->continuation, "the text whose tokens are asked about")->required();
+  sub->add_option(
+         "--continuation", o->continuation,
+         "the text whose tokens are asked about; where it shares a token with white space at the end of the "
+         "prompt, that counts to it")
+      ->required();
   sub->add_option("--ban", o->ban, "BLOCK.EXPERT without which the row of each token runs; repeatable")
       ->allow_extra_args(false);
   sub->add_option("--force", o->force, "BLOCK.EXPERT that replaces the row's last-ranked choice; repeatable")

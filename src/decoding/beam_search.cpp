@@ -56,6 +56,7 @@ class BeamSearch final : public Method {
       n_vocab_ = answers[0].logits.size();
       extend(answers);
       if (!finished()) return false;
+      require(!done_.empty(), "beam search: no token may come next");
       found_ = true;
       best_ = done_.front().tokens;
     }

@@ -40,6 +40,8 @@ void Chooser::penalize(std::span<float> scores, std::span<const int> history) co
 }
 
 int Chooser::pick(std::span<float> scores, std::span<const int> history) {
+  if (const size_t at = first_unsound(scores); at < scores.size())
+    throw Error(cat("the score of token ", at, " is ", scores[at]));
   penalize(scores, history);
   const auto best = static_cast<int>(argmax(scores));
   require(std::isfinite(scores[static_cast<size_t>(best)]), "the model gave no finite score for any token");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -53,6 +54,13 @@ Answer answer_of(Head& head, std::span<const float> logits, std::span<const floa
           [&head](std::span<float> rows) { head.norm(rows); }};
 }
 
+/// Tokens that a text of this method may have.
+static int context_of(const Engines& engines, const Method& method) {
+  int n = std::numeric_limits<int>::max();
+  for (const Stream& stream : method.streams()) n = std::min(n, engines.of(stream.model).n_ctx());
+  return n;
+}
+
 static SamplingOptions adjusted(SamplingOptions sampling, const Method& method) {
   method.adjust(sampling);
   return sampling;
@@ -73,14 +81,16 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
     require_usage(token >= 0 && token < tokenizer.n_vocab(), "prompt token ", token, " is outside 0..",
                   tokenizer.n_vocab() - 1);
   if (!options.grammar.empty()) grammar_ = std::make_unique<Grammar>(tokenizer, options.grammar);
-  begin(std::move(method));
   const int n_prompt = static_cast<int>(prompt_.size());
+  // The last token of a text is never run, so it takes no cell.
+  n_limit_ = std::min(options.n_predict, std::max(0, context_of(engines_, *method) - n_prompt + 1));
+  begin(std::move(method));
   for (int i = 0; i < static_cast<int>(kModels); ++i) {
-    const Room most = method_->room(i, n_prompt, options.n_predict);
+    const Room most = needed(i);
     if (most.streams == 0) continue;
-    const int n_cell = engines_.of(i).n_cell();
-    require_usage(n_prompt * most.streams <= n_cell, "the prompt has ", n_prompt,
-                  " tokens, the context has room for ", n_cell / most.streams,
+    const int n_cell = engines_.of(i).n_cell(),
+              n_ctx = std::min(engines_.of(i).n_ctx(), n_cell / most.streams);
+    require_usage(n_prompt <= n_ctx, "the prompt has ", n_prompt, " tokens, the context has room for ", n_ctx,
                   most.streams > 1 ? cat(" on each of ", most.streams, " streams") : "", "; raise -c");
     require_usage(most.branches == 0 || most.cells <= n_cell, "this method needs ", most.cells,
                   " cells of the context for ", n_prompt, " tokens of prompt and ", options.n_predict,
@@ -107,6 +117,7 @@ Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
       on_text_(std::move(on_text)),
       prompt_(leader.prompt_),
       history_(prompt_),
+      n_limit_(leader.n_limit_),
       leader_(&leader),
       shares_prompt_(true) {
   leader.followers_.push_back(this);
@@ -117,8 +128,7 @@ Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
 
 void Generation::begin(std::unique_ptr<Method> method) {
   method_ = std::move(method);
-  method_->begin(
-      {options_.n_predict, tokenizer_.end_tokens(), [this](std::span<float> scores) { allow(scores); }});
+  method_->begin({n_limit_, tokenizer_.end_tokens(), [this](std::span<float> scores) { allow(scores); }});
 }
 
 Generation::~Generation() {
@@ -134,8 +144,13 @@ void Generation::close() {
   asks_.clear();
 }
 
+Room Generation::needed(int i) const {
+  const int n_prompt = static_cast<int>(prompt_.size());
+  return method_->room(i, n_prompt, std::min(n_limit_, std::max(0, engines_.of(i).n_ctx() - n_prompt)));
+}
+
 Room Generation::room(int i) const {
-  Room room = method_->room(i, static_cast<int>(prompt_.size()), options_.n_predict);
+  Room room = needed(i);
   if (shares_prompt_) room.cells -= room.streams * static_cast<int>(prompt_.size());
   if (room.streams > 0) room.cells = std::min(room.cells, engines_.of(i).n_cell());
   return room;
@@ -188,6 +203,17 @@ void Generation::guard(Work&& work) {
   } catch (const Error& e) {
     error_ = e;
     stop_ = StopReason::failed;
+    end_followers();
+  }
+}
+
+/// Who waits for this text's prompt ends as it did.
+void Generation::end_followers() {
+  for (Generation* follower : std::exchange(followers_, {})) {
+    follower->leader_ = nullptr;
+    if (follower->done()) continue;
+    follower->error_ = error_;
+    follower->stop_ = stop_;
   }
 }
 
@@ -210,14 +236,15 @@ void Generation::add_next_rows(Round& round, size_t n_row) {
     if (wanted[model] > 0 && wanted[model] + round.work[model].n_row >
                                  static_cast<size_t>(engines_.of(static_cast<int>(model)).n_free()))
       return stop(StopReason::context);
-  admit(take);
+  if (!admit(take)) return stop(StopReason::context);
   for (size_t i = 0; i < asks_.size(); ++i)
     if (take[i] > 0) add_rows(round, i, take[i]);
   drop_branches();
 }
 
-/// A policy may know only so many positions; said before any of the rows is in the round.
-void Generation::admit(const std::vector<size_t>& take) const {
+/// False when a stream would outgrow the context. A policy may know only so many positions; said before any
+/// of the rows is in the round.
+bool Generation::admit(const std::vector<size_t>& take) const {
   std::map<std::pair<int, int>, int> ends;  // by stream and branch
   for (size_t i = 0; i < asks_.size(); ++i) {
     if (take[i] == 0) continue;
@@ -228,8 +255,10 @@ void Generation::admit(const std::vector<size_t>& take) const {
         ends.try_emplace({ask.stream, ask.branch}, from == sequences_.end() ? 0 : engine.length(from->second))
             .first->second;
     end += static_cast<int>(take[i]);
+    if (end > engine.n_ctx()) return false;
     stream_of(ask).policy.choice().admit(end - 1);
   }
+  return true;
 }
 
 /// The next n rows of an ask.
@@ -382,14 +411,16 @@ void Generation::choose() {
     emit(token);
   }
   const bool followed = !options_.follow.empty() && tokens_.size() == options_.follow.size();
-  if (!done() && (static_cast<int>(tokens_.size()) >= options_.n_predict || followed))
-    stop_ = StopReason::length;
+  const auto n = static_cast<int>(tokens_.size());
+  if (!done() && (n >= options_.n_predict || followed)) stop_ = StopReason::length;
+  if (!done() && n >= n_limit_) stop_ = StopReason::context;
   publish(done());
   if (!done()) method_->append(std::span(&history_.back(), 1));
 }
 
 void Generation::stop(StopReason reason) {
   stop_ = reason;
+  end_followers();
   publish(true);
 }
 

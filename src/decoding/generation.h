@@ -125,12 +125,14 @@ class Generation {
     std::vector<std::vector<float>> exits;
   };
   void begin(std::unique_ptr<Method> method);
+  Room needed(int i) const;
   template <class Work>
   void guard(Work&& work);
   void ask();
   void add_next_rows(Round& round, size_t n_row);
   void read(const Round& round);
-  void admit(const std::vector<size_t>& take) const;
+  bool admit(const std::vector<size_t>& take) const;
+  void end_followers();
   const Stream& stream_of(const Ask& ask) const {
     return method_->streams()[static_cast<size_t>(ask.stream)];
   }
@@ -154,6 +156,7 @@ class Generation {
   std::unique_ptr<Grammar> grammar_;
   OnText on_text_;
   std::vector<int> prompt_, history_, tokens_, choices_;
+  int n_limit_ = 0;  ///< tokens at most, of those asked for what the context holds
   Generation* leader_ = nullptr;
   bool shares_prompt_ = false;
   std::vector<Generation*> followers_;

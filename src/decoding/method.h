@@ -130,16 +130,16 @@ struct MethodEntry {
   bool grammar = true;     ///< its next token can be constrained
   bool scores = true;      ///< it can score a given text
   bool likelihood = true;  ///< by a probability, so that perplexities mean something
-  /// Prompts' worth of KV cells on the model; null: one.
-  int (*n_stream)(const MethodOptions&) = nullptr;
+  /// KV cells on the model that a text of n_ctx tokens takes; null: as many.
+  int64_t (*n_cell)(const MethodOptions&, int64_t n_ctx) = nullptr;
   bool amateur = false;  ///< it needs a second model
 };
 std::span<const MethodEntry> method_registry();
 /// Throws Error (exit 2).
 const MethodEntry& method_entry(const std::string& name);
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models);
-/// Streams on the model, and branches that live beside them, for sizing its KV cache.
-int n_stream(const MethodOptions& options);
+/// KV cells on the model for one text of n_ctx tokens: its streams, and branches that live beside them.
+int64_t n_cell(const MethodOptions& options, int64_t n_ctx);
 /// Defaults that depend on the model filled in: scmoe's weak routing is rank:k of a top-k model, the
 /// published one.
 MethodOptions resolved(MethodOptions options, const RouterSpec& router);

@@ -13,7 +13,7 @@ static constexpr MethodEntry kMethods[] = {
     {.name = "scmoe",
      .help = "SCMoE: contrast of strong and weak routing of the model",
      .make = scmoe,
-     .n_stream = [](const MethodOptions&) { return 2; }},
+     .n_cell = [](const MethodOptions&, int64_t n_ctx) { return 2 * n_ctx; }},
     {.name = "cd",
      .help = "contrastive decoding: contrast with a smaller model (--amateur FILE)",
      .make = contrastive_decoding,
@@ -26,14 +26,15 @@ static constexpr MethodEntry kMethods[] = {
      .help = "contrastive search: probable candidates that do not repeat the context",
      .make = contrastive_search,
      .samples = false,
-     .scores = false},
+     .scores = false,
+     .n_cell = [](const MethodOptions& o, int64_t n_ctx) { return n_ctx + o.candidates; }},
     {.name = "beam",
      .help = "beam search: the most probable text that N hypotheses find",
      .make = beam_search,
      .samples = false,
      .grammar = false,
      .scores = false,
-     .n_stream = [](const MethodOptions& o) { return o.beams + 1; }},
+     .n_cell = [](const MethodOptions& o, int64_t n_ctx) { return (o.beams + 1) * n_ctx; }},
 };
 
 std::span<const MethodEntry> method_registry() {
@@ -57,9 +58,9 @@ std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodMo
   return entry.make(options, models);
 }
 
-int n_stream(const MethodOptions& options) {
+int64_t n_cell(const MethodOptions& options, int64_t n_ctx) {
   const MethodEntry& entry = method_entry(options.name);
-  return entry.n_stream ? entry.n_stream(options) : 1;
+  return entry.n_cell ? entry.n_cell(options, n_ctx) : n_ctx;
 }
 
 MethodOptions resolved(MethodOptions options, const RouterSpec& router) {

@@ -1,6 +1,7 @@
 #include "decoding/scoring.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 
@@ -54,28 +55,61 @@ double Scorer::score(const Rows& rows, std::span<const size_t> row, int token) c
     answers.push_back(answer_of(engine(s).head(), result.logits(row[s]), result.hidden(row[s])));
     for (size_t i = 0; i < result.exits.size(); ++i) answers.back().exits.push_back(result.exit(i, row[s]));
   }
-  return method_->score(answers, token, alpha_);
+  const double out = method_->score(answers, token, alpha_);
+  require(std::isfinite(out), "the log-probability of token ", token, " is ", out);
+  return out;
 }
 
-/// Cells beside the trunk that a request takes on each stream.
-size_t Scorer::cells(const ScoreRequest& r) const {
-  size_t n = r.prefix.size() - trunk_tokens_.size();
-  for (const auto& c : r.continuations) n += c.size();
+/// Throws Error unless every continuation fits the context by itself. A text's last token is never run.
+void Scorer::check(const ScoreRequest& r) const {
+  require(!r.prefix.empty(), "a text to score needs a prefix of at least one token");
+  for (size_t s = 0; s < trunk_.size(); ++s)
+    for (const auto& c : r.continuations) {
+      require(!c.empty(), "a continuation is empty");
+      const size_t n = r.prefix.size() + c.size() - 1, n_ctx = static_cast<size_t>(engine(s).n_ctx());
+      require(n <= n_ctx, "a text of ", n, " tokens does not fit the context of ", n_ctx, "; raise -c");
+    }
+}
+
+/// Cells beside the trunk that a part takes on each stream.
+size_t Scorer::cells(const Part& part) const {
+  size_t n = part.request->prefix.size() - trunk_tokens_.size();
+  for (size_t c = part.first; c < part.first + part.n; ++c) n += part.request->continuations[c].size() - 1;
   return n;
 }
 
+/// Cells of each stream beside the trunk: as many as one text has, however many are there, so that batches
+/// do not depend on what else the engine is for.
+size_t Scorer::n_free() const {
+  size_t out = SIZE_MAX;
+  for (size_t s = 0; s < trunk_.size(); ++s) {
+    size_t sharing = 0;
+    for (const Stream& other : method_->streams()) sharing += other.model == stream(s).model;
+    out = std::min({out, static_cast<size_t>(engine(s).n_free()) / sharing,
+                    static_cast<size_t>(engine(s).n_ctx()) - trunk_tokens_.size()});
+  }
+  return out;
+}
+
+/// Whether a part can run at once.
+bool Scorer::fits(const Part& part) const {
+  return cells(part) <= n_free() && (part.n + 1) * trunk_.size() <= kMaxSequence / 2;
+}
+
 /// Makes the trunk what all prefixes have in common, but for their last token, whose row must have an output.
-void Scorer::move_trunk(std::span<const ScoreRequest> requests) {
-  std::span<const int> common(requests[0].prefix);
+void Scorer::move_trunk(std::span<const Part> parts) {
+  std::span<const int> common(parts[0].request->prefix);
   common = common.first(common.size() - 1);
-  for (const ScoreRequest& r : requests) {
-    const auto end = std::mismatch(common.begin(), common.end(), r.prefix.begin(), r.prefix.end() - 1).first;
+  for (const Part& part : parts) {
+    const std::vector<int>& prefix = part.request->prefix;
+    const auto end = std::mismatch(common.begin(), common.end(), prefix.begin(), prefix.end() - 1).first;
     common = common.first(static_cast<size_t>(end - common.begin()));
   }
   const auto kept = static_cast<size_t>(
       std::mismatch(common.begin(), common.end(), trunk_tokens_.begin(), trunk_tokens_.end()).first -
       common.begin());
   Rows rows;
+  trunk_tokens_.resize(kept);
   for (size_t s = 0; s < trunk_.size(); ++s) {
     engine(s).trim(trunk_[s], static_cast<int>(kept));
     if (kept < common.size()) add(rows, s, trunk_[s], common.subspan(kept), Output::none, Output::none);
@@ -84,93 +118,147 @@ void Scorer::move_trunk(std::span<const ScoreRequest> requests) {
   trunk_tokens_.assign(common.begin(), common.end());
 }
 
-LogProbs Scorer::score(std::span<const ScoreRequest> requests) {
-  LogProbs out;
-  for (const ScoreRequest& r : requests) {
-    require_usage(!r.prefix.empty(), "a text to score needs a prefix of at least one token");
-    out.emplace_back(r.continuations.size());
-  }
-  if (requests.empty()) return out;
-  move_trunk(requests);
-  // Requests in pieces that fit the cells and the room for logits.
-  size_t free = SIZE_MAX;
-  for (size_t s = 0; s < trunk_.size(); ++s) {
-    size_t sharing = 0;
-    for (const Stream& other : method_->streams()) sharing += other.model == stream(s).model;
-    free = std::min(free, static_cast<size_t>(engine(s).n_free()) / sharing);
-  }
-  for (size_t first = 0; first < requests.size();) {
-    size_t n = 0, n_cell = 0, n_logits = 0, sequences = 0;
-    for (; first + n < requests.size(); ++n) {
-      const ScoreRequest& r = requests[first + n];
-      const size_t more = cells(r), branches = (r.continuations.size() + 1) * trunk_.size();
-      const size_t logits = more - (r.prefix.size() - trunk_tokens_.size());  // rows of the continuations
-      require_usage(more <= free, "a text of ", more + trunk_tokens_.size(),
-                    " tokens with its continuations does not fit the context; raise -c");
-      if (n > 0 &&
-          (n_cell + more > free || n_logits + logits > kLogitRows || sequences + branches > kMaxSequence / 2))
-        break;
-      n_cell += more, n_logits += logits, sequences += branches;
+std::vector<Scored> Scorer::score(std::span<const ScoreRequest> requests) {
+  std::vector<Scored> out(requests.size());
+  std::vector<Part> parts;
+  for (size_t r = 0; r < requests.size(); ++r) {
+    out[r].log_probs.resize(requests[r].continuations.size());
+    try {
+      check(requests[r]);
+      parts.push_back({&requests[r], 0, requests[r].continuations.size(), &out[r]});
+    } catch (const Error& e) {
+      out[r].error = e;
     }
-    score_some(requests.subspan(first, n), std::span(out).subspan(first, n));
-    first += n;
   }
+  // Whole requests together while cells, logits and sequences last; one that is too large comes alone.
+  for (std::span<const Part> left = parts; !left.empty();) {
+    move_trunk(left);
+    while (!left.empty() && fits(left[0])) {
+      size_t n = 0, n_cell = 0, n_logits = 0, n_sequence = 0;
+      for (; n < left.size() && fits(left[n]); ++n) {
+        const size_t more = cells(left[n]), branches = (left[n].n + 1) * trunk_.size();
+        const size_t logits = more - (left[n].request->prefix.size() - trunk_tokens_.size());
+        if (n > 0 && (n_cell + more > n_free() || n_logits + logits > kLogitRows ||
+                      n_sequence + branches > kMaxSequence / 2))
+          break;
+        n_cell += more, n_logits += logits, n_sequence += branches;
+      }
+      score_together(left.first(n));
+      left = left.subspan(n);
+    }
+    if (left.empty()) break;
+    score_in_groups(left[0]);
+    left = left.subspan(1);
+  }
+  for (Scored& s : out)
+    if (s.error) s.log_probs.clear();
   return out;
 }
 
-void Scorer::score_some(std::span<const ScoreRequest> requests,
-                        std::span<std::vector<std::vector<double>>> out) {
-  const size_t n_stream = trunk_.size();
-  std::vector<std::pair<size_t, SeqId>> opened;  // stream, sequence
-  const auto fork = [&](size_t s, SeqId seq, size_t n) {
-    opened.emplace_back(s, engine(s).fork(seq, static_cast<int>(n)));
-    return opened.back().second;
-  };
+/// A request whose continuations do not fit beside each other: its prefix is the trunk of all groups.
+void Scorer::score_in_groups(Part whole) {
+  move_trunk({&whole, 1});
+  const size_t end = whole.first + whole.n;
+  for (Part group = whole; group.first < end && !whole.out->error; group.first += group.n) {
+    group.n = 1;
+    if (!fits(group)) {
+      whole.out->error =
+          Error(cat("a text of ", trunk_tokens_.size() + cells(group), " tokens does not fit the ",
+                    trunk_tokens_.size() + n_free(), " cells of the context; raise -c"));
+      return;
+    }
+    while (group.first + group.n < end) {
+      ++group.n;
+      if (fits(group)) continue;
+      --group.n;
+      break;
+    }
+    score_together({&group, 1});
+  }
+}
 
-  // Prefixes: the logits of their last rows score every first token.
-  std::vector<std::vector<SeqId>> prefixes(requests.size());  // [request][stream]
-  std::vector<std::vector<size_t>> last(requests.size());     // row of each
+/// Sequences and rows of parts that run together.
+struct Scorer::Pass {
+  explicit Pass(const Scorer& s) : scorer(s) {}
+  ~Pass() {
+    for (const auto& [s, seq] : opened) scorer.engine(s).close(seq);
+  }
+  const Scorer& scorer;
+  std::vector<std::pair<size_t, SeqId>> opened;  ///< stream, sequence
+  std::vector<std::vector<SeqId>> prefixes;      ///< [part][stream]
+};
+
+SeqId Scorer::fork(Pass& pass, size_t s, SeqId from, size_t n) const {
+  pass.opened.emplace_back(s, engine(s).fork(from, static_cast<int>(n)));
+  return pass.opened.back().second;
+}
+
+/// What goes wrong with a text's numbers is its own affair; a method that cannot score at all ends the run.
+template <class Work>
+static void guard(Scored& out, Work&& work) {
+  try {
+    if (!out.error) work();
+  } catch (const Error& e) {
+    if (e.exit_code() != Exit::failed) throw;
+    out.error = e;
+  }
+}
+
+void Scorer::score_together(std::span<const Part> parts) {
+  Pass pass(*this);
+  score_first_tokens(pass, parts);
+  score_later_tokens(pass, parts);
+}
+
+/// Prefixes: the logits of their last rows score every first token.
+void Scorer::score_first_tokens(Pass& pass, std::span<const Part> parts) {
+  std::vector<std::vector<size_t>> last(parts.size());  // [part][stream]: row
+  pass.prefixes.resize(parts.size());
   Rows rows;
-  for (size_t r = 0; r < requests.size(); ++r)
-    for (size_t s = 0; s < n_stream; ++s) {
-      prefixes[r].push_back(fork(s, trunk_[s], trunk_tokens_.size()));
-      const auto tokens = std::span(requests[r].prefix).subspan(trunk_tokens_.size());
-      last[r].push_back(add(rows, s, prefixes[r][s], tokens, Output::none, Output::logits) + tokens.size() -
-                        1);
+  for (size_t p = 0; p < parts.size(); ++p)
+    for (size_t s = 0; s < trunk_.size(); ++s) {
+      pass.prefixes[p].push_back(fork(pass, s, trunk_[s], trunk_tokens_.size()));
+      const auto tokens = std::span(parts[p].request->prefix).subspan(trunk_tokens_.size());
+      last[p].push_back(add(rows, s, pass.prefixes[p][s], tokens, Output::none, Output::logits) +
+                        tokens.size() - 1);
     }
   run(rows, method_->score_exits());
-  for (size_t r = 0; r < requests.size(); ++r)
-    for (size_t c = 0; c < requests[r].continuations.size(); ++c)
-      if (!requests[r].continuations[c].empty())
-        out[r][c].push_back(score(rows, last[r], requests[r].continuations[c][0]));
+  for (size_t p = 0; p < parts.size(); ++p)
+    guard(*parts[p].out, [&] {
+      for (size_t c = parts[p].first; c < parts[p].first + parts[p].n; ++c)
+        parts[p].out->log_probs[c].push_back(score(rows, last[p], parts[p].request->continuations[c][0]));
+    });
+}
 
-  // Continuations: the row of each token but the last scores the one after it.
+/// Continuations: the row of each token but the last scores the one after it.
+void Scorer::score_later_tokens(Pass& pass, std::span<const Part> parts) {
   struct Leaf {
-    size_t request, continuation;
+    const Part* part;
+    size_t continuation;
     std::vector<size_t> rows;  // [stream]: its first
   };
   std::vector<Leaf> leaves;
-  rows = {};
-  for (size_t r = 0; r < requests.size(); ++r)
-    for (size_t c = 0; c < requests[r].continuations.size(); ++c) {
-      const std::span<const int> tokens(requests[r].continuations[c]);
+  Rows rows;
+  for (size_t p = 0; p < parts.size(); ++p)
+    for (size_t c = parts[p].first; c < parts[p].first + parts[p].n; ++c) {
+      const std::span<const int> tokens(parts[p].request->continuations[c]);
       if (tokens.size() < 2) continue;
-      leaves.push_back({r, c, {}});
-      for (size_t s = 0; s < n_stream; ++s) {
-        const SeqId seq = fork(s, prefixes[r][s], requests[r].prefix.size());
+      leaves.push_back({&parts[p], c, {}});
+      for (size_t s = 0; s < trunk_.size(); ++s) {
+        const SeqId seq = fork(pass, s, pass.prefixes[p][s], parts[p].request->prefix.size());
         leaves.back().rows.push_back(
             add(rows, s, seq, tokens.first(tokens.size() - 1), Output::logits, Output::logits));
       }
     }
   run(rows, method_->score_exits());
-  for (Leaf& leaf : leaves) {
-    const std::vector<int>& tokens = requests[leaf.request].continuations[leaf.continuation];
-    for (size_t t = 1; t < tokens.size(); ++t) {
-      out[leaf.request][leaf.continuation].push_back(score(rows, leaf.rows, tokens[t]));
-      for (size_t& row : leaf.rows) ++row;
-    }
-  }
-  for (const auto& [s, seq] : opened) engine(s).close(seq);
+  for (Leaf& leaf : leaves)
+    guard(*leaf.part->out, [&] {
+      const std::vector<int>& tokens = leaf.part->request->continuations[leaf.continuation];
+      for (size_t t = 1; t < tokens.size(); ++t) {
+        leaf.part->out->log_probs[leaf.continuation].push_back(score(rows, leaf.rows, tokens[t]));
+        for (size_t& row : leaf.rows) ++row;
+      }
+    });
 }
 
 }  // namespace rouse

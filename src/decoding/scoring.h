@@ -10,12 +10,15 @@
 
 namespace rouse {
 
-/// [request][continuation][token]: nats.
-using LogProbs = std::vector<std::vector<std::vector<double>>>;
-
 struct ScoreRequest {
-  std::vector<int> prefix;  ///< at least one token
-  std::vector<std::vector<int>> continuations;
+  std::vector<int> prefix;                      ///< at least one token
+  std::vector<std::vector<int>> continuations;  ///< at least one token each
+};
+
+/// What came of a request.
+struct Scored {
+  std::vector<std::vector<double>> log_probs = {};  ///< [continuation][token]: nats, finite
+  std::optional<Error> error = {};                  ///< why there are none
 };
 
 class Scorer {
@@ -27,8 +30,10 @@ class Scorer {
   Scorer(const Scorer&) = delete;
   Scorer& operator=(const Scorer&) = delete;
 
-  /// Throws Error when a text does not fit the context.
-  LogProbs score(std::span<const ScoreRequest> requests);
+  /// A request fails alone: when its prefix and one of its continuations do not fit the context together, or
+  /// when a number on the way to its scores is not finite. All its continuations need not fit at once: they
+  /// run in groups that do. Which rows share a batch depends on the requests and the context alone.
+  std::vector<Scored> score(std::span<const ScoreRequest> requests);
   /// Drops the common beginning that is kept from call to call.
   void forget();
   const Cost& cost() const { return cost_; }
@@ -49,9 +54,23 @@ class Scorer {
   void run(Rows& rows, const std::vector<int>& exits = {});
   /// The method's score of a token, given a row of each stream.
   double score(const Rows& rows, std::span<const size_t> row, int token) const;
-  size_t cells(const ScoreRequest& request) const;
-  void move_trunk(std::span<const ScoreRequest> requests);
-  void score_some(std::span<const ScoreRequest> requests, std::span<std::vector<std::vector<double>>> out);
+  /// Continuations of a request that run together.
+  struct Part {
+    const ScoreRequest* request;
+    size_t first, n;
+    Scored* out;
+  };
+  void check(const ScoreRequest& request) const;
+  size_t cells(const Part& part) const;
+  size_t n_free() const;
+  bool fits(const Part& part) const;
+  void move_trunk(std::span<const Part> parts);
+  void score_in_groups(Part whole);
+  void score_together(std::span<const Part> parts);
+  struct Pass;
+  void score_first_tokens(Pass& pass, std::span<const Part> parts);
+  void score_later_tokens(Pass& pass, std::span<const Part> parts);
+  SeqId fork(Pass& pass, size_t stream, SeqId from, size_t n) const;
 
   Engines engines_;
   std::unique_ptr<Method> method_;

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
+#include "base/error.h"
 #include "engine/kv_cells.h"
 #include "routing/policy.h"
 
@@ -76,7 +79,8 @@ struct Cost {
   }
 };
 
-/// Rows count in the order of the batch, group after group.
+/// Rows count in the order of the batch, group after group. The accessors throw Error for a row with a fault,
+/// so no number of it becomes a score.
 struct StepResult {
   int n_vocab = 0, n_embd = 0;
   std::vector<int> logits_at, hidden_at;        ///< [n_row]: index into the arrays below, or -1
@@ -88,19 +92,28 @@ struct StepResult {
   std::vector<std::vector<float>> ffn_inputs;   ///< [tapped layer]: row-major [n_row][n_embd], when tapped
   std::vector<std::vector<float>> exits;  ///< [tapped exit]: row-major [..][n_embd], rows as in hidden_data
   std::vector<std::vector<float>> heads;  ///< [n_layer]: row-major [..][n_embd_out], likewise
+  /// By row: a router's score or a logit that it or a row before it in its sequence met is not finite.
+  std::map<size_t, std::string> faults;
 
+  /// Throws Error naming the block or the position.
+  void require_sound(size_t row) const {
+    if (const auto found = faults.find(row); found != faults.end()) throw Error(found->second);
+  }
   std::span<const float> logits(size_t row) const {
+    require_sound(row);
     return std::span(logits_data)
         .subspan(static_cast<size_t>(logits_at[row]) * static_cast<size_t>(n_vocab),
                  static_cast<size_t>(n_vocab));
   }
   std::span<const float> hidden(size_t row) const {
+    require_sound(row);
     return std::span(hidden_data)
         .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
                  static_cast<size_t>(n_embd));
   }
   /// The row after the blocks of the i-th tapped exit.
   std::span<const float> exit(size_t i, size_t row) const {
+    require_sound(row);
     return std::span(exits[i]).subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
                                        static_cast<size_t>(n_embd));
   }

@@ -1,8 +1,10 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
+#include "base/statistics.h"
 
 namespace rouse {
 
@@ -38,7 +40,7 @@ Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
       options_(options),
       flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)),
       cpu_attention_(options.flash_attention && all_on_cpu(*model_)),
-      cache_(*model_, options.n_ctx, options.kv_type, !cpu_attention_),
+      cache_(*model_, options.n_cell > 0 ? options.n_cell : options.n_ctx, options.kv_type, !cpu_attention_),
       head_(*model_) {}
 
 void Engine::check(const Batch& batch) const {
@@ -49,7 +51,10 @@ void Engine::check(const Batch& batch) const {
       require(cache_.cells.is_open(row.seq), "sequence ", row.seq, " is not open");
       require(row.token >= 0 && row.token < model_->spec().n_vocab, "token ", row.token, " is outside 0..",
               model_->spec().n_vocab - 1);
-      group.policy->choice().admit(length(row.seq) + added[static_cast<size_t>(row.seq)]++);
+      const int position = length(row.seq) + added[static_cast<size_t>(row.seq)]++;
+      require(position < n_ctx(), "the context is full: a text of more than ", n_ctx(),
+              " tokens does not fit; raise -c");
+      group.policy->choice().admit(position);
       ++n_row;
     }
   require(n_row <= n_free(), "the context is full: ", n_row, " more tokens do not fit into the ", n_free(),
@@ -215,8 +220,16 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_la
   graph.run(in);
 
   read(graph, rows.size());
+  find_faults(graph, in, first);
   if (taps.routing) read_routing(graph, first);
   count(graph, in, first);
+}
+
+/// The row of the batch that is the i-th of a layer: the last block runs the rows with an output alone, in
+/// their order.
+size_t Engine::row_of(const StepGraph& graph, const RouteLayer& layer, const StepInput& in, size_t i) const {
+  const bool outputs_only = layer.layer == model_->spec().n_layer - 1 && !graph.shape().all_rows_to_end;
+  return outputs_only ? static_cast<size_t>(in.outputs[i]) : i;
 }
 
 /// Appends what a graph of n_row rows gave to the result.
@@ -239,6 +252,31 @@ void Engine::read(const StepGraph& graph, size_t n_row) {
     graph.read_ffn_input(i, grow(result_.ffn_inputs[i], n_row, result_.n_embd));
 }
 
+/// Where routers' scores become choices and logits become scores. A row that was routed by numbers that are
+/// not finite marks its cell, as quantised products of later rows may turn its NaNs into plain numbers.
+void Engine::find_faults(const StepGraph& graph, const StepInput& in, size_t first) {
+  for (const auto& layer : graph.routing())
+    for (size_t i = 0; i < layer->unsound.size(); ++i)
+      if (layer->unsound[i])
+        cache_.cells.spoil(static_cast<int>(in.cells[row_of(graph, *layer, in, i)]), layer->layer);
+  for (size_t r = 0; r < in.positions.size(); ++r)
+    if (const auto at = cache_.cells.spoiled(in.sequences[r], in.positions[r] + 1))
+      result_.faults[first + r] = cat("block ", at->block, ": the router's scores of the token at position ",
+                                      at->position, " are not finite");
+  for (const int32_t output : in.outputs) {
+    const size_t row = first + static_cast<size_t>(output);
+    if (result_.faults.count(row)) continue;
+    const int position = in.positions[static_cast<size_t>(output)];
+    const auto hidden = result_.hidden(row);
+    if (!std::all_of(hidden.begin(), hidden.end(), [](float x) { return std::isfinite(x); }))
+      result_.faults[row] = cat("the last block's output at position ", position, " is not finite");
+    else if (result_.logits_at[row] >= 0)
+      if (const auto logits = result_.logits(row); first_unsound(logits) < logits.size())
+        result_.faults[row] = cat("the logit of token ", first_unsound(logits), " after position ", position,
+                                  " is ", logits[first_unsound(logits)]);
+  }
+}
+
 void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
   const WeightBytes& bytes = model_->weight_bytes();
   cost_.rows += graph.shape().n_row;
@@ -248,12 +286,8 @@ void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
   std::vector<char> touched(static_cast<size_t>(model_->spec().router.n_expert));
   for (const auto& layer : graph.routing()) {
     std::fill(touched.begin(), touched.end(), 0);
-    // The last block runs the rows with an output alone, in their order.
-    const bool outputs_only = layer->layer == model_->spec().n_layer - 1 && !graph.shape().all_rows_to_end;
-    for (size_t i = 0; i < layer->n_pair.size(); ++i) {
-      const size_t row = outputs_only ? static_cast<size_t>(in.outputs[i]) : i;
-      result_.row_evaluations[first + row] += layer->n_pair[i];
-    }
+    for (size_t i = 0; i < layer->n_pair.size(); ++i)
+      result_.row_evaluations[first + row_of(graph, *layer, in, i)] += layer->n_pair[i];
     for (const RoutePiece& piece : layer->pieces) {
       cost_.expert_evaluations += piece.n_pair;
       for (int p = piece.pair_begin; p < piece.pair_begin + piece.n_pair; ++p)

@@ -14,7 +14,8 @@
 namespace rouse {
 
 struct EngineOptions {
-  int n_ctx = 2048;                   ///< KV cells, shared by all sequences
+  int n_ctx = 2048;                   ///< tokens that a sequence may hold
+  int n_cell = 0;                     ///< KV cells, shared by all sequences; 0: n_ctx
   int n_batch = 512;                  ///< rows a graph; longer batches run in pieces
   ggml_type kv_type = GGML_TYPE_F16;  ///< F16 or F32
   bool flash_attention = true;        ///< where the backend has it, and rouse's own node on a CPU
@@ -33,6 +34,7 @@ class Engine {
   void trim(SeqId seq, int n_token) { cache_.cells.trim(seq, n_token); }
   void close(SeqId seq) { cache_.cells.close(seq); }
   int length(SeqId seq) const { return cache_.cells.length(seq); }
+  int n_ctx() const { return options_.n_ctx; }
   int n_cell() const { return cache_.cells.n_cell(); }
   int n_free() const { return cache_.cells.n_free(); }
   uint64_t kv_bytes() const { return cache_.n_byte; }
@@ -64,6 +66,8 @@ class Engine {
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
   StepGraph& graph_for(const StepShape& shape, const StepInput& input);
   void read(const StepGraph& graph, size_t n_row);
+  size_t row_of(const StepGraph& graph, const RouteLayer& layer, const StepInput& in, size_t i) const;
+  void find_faults(const StepGraph& graph, const StepInput& in, size_t first);
   void count(const StepGraph& graph, const StepInput& in, size_t first);
   void read_routing(const StepGraph& graph, size_t first);
 

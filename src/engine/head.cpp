@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/statistics.h"
 
 namespace rouse {
 
@@ -12,6 +13,15 @@ static constexpr size_t kColumnShare = 64;
 static constexpr size_t kMaxRows = 32;
 
 void Head::logits(std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
+  compute(rows, tokens, out);
+  if (const size_t at = first_unsound(out); at < out.size()) {
+    const size_t n = tokens.empty() ? static_cast<size_t>(model_.spec().n_vocab) : tokens.size();
+    throw Error(cat("the logit of token ", tokens.empty() ? static_cast<int>(at % n) : tokens[at % n], " is ",
+                    out[at]));
+  }
+}
+
+void Head::compute(std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
   const auto n_embd = static_cast<size_t>(model_.spec().n_embd),
              n_vocab = static_cast<size_t>(model_.spec().n_vocab);
   const size_t n_row = rows.size() / n_embd;
@@ -29,7 +39,7 @@ void Head::logits(std::span<const float> rows, std::span<const int> tokens, std:
     return;
   }
   std::vector<float> whole(n_row * n_vocab);
-  logits(rows, {}, whole);
+  compute(rows, {}, whole);
   for (size_t r = 0; r < n_row; ++r)
     for (size_t i = 0; i < tokens.size(); ++i)
       out[r * tokens.size() + i] = whole[r * n_vocab + static_cast<size_t>(tokens[i])];

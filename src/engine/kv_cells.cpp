@@ -64,9 +64,28 @@ void KvCells::trim(SeqId seq, int n_token) {
   while (static_cast<int>(held.size()) > n_token) {
     Cell& cell = cells_[static_cast<size_t>(held.back())];
     cell.owners.reset(static_cast<size_t>(seq));
-    if (cell.owners.none()) cell.position = -1, ++n_free_;
+    if (cell.owners.none()) {
+      n_spoiled_ -= cell.spoiled_by >= 0;
+      cell.position = cell.spoiled_by = -1;
+      ++n_free_;
+    }
     held.pop_back();
   }
+}
+
+void KvCells::spoil(int cell, int block) {
+  Cell& c = cells_[static_cast<size_t>(cell)];
+  if (c.spoiled_by >= 0) return;
+  c.spoiled_by = block;
+  ++n_spoiled_;
+}
+
+std::optional<KvCells::Spoiled> KvCells::spoiled(SeqId seq, int n) const {
+  const std::vector<int>& held = cells(seq);
+  for (int p = 0; n_spoiled_ > 0 && p < n; ++p)
+    if (const Cell& c = cells_[static_cast<size_t>(held[static_cast<size_t>(p)])]; c.spoiled_by >= 0)
+      return Spoiled{p, c.spoiled_by};
+  return std::nullopt;
 }
 
 void KvCells::close(SeqId seq) {

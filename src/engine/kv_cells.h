@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bitset>
+#include <optional>
 #include <vector>
 
 namespace rouse {
@@ -33,6 +34,14 @@ class KvCells {
     const Cell& c = cells_[static_cast<size_t>(cell)];
     return c.position <= position && c.owners[static_cast<size_t>(seq)];
   }
+  /// The row of a cell was routed in block `block` by scores that are not finite: what looks back on it means
+  /// nothing, until the cell is given back.
+  void spoil(int cell, int block);
+  struct Spoiled {
+    int position, block;
+  };
+  /// The first such cell among the sequence's first n.
+  std::optional<Spoiled> spoiled(SeqId seq, int n) const;
   int n_cell() const { return static_cast<int>(cells_.size()); }
   int n_free() const { return n_free_; }
   bool is_open(SeqId seq) const;
@@ -42,6 +51,7 @@ class KvCells {
     int position = -1;
     std::bitset<kMaxSequence> owners;
     SeqId reserved_for = -1;
+    int spoiled_by = -1;  ///< block
   };
   struct Sequence {
     bool open = false;
@@ -55,7 +65,7 @@ class KvCells {
 
   std::vector<Cell> cells_;
   std::vector<Sequence> sequences_;
-  int n_free_;
+  int n_free_, n_spoiled_ = 0;
 };
 
 }  // namespace rouse

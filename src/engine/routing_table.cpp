@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
+#include <numeric>
 
 namespace rouse {
 
@@ -48,9 +50,16 @@ static int route_rows(RouteLayer& layer, const ggml_tensor* logits, int begin, i
                                                    static_cast<size_t>(row) * logits->nb[1]);
     const auto at = static_cast<size_t>(pair);
     const auto room = static_cast<size_t>(input.policy->choice().max_count(layer.layer));
-    const int n = route_row(*input.policy, layer.layer, input.position, {r, n_expert}, layer.model_bias,
-                            std::span(layer.ids).subspan(at, room),
-                            std::span(layer.weights).subspan(at, room), scratch);
+    const auto ids = std::span(layer.ids).subspan(at, room);
+    const auto weights = std::span(layer.weights).subspan(at, room);
+    int n = route_row(*input.policy, layer.layer, input.position, {r, n_expert}, layer.model_bias, ids,
+                      weights, scratch);
+    layer.unsound[static_cast<size_t>(row)] = n == 0;
+    if (n == 0) {  // the graph goes on for the other rows; this one's numbers are NaN from here on
+      n = input.policy->choice().ragged() ? 1 : static_cast<int>(room);
+      std::iota(ids.begin(), ids.end(), 0);
+      std::fill(weights.begin(), weights.end(), NAN);
+    }
     layer.pair_begin[static_cast<size_t>(row)] = pair;
     layer.n_pair[static_cast<size_t>(row)] = n;
     pair += n;

@@ -43,6 +43,7 @@ struct RouteLayer {
   const std::vector<RouteInput>* rows = nullptr;
   std::vector<RoutePiece> pieces;
   std::vector<int> pair_begin, n_pair;  ///< [n_row]
+  std::vector<char> unsound;            ///< [n_row]: its scores are not finite, so nothing chose its experts
   std::vector<int> ids;                 ///< [pairs]
   std::vector<float> weights;           ///< [pairs]
   std::span<const float> model_bias;

@@ -47,6 +47,7 @@ ggml_tensor* StepGraph::moe_ffn(ggml_tensor* x, ggml_tensor* residual, int layer
   route.weights.resize(n_pair);
   route.pair_begin.resize(inputs->size());
   route.n_pair.resize(inputs->size());
+  route.unsound.resize(inputs->size());
   if (tap_routing_) route.logits.resize(inputs->size() * static_cast<size_t>(model_.spec().router.n_expert));
 
   ggml_tensor* logits = ggml_mul_mat(g_, w.router, x);  // [n_expert, n_row]

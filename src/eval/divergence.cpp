@@ -4,6 +4,7 @@
 #include <cmath>
 #include <regex>
 
+#include "base/error.h"
 #include "base/text.h"
 
 namespace rouse {
@@ -41,7 +42,9 @@ double kl_divergence(std::span<const float> p, std::span<const float> q, std::ve
   log_softmax(b);
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i)
-    sum += std::exp(static_cast<double>(a[i])) * (static_cast<double>(a[i]) - static_cast<double>(b[i]));
+    if (a[i] > -INFINITY)
+      sum += std::exp(static_cast<double>(a[i])) * (static_cast<double>(a[i]) - static_cast<double>(b[i]));
+  require(std::isfinite(sum), "a token that one routing allows is impossible under the other");
   return sum;
 }
 
@@ -200,7 +203,11 @@ std::vector<DivergenceRow> divergence(Engines engines, const Tokenizer& tokenize
                                       const std::atomic<bool>* interrupted) {
   Measurement measurement(engines, tokenizer, strong, others, amateur);
   for (size_t i = 0; i < texts.size() && !(interrupted && *interrupted); ++i) {
-    measurement.text(texts[i], n_token);
+    try {
+      measurement.text(texts[i], n_token);
+    } catch (const Error& e) {
+      throw Error(cat("text ", i + 1, ": ", e.what()), e.exit_code());
+    }
     if (progress) progress(static_cast<double>(i + 1) / static_cast<double>(texts.size()));
   }
   return measurement.rows();

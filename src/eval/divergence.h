@@ -36,7 +36,8 @@ struct DivergenceRow {
 };
 
 /// Teacher-forced over texts, each cut to `n_token`. With an amateur engine its row comes last. Intervals are
-/// 95%, by bootstrap over texts. Stops early when interrupted.
+/// 95%, by bootstrap over texts. Stops early when interrupted. Throws Error naming the text in which a number
+/// is not finite.
 std::vector<DivergenceRow> divergence(Engines engines, const Tokenizer& tokenizer,
                                       const RoutingPolicy& strong, std::span<const RoutingPolicy> others,
                                       const RoutingPolicy* amateur, const std::vector<std::string>& texts,

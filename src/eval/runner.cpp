@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "decoding/vote.h"
+#include "tokenizer/pair.h"
 
 namespace rouse {
 namespace {
@@ -13,16 +14,11 @@ namespace {
 class Runner {
  public:
   Runner(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
-         const RunnerOptions& options, SampleLog& log, EvalCost& cost,
-         const std::function<void(double, double)>& progress, const std::atomic<bool>* interrupted)
-      : task_(task),
-        items_(items),
-        model_(model),
-        o_(options),
-        log_(log),
-        cost_(cost),
-        progress_(progress),
-        interrupted_(interrupted) {
+         const RunnerOptions& options, SampleLog& log, EvalCost& cost, const RunnerEvents& events)
+      : task_(task), items_(items), model_(model), o_(options), log_(log), cost_(cost), events_(events) {
+    // What no item is to blame for ends the run before the first.
+    options.sampling.check();
+    if (options.chat_template) (void)model.tokenizer.render_chat({{"user", ""}});
     for (const Item& item : items) n_done_ += log.has(item.id);
     for (const EvalJson& row : log.rows()) count(row);
   }
@@ -57,23 +53,24 @@ class Runner {
     return true;
   }
 
-  bool stopped() const { return interrupted_ && *interrupted_; }
+  bool stopped() const { return events_.interrupted && *events_.interrupted; }
 
-  /// The tokens of a prompt; one that leaves no room for n more loses its beginning.
-  std::vector<int> prompt_of(const Item& item, size_t n) {
-    const Tokenizer& t = model_.tokenizer;
-    std::vector<int> tokens = !o_.chat_template
-                                  ? t.encode(item.prompt, true, false)
-                                  : t.encode(t.render_chat({{"user", item.prompt}}), true, true);
-    const size_t n_bos = t.encode("", true, false).size();
-    const size_t room = static_cast<size_t>(model_.engines.model->n_cell()) /
-                        std::max<size_t>(1, model_.method.streams().size());
-    require(n + n_bos + 1 < room, "item ", item.id, " needs ", n,
-            " tokens beside its prompt, the context has ", room, "; raise -c");
+  std::string text_of(const Item& item) const {
+    return o_.chat_template ? model_.tokenizer.render_chat({{"user", item.prompt}}) : item.prompt;
+  }
+
+  /// A prompt that leaves no room in the context for n more tokens loses its beginning, but for BOS.
+  std::vector<int> cut(std::vector<int> tokens, size_t n) {
+    size_t room = SIZE_MAX;
+    for (const Stream& stream : model_.method.streams())
+      room = std::min(room, static_cast<size_t>(model_.engines.of(stream.model).n_ctx()));
+    const size_t n_bos = !tokens.empty() && tokens[0] == model_.tokenizer.bos();
+    require(std::min(tokens.size(), n_bos + 1) + n <= room, "an answer of ", n,
+            " tokens does not fit the context of ", room, "; raise -c");
     if (tokens.size() + n > room) {
-      const size_t cut = tokens.size() + n - room;
-      tokens.erase(tokens.begin() + static_cast<std::ptrdiff_t>(n_bos),
-                   tokens.begin() + static_cast<std::ptrdiff_t>(n_bos + cut));
+      const size_t n_cut = tokens.size() + n - room;
+      const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(n_bos);
+      tokens.erase(begin, begin + static_cast<std::ptrdiff_t>(n_cut));
       ++cost_.n_cut;
     }
     return tokens;
@@ -116,43 +113,63 @@ class Runner {
     return {{"pass@1", verdict.passed}};
   }
 
+  void fail(size_t index, const Error& error) {
+    const Item& item = items_[index];
+    if (log_.has(item.id)) return;
+    ++cost_.n_failed;
+    if (events_.failed) events_.failed(item, error);
+    advance();
+  }
+
+  void advance() {
+    const double done = static_cast<double>(++n_done_) / static_cast<double>(items_.size());
+    if (events_.progress) events_.progress(done, n_counted_ ? sum_ / static_cast<double>(n_counted_) : NAN);
+  }
+
   void finish(size_t index, Response response) {
     const Item& item = items_[index];
     if (log_.has(item.id)) return;
     const Scores scores = scores_of(item, response);
+    for (const auto& [name, value] : scores)
+      if (!std::isfinite(value)) return fail(index, Error(cat("its score ", name, " is ", value)));
     const EvalJson row = sample_row(index, item, response, scores);
     log_.add(row);
     count(row);
     ++cost_.n_item;
-    ++n_done_;
-    const double done = static_cast<double>(n_done_) / static_cast<double>(items_.size());
-    if (progress_) progress_(done, n_counted_ ? sum_ / static_cast<double>(n_counted_) : NAN);
+    advance();
   }
 
   /// Items [first, first + n) as scores. A block is always the same batch, whatever of it was done before, so
   /// that a run that was interrupted gives the numbers of one that was not: kernels differ by batch.
   void score(Scorer& scorer, size_t first, size_t n) {
     std::vector<ScoreRequest> requests;
-    for (size_t i = first; i < first + n; ++i) {
-      const Item& item = items_[i];
-      ScoreRequest r;
-      size_t most = 0;
-      for (const std::string& choice : item.choices) {
-        r.continuations.push_back(model_.tokenizer.encode(choice, false, false));
-        most = std::max(most, r.continuations.back().size());
+    std::vector<size_t> index;
+    for (size_t i = first; i < first + n; ++i) try {
+        requests.push_back(request_of(items_[i]));
+        index.push_back(i);
+      } catch (const Error& e) {
+        fail(i, e);
       }
-      if (item.tokens.empty()) {
-        r.prefix = prompt_of(item, most);
-      } else {
-        r.prefix = item.prefix;
-        r.continuations.push_back(item.tokens);
-      }
-      for (const auto& c : r.continuations) cost_.n_token += static_cast<int64_t>(c.size());
-      requests.push_back(std::move(r));
-    }
     scorer.forget();
-    const auto scores = scorer.score(requests);
-    for (size_t i = 0; i < n; ++i) finish(first + i, {"", scores[i]});
+    const std::vector<Scored> scored = scorer.score(requests);
+    for (size_t i = 0; i < scored.size(); ++i) {
+      if (scored[i].error) {
+        fail(index[i], *scored[i].error);
+        continue;
+      }
+      for (const auto& c : requests[i].continuations) cost_.n_token += static_cast<int64_t>(c.size());
+      finish(index[i], {"", scored[i].log_probs});
+    }
+  }
+
+  /// The prompt, and the choices behind it: room is left for the longest of them.
+  ScoreRequest request_of(const Item& item) {
+    if (!item.tokens.empty()) return {item.prefix, {item.tokens}};
+    EncodedPairs pairs =
+        encode_pairs(model_.tokenizer, text_of(item), item.choices, item.end_space, o_.chat_template);
+    size_t longest = 1;
+    for (const auto& c : pairs.continuations) longest = std::max(longest, c.size());
+    return {cut(std::move(pairs.context), longest - 1), std::move(pairs.continuations)};
   }
 
   /// An item's samples on their way; one, where nothing votes.
@@ -166,7 +183,9 @@ class Runner {
 
   Running start(Scheduler& scheduler, size_t index, GenerateOptions g) {
     g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
-    const std::vector<int> prompt = prompt_of(items_[index], static_cast<size_t>(g.n_predict));
+    const std::vector<int> prompt =
+        cut(model_.tokenizer.encode(text_of(items_[index]), true, o_.chat_template),
+            static_cast<size_t>(g.n_predict));
     Running r{index, {}};
     r.samples.push_back(
         std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));
@@ -181,8 +200,7 @@ class Runner {
     Response response;
     cost_.n_text += static_cast<int64_t>(r.samples[0]->prompt().size());
     for (const auto& g : r.samples) {
-      if (const auto& e = g->error())
-        throw Error(cat("item ", items_[r.index].id, ": ", e->what()), e->exit_code());
+      if (const auto& e = g->error()) return fail(r.index, *e);
       cost_.n_token += static_cast<int64_t>(g->tokens().size());
       cost_.n_text += static_cast<int64_t>(g->tokens().size());
       for (const Phase* phase : {&g->prefill(), &g->step()}) cost_.cost += phase->cost;
@@ -207,8 +225,11 @@ class Runner {
     std::vector<Running> running;
     for (size_t next = first; next < first + n || !running.empty();) {
       if (stopped()) return false;
-      for (; next < first + n && running.size() < together; ++next)
-        running.push_back(start(scheduler, next, g));
+      for (; next < first + n && running.size() < together; ++next) try {
+          running.push_back(start(scheduler, next, g));
+        } catch (const Error& e) {
+          fail(next, e);
+        }
       scheduler.step();
       scheduler.retire();
       for (const Running& r : running)
@@ -224,8 +245,7 @@ class Runner {
   const RunnerOptions& o_;
   SampleLog& log_;
   EvalCost& cost_;
-  const std::function<void(double, double)>& progress_;
-  const std::atomic<bool>* interrupted_;
+  const RunnerEvents& events_;
   size_t n_done_ = 0;
   double sum_ = 0;
   int64_t n_counted_ = 0;
@@ -234,9 +254,8 @@ class Runner {
 }  // namespace
 
 bool run_task(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
-              const RunnerOptions& options, SampleLog& log, EvalCost& cost,
-              const std::function<void(double, double)>& progress, const std::atomic<bool>* interrupted) {
-  return Runner(task, items, model, options, log, cost, progress, interrupted).run();
+              const RunnerOptions& options, SampleLog& log, EvalCost& cost, const RunnerEvents& events) {
+  return Runner(task, items, model, options, log, cost, events).run();
 }
 
 }  // namespace rouse

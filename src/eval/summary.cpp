@@ -11,6 +11,8 @@ namespace rouse {
 namespace {
 
 constexpr int kResamples = 2000;
+/// A perplexity stays a number that JSON can hold.
+constexpr double kLargestExponent = 300;
 
 /// Fields of a row that are no metrics.
 bool is_metric(const std::string& key, const EvalJson& value) {
@@ -23,7 +25,7 @@ struct Ratio {
   bool exponential = false;  ///< a perplexity
   double value(std::span<const double> a, std::span<const double> b) const {
     const double ratio = std::accumulate(a.begin(), a.end(), 0.0) / std::accumulate(b.begin(), b.end(), 0.0);
-    return exponential ? std::exp(ratio) : ratio;
+    return exponential ? std::exp(std::min(ratio, kLargestExponent)) : ratio;
   }
 };
 

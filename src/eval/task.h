@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "tokenizer/tokenizer.h"
+#include "tokenizer/pair.h"
 
 namespace rouse {
 
@@ -26,12 +26,13 @@ enum class TaskKind {
 
 /// One question.
 struct Item {
-  std::string id, group;             ///< group: a subject, a band; may be empty
-  EvalJson doc;                      ///< the record
-  std::string prompt;                ///< choices, text
-  std::vector<std::string> choices;  ///< choices: continuations
-  std::vector<int> prefix, tokens;   ///< tokens: the window's first tokens and those that are scored
-  std::string target;                ///< what is right, for people to read
+  std::string id, group;                        ///< group: a subject, a band; may be empty
+  EvalJson doc;                                 ///< the record
+  std::string prompt;                           ///< choices, text
+  std::vector<std::string> choices;             ///< choices: continuations
+  EndSpace end_space = EndSpace::continuation;  ///< choices: what white space at the prompt's end counts to
+  std::vector<int> prefix, tokens;  ///< tokens: the window's first tokens and those that are scored
+  std::string target;               ///< what is right, for people to read
 };
 
 /// How a program that a model wrote ran.

@@ -86,12 +86,15 @@ int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::spa
               std::span<const float> model_bias, std::span<int> ids, std::span<float> weights,
               RouteScratch& s) {
   const Choice& choice = policy.choice();
+  const auto unsound = [](float x) { return !(x < INFINITY); };  // NaN too; -inf is a mask
+  if (std::any_of(logits.begin(), logits.end(), unsound)) return 0;
   s.gate.assign(logits.begin(), logits.end());
   if (policy.has_mask())
     for (size_t e = 0; e < s.gate.size(); ++e)
       if (policy.masked(layer, static_cast<int>(e))) s.gate[e] = -INFINITY;
   router_gates(policy.router(), s.gate, s.gate);
   score_row(policy, layer, model_bias, s);
+  if (std::any_of(s.score.begin(), s.score.end(), [](float x) { return std::isnan(x); })) return 0;
 
   s.selectable.clear();
   for (size_t e = 0; e < s.score.size(); ++e)
@@ -109,7 +112,8 @@ int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::spa
   const int count = choice.choose(row, ids);
   assert(count >= 1 && count <= choice.max_count(layer));
   weigh(policy, logits, ids.first(static_cast<size_t>(count)), s.gate, weights);
-  return count;
+  const auto chosen = weights.first(static_cast<size_t>(count));
+  return std::all_of(chosen.begin(), chosen.end(), [](float w) { return std::isfinite(w); }) ? count : 0;
 }
 
 }  // namespace rouse

@@ -19,8 +19,9 @@ struct RouteScratch {
 ///   others; H = G + model_bias + policy bias, -inf outside the groups the model allows; ties go to the lower
 ///   id; w = the model's own rule over G of the chosen, times its scale.
 /// logits [n_expert]; model_bias [n_expert] or empty; ids and weights [max_count(layer)].
-/// Returns how many experts were chosen, at least 1. Softmax gates renormalise as a softmax over the chosen
-/// logits, unclamped, so that a single expert weighs exactly 1 (libllama clamps the sum at 6e-5).
+/// Returns how many experts were chosen, at least 1; 0 where a logit is NaN or +inf, or a score or a weight
+/// is not a number: such a row has no choice. Softmax gates renormalise as a softmax over the chosen logits,
+/// unclamped, so that a single expert weighs exactly 1 (libllama clamps the sum at 6e-5).
 int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::span<const float> logits,
               std::span<const float> model_bias, std::span<int> ids, std::span<float> weights,
               RouteScratch& scratch);

@@ -49,6 +49,9 @@ bool Tokenizer::ends_generation(int token) const {
 int Tokenizer::bos() const {
   return llama_vocab_bos(vocab_);
 }
+int Tokenizer::eos() const {
+  return llama_vocab_eos(vocab_);
+}
 
 std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool parse_special) const {
   require_usage(text.size() < (1u << 30), "a text of ", text.size(), " bytes is too long");

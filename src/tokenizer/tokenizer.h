@@ -39,6 +39,7 @@ class Tokenizer {
   const std::vector<int>& end_tokens() const { return end_tokens_; }
   const std::string& path() const { return path_; }  ///< of the model file
   int bos() const;                                   ///< -1 when there is none
+  int eos() const;                                   ///< likewise
 
   /// The chat template in the file, or empty.
   const std::string& chat_template() const { return chat_template_; }

@@ -24,6 +24,18 @@ TEST(Chooser, IsGreedyByDefaultWithTiesToTheLowerToken) {
   expect_refusal([&] { c.pick(nothing, {}); }, Exit::failed, "no finite score");
 }
 
+TEST(Chooser, TakesNoTokenWhereAScoreIsNotANumber) {
+  SamplingOptions warm;
+  warm.temperature = 1;
+  for (const SamplingOptions& o : {SamplingOptions{}, warm})
+    for (const float bad : {NAN, INFINITY})
+      for (const int at : {0, 2}) {
+        std::vector<float> scores = {1, 3, -INFINITY, 2};
+        scores[static_cast<size_t>(at)] = bad;
+        expect_refusal([&] { Chooser(o).pick(scores, {}); }, Exit::failed, cat("the score of token ", at));
+      }
+}
+
 TEST(Chooser, SamplesInProportionAndTheSameForTheSameSeed) {
   const std::vector<float> scores = {0, std::log(2.f), std::log(5.f), -INFINITY};
   const auto draw = [&](SamplingOptions o, int n) {
@@ -255,6 +267,44 @@ TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {
   expect_refusal([&] { Generated(m, tokenizer, {}, o, {}); }, Exit::usage, "the prompt is empty");
   expect_refusal([&] { Generated(m, tokenizer, {}, o, {5000}); }, Exit::usage,
                  "prompt token 5000 is outside");
+}
+
+TEST(Generation, TheContextIsATextsOwnHoweverManyCellsThereAre) {
+  const auto devices = std::make_shared<Devices>(1);
+  const auto model = std::make_shared<Model>(golden("mixtral.gguf"), devices);
+  Engine engine(model, {.n_ctx = 40, .n_cell = 1024, .kv_type = GGML_TYPE_F32});
+  const Tokenizer tokenizer(model->file());
+  GenerateOptions o;
+  o.n_predict = 100;
+  o.ignore_eos = true;
+  for (const char* name : {"greedy", "scmoe", "dola", "beam", "contrastive"}) {
+    MethodOptions method;
+    method.name = name;
+    const auto start = [&](int n_prompt) {
+      return std::make_unique<Generation>(Engines{&engine}, tokenizer, make_method(method, {model->spec()}),
+                                          std::vector<int>(static_cast<size_t>(n_prompt), 7), o);
+    };
+    expect_refusal([&] { start(41); }, Exit::usage, "the prompt has 41 tokens, the context has room for 40");
+    const auto text = start(30);
+    Generation* one = text.get();
+    run_generations({&engine}, {&one, 1});
+    EXPECT_EQ(text->stop_reason(), StopReason::context) << name;
+    // The last token is never run; contrastive search runs it to choose it.
+    EXPECT_EQ(text->tokens().size(), std::string(name) == "contrastive" ? 10u : 11u) << name;
+  }
+}
+
+TEST(Generation, WhoWaitsForAPromptThatFailsFailsToo) {
+  const TempDir dir;
+  TinyModel m(spoiled_model(dir, "mixtral.gguf", "output.weight", 17));
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  Generation leader({&m.engine}, tokenizer, make_method({}, m.models()), {5, 6}, o);
+  Generation follower(leader, 2);
+  std::vector<Generation*> both{&leader, &follower};
+  expect_refusal([&] { run_generations({&m.engine}, both); }, Exit::failed,
+                 "the logit of token 17 after position 1 is");
+  EXPECT_EQ(follower.stop_reason(), StopReason::failed);
 }
 
 }  // namespace rouse

@@ -47,8 +47,16 @@ void check(TinyModel& m, const MethodOptions& options, float alpha, Expected exp
   Scorer scorer({&m.engine, amateur ? &amateur->engine : nullptr}, make_method(options, models), alpha);
   std::vector<ScoreRequest> requests{
       {kPrefix, kContinuations}, {{271, 4, 9, 1}, {{8, 8}}}, {{271}, {{4, 9}}}};
-  const auto scores = scorer.score(requests);
-  const auto again = scorer.score(std::vector<ScoreRequest>{requests[0]});  // with a trunk from before
+  const auto log_probs = [&](std::span<const ScoreRequest> some) {
+    std::vector<std::vector<std::vector<double>>> out;
+    for (Scored& s : scorer.score(some)) {
+      EXPECT_FALSE(s.error) << s.error->what();
+      out.push_back(std::move(s.log_probs));
+    }
+    return out;
+  };
+  const auto scores = log_probs(requests);
+  const auto again = log_probs(std::vector<ScoreRequest>{requests[0]});  // with a trunk from before
   for (size_t r = 0; r < requests.size(); ++r)
     for (size_t c = 0; c < requests[r].continuations.size(); ++c) {
       std::vector<int> text = requests[r].prefix;
@@ -146,8 +154,51 @@ TEST(Scoring, RefusesMethodsWithoutADistributionAndTextsThatDoNotFit) {
   const std::vector<ScoreRequest> one{{kPrefix, kContinuations}};
   expect_refusal([&] { scorer.score(one); }, Exit::usage, "cannot score a given text");
   Scorer plain({&m.engine}, make_method({}, m.models()));
-  const std::vector<ScoreRequest> long_one{{std::vector<int>(300, 5), {{1}}}};
-  expect_refusal([&] { plain.score(long_one); }, Exit::failed, "the context is full");
+  const std::vector<ScoreRequest> some{
+      {std::vector<int>(300, 5), {{1}}}, {kPrefix, kContinuations}, {kPrefix, {{1}, {}}}};
+  const std::vector<Scored> scored = plain.score(some);
+  ASSERT_TRUE(scored[0].error && scored[2].error);
+  EXPECT_NE(std::string(scored[0].error->what()).find("a text of 300 tokens does not fit the context of 256"),
+            std::string::npos)
+      << scored[0].error->what();
+  EXPECT_NE(std::string(scored[2].error->what()).find("a continuation is empty"), std::string::npos);
+  EXPECT_TRUE(scored[0].log_probs.empty());
+  ASSERT_FALSE(scored[1].error) << "the others go on";
+  EXPECT_EQ(scored[1].log_probs.size(), kContinuations.size());
+}
+
+TEST(Scoring, ContinuationsThatDoNotFitBesideEachOtherRunInGroups) {
+  std::vector<int> prefix, filler;
+  for (int i = 0; i < 100; ++i) prefix.push_back((i * 37 + 5) % 271);
+  ScoreRequest large{prefix, {}};
+  for (int c = 0; c < 5; ++c) {
+    large.continuations.emplace_back();
+    for (int i = 0; i < 30 * c + 20; ++i) large.continuations.back().push_back((i * 11 + c) % 271);
+  }
+  large.continuations.push_back(std::vector<int>(157, 9));  // with the prefix exactly the context
+  prefix.resize(50);
+  prefix.push_back(1);
+  const std::vector<ScoreRequest> requests{{{271, 3}, {{1, 2}}}, large, {prefix, {{4, 5, 6}, {7}}}};
+  for (const char* method : {"greedy", "scmoe", "dola"}) {
+    MethodOptions o;
+    o.name = method;
+    const std::string path = golden("mixtral.gguf");
+    const auto scores = [&](int n_ctx, int n_cell) {
+      const auto devices = std::make_shared<Devices>(1);
+      const auto model = std::make_shared<Model>(path, devices);
+      Engine engine(model, {.n_ctx = n_ctx, .n_cell = n_cell, .kv_type = GGML_TYPE_F32});
+      Scorer scorer({&engine}, make_method(o, {model->spec()}));
+      return scorer.score(requests);
+    };
+    const auto small = scores(256, 512), wide = scores(256, 4096), large_context = scores(4096, 8192);
+    for (size_t r = 0; r < requests.size(); ++r) {
+      ASSERT_FALSE(small[r].error) << small[r].error->what();
+      EXPECT_EQ(small[r].log_probs, wide[r].log_probs) << "what else the engine has room for changes nothing";
+      for (size_t c = 0; c < requests[r].continuations.size(); ++c)
+        for (size_t t = 0; t < requests[r].continuations[c].size(); ++t)
+          EXPECT_NEAR(small[r].log_probs[c][t], large_context[r].log_probs[c][t], 2e-4) << method;
+    }
+  }
 }
 
 }  // namespace rouse

@@ -304,4 +304,71 @@ TEST(KvCells, KeepsSequencesTogetherAndSharesCells) {
   EXPECT_EQ(cells.n_free(), 16);
 }
 
+TEST(KvCells, RememberWhichRowsMeanNothingUntilTheyAreGivenBack) {
+  KvCells cells(16);
+  const SeqId a = cells.open();
+  for (int i = 0; i < 5; ++i) cells.append(a);
+  EXPECT_FALSE(cells.spoiled(a, 5));
+  cells.spoil(cells.cells(a)[3], 2);
+  cells.spoil(cells.cells(a)[3], 4);
+  EXPECT_FALSE(cells.spoiled(a, 3)) << "rows before it do not look at it";
+  ASSERT_TRUE(cells.spoiled(a, 4));
+  EXPECT_EQ(cells.spoiled(a, 5)->position, 3);
+  EXPECT_EQ(cells.spoiled(a, 5)->block, 2);
+  const SeqId b = cells.fork(a, 4), c = cells.fork(a, 2);
+  EXPECT_TRUE(cells.spoiled(b, 4));
+  EXPECT_FALSE(cells.spoiled(c, 2));
+  cells.trim(a, 3);
+  cells.append(a);
+  EXPECT_FALSE(cells.spoiled(a, 4));
+  cells.close(b);
+  const SeqId d = cells.open();
+  for (int i = 0; i < 10; ++i) cells.append(d);
+  EXPECT_FALSE(cells.spoiled(d, 10)) << "the cell is another row's now";
+}
+
+TEST(Engine, ARowWhoseNumbersAreNotFiniteGivesNothingAndTheOthersStay) {
+  const TempDir dir;
+  TinyModel whole(golden("mixtral.gguf"));
+  const RoutingPolicy policy("topk", whole.router());
+  const auto batch = [&](TinyModel& m, std::vector<int> spoiled, std::vector<int> fine) {
+    Batch out;
+    for (const auto& tokens : {spoiled, fine}) {
+      RowGroup group{&policy, {}};
+      const SeqId seq = m.engine.open();
+      for (const int t : tokens) group.rows.push_back({seq, t, Output::logits});
+      out.push_back(std::move(group));
+    }
+    return out;
+  };
+  const std::vector<int> with = {3, 57, 9}, without = {3, 4, 9};
+  const StepResult right = whole.engine.run(batch(whole, with, without));
+  // Token 57 is broken: its own router finds it, and the row behind it looks back on it.
+  TinyModel token(spoiled_model(dir, "mixtral.gguf", "token_embd.weight", 57));
+  const StepResult& r = token.engine.run(batch(token, with, without));
+  EXPECT_EQ(max_difference(r.logits(0), right.logits(0)), 0);
+  for (const size_t row : {1, 2}) {
+    expect_refusal([&] { r.logits(row); }, Exit::failed,
+                   "block 0: the router's scores of the token at position 1 are not finite");
+    expect_refusal([&] { r.hidden(row); }, Exit::failed, "position 1");
+  }
+  for (size_t row = 3; row < 6; ++row) EXPECT_EQ(max_difference(r.logits(row), right.logits(row)), 0);
+  // A router's row; an expert's; the head's.
+  for (const auto& [tensor, row, message] :
+       {std::tuple{"blk.1.ffn_gate_inp.weight", 3, "block 1: the router's scores of the token at position 0"},
+        std::tuple{"blk.1.attn_v.weight", 3, "block 1: the router's scores of the token at position 0"},
+        std::tuple{"output_norm.weight", 0, "the last block's output at position 0 is not finite"},
+        std::tuple{"output.weight", 100, "the logit of token 100 after position 0 is"}}) {
+    TinyModel m(spoiled_model(dir, "mixtral.gguf", tensor, static_cast<size_t>(row)));
+    const StepResult& spoiled = m.engine.run(batch(m, with, without));
+    expect_refusal([&] { spoiled.logits(0); }, Exit::failed, message);
+  }
+  TinyModel head(spoiled_model(dir, "mixtral.gguf", "output.weight", 100));
+  const std::vector<float> row(64, 0.5f);
+  const std::vector<int> few = {3, 100};
+  std::vector<float> out(272), two(2);
+  expect_refusal([&] { head.engine.head().logits(row, {}, out); }, Exit::failed, "the logit of token 100");
+  expect_refusal([&] { head.engine.head().logits(row, few, two); }, Exit::failed, "the logit of token 100");
+}
+
 }  // namespace rouse

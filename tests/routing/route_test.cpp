@@ -136,4 +136,24 @@ TEST(Route, SigmoidGatesAreRankedAndRenormalised) {
   EXPECT_NEAR(routed.weights[0], a / (a + 0.5f), 1e-6);
 }
 
+TEST(Route, ChoosesNobodyByNumbersThatAreNotFinite) {
+  RouterSpec sigmoid = mixtral_like();
+  sigmoid.gate = Gate::sigmoid;
+  for (const RouterSpec& router : {mixtral_like(), sigmoid})
+    for (const char* policy :
+         {"topk", "rank:2", "random:1", "dynamic:0.5", "topk+mask:0.2", "topk+force:0.2"}) {
+      for (const float bad : {NAN, INFINITY})
+        for (size_t at = 0; at < 4; ++at) {
+          std::vector<float> logits = kLogits;
+          logits[at] = bad;
+          EXPECT_TRUE(route(policy, router, logits).ids.empty()) << policy << " " << at << " " << bad;
+        }
+      std::vector<float> masked = kLogits;
+      masked[0] = -INFINITY;
+      EXPECT_FALSE(route(policy, router, masked).ids.empty()) << policy << ": -inf is a mask";
+      EXPECT_TRUE(route(policy, router, kLogits, 0, 0, {0, NAN, 0, 0}).ids.empty()) << policy;
+    }
+  EXPECT_TRUE(route("topk", mixtral_like(), std::vector<float>(4, -INFINITY)).ids.empty());
+}
+
 }  // namespace rouse

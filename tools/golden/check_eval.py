@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""check_eval.py --rouse BINARY --model MODEL_F32.gguf --data DIR [--limit N] [--repeat N]: `rouse eval` against
+"""check_eval.py --rouse BINARY --model MODEL_F32.gguf --data DIR [--limit N] [--repeat N] [--reference FOLDER]: `rouse eval` against
 lm-evaluation-harness, item by item, float32 and an F32 cache on both sides, and the speed of both, in turns.
 
 The harness runs its own prompts (its files for TruthfulQA, ARC and MMLU, over the same JSON Lines) through its HFLM with
-gguf_file=; FACTOR, which it lacks, is scored by a short transformers reference. tools/golden/dequantize.py makes the model.
-Needs lm_eval 0.4.13 and transformers 4.55.4.
+gguf_file=, or with --reference from a folder of transformers; FACTOR, which it lacks, is scored by a short transformers
+reference. tools/golden/dequantize.py makes the model, boundaries.py FOLDER one with Mixtral's SentencePiece vocabulary.
+Needs requirements-harness.txt.
 """
 import argparse
 import json
@@ -71,14 +72,17 @@ def harness(lm, task, items):
 def factor(lm, items):
     """FACTOR's official score: the mean log-likelihood of a completion's tokens."""
     begin, out = time.time(), []
-    encode = lambda text: lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    encode = lm.tok_encode
     for record in map(json.loads, open(items)):
         prefix, joint = record["prefix"], ""
         if prefix.endswith(" "):
             prefix, joint = prefix[:-1], " "
         sums, means = [], []
+        head = encode(prefix)
         for completion in [record["completion"], *record["contradictions"]]:
-            head, tail = encode(prefix), encode(joint + completion)
+            whole = encode(prefix + joint + completion)
+            tail = whole[len(head):]
+            assert whole == head + tail
             with torch.no_grad():
                 logits = lm.model(torch.tensor([head + tail])).logits[0].log_softmax(-1)
             scores = [logits[len(head) - 1 + i, token].item() for i, token in enumerate(tail)]
@@ -103,6 +107,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     for name in ("rouse", "model", "data"):
         parser.add_argument("--" + name, required=True)
+    parser.add_argument("--reference")
     parser.add_argument("--tasks", default=",".join(TASKS))
     parser.add_argument("--limit", type=int, default=100)
     parser.add_argument("--repeat", type=int, default=1)
@@ -110,9 +115,10 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("ROUSE_THREADS", os.cpu_count())))
     model = pathlib.Path(arguments.model)
-    lm = TimedLM(pretrained=str(model.parent), gguf_file=model.name, dtype="float32", device="cpu",
-                 batch_size=arguments.batch_size,
-                 add_bos_token=False)  # as the file says; the tokenizer that transformers makes of it would add one
+    # BOS as the file says: the tokenizer that transformers makes of a file would add one.
+    source = ({"pretrained": arguments.reference} if arguments.reference else
+              {"pretrained": str(model.parent), "gguf_file": model.name, "add_bos_token": False})
+    lm = TimedLM(**source, dtype="float32", device="cpu", batch_size=arguments.batch_size, max_length=2048)
     print(f"{arguments.limit} items a task, {torch.get_num_threads()} threads, the harness's batches of {arguments.batch_size}")
     for task in arguments.tasks.split(","):
         speeds = []

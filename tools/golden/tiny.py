@@ -131,12 +131,19 @@ def write_gguf(model, name: str, path: str):
         w.add_leading_dense_block_count(1)
         w.add_expert_weights_scale(1.0)
     vocabulary_keys(w, c)
+    add_llama_tensors(w, model, name)
+    finish(w)
 
+
+def add_llama_tensors(w, model, name: str, tied: bool = False):
+    """The tensors of Llama, Mixtral and DeepSeekMoE."""
+    c = model.config
     s = {k: v.detach().float().numpy() for k, v in model.state_dict().items()}
     add = lambda name, value: w.add_tensor(name, np.ascontiguousarray(value))
     add("token_embd.weight", s["model.embed_tokens.weight"])
     add("output_norm.weight", s["model.norm.weight"])
-    add("output.weight", s["lm_head.weight"])
+    if not tied:
+        add("output.weight", s["lm_head.weight"])
     for i in range(c.num_hidden_layers):
         p, b = f"model.layers.{i}.", f"blk.{i}."
         add(b + "attn_norm.weight", s[p + "input_layernorm.weight"])
@@ -165,4 +172,3 @@ def write_gguf(model, name: str, path: str):
         else:
             for part, theirs in (("gate", "gate_proj"), ("up", "up_proj"), ("down", "down_proj")):
                 add(f"{b}ffn_{part}.weight", s[f"{p}mlp.{theirs}.weight"])
-    finish(w)

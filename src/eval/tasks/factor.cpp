@@ -3,7 +3,7 @@
 ///
 /// News: ODC-By; Wiki: CC BY-SA; Expert: MIT. Protocol: the official script's truncated prefix, the
 /// completion with the highest mean log-likelihood a token. A prefix that ends in a space gives it to the
-/// completions; one that ends in a newline is joined as it is.
+/// completions; a newline at its end stays its own and is not scored.
 #include "base/json.h"
 #include "base/text.h"
 #include "eval/source.h"
@@ -16,6 +16,7 @@ Item item(const JsonValue& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = text_field(record, "prefix");
+  out.end_space = EndSpace::context;
   const bool space = !out.prompt.empty() && out.prompt.back() == ' ';
   if (space) out.prompt.pop_back();
   const auto add = [&](const std::string& completion) {
