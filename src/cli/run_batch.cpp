@@ -47,6 +47,8 @@ BatchItem parse_item(const RunOptions& base, const std::string& line) {
       for (const auto& id : value) o.prompt.tokens += cat(o.prompt.tokens.empty() ? "" : ",", id.get<int>());
     } else if (key == "raw")
       o.prompt.raw = value.get<bool>();
+    else if (key == "special")
+      o.prompt.special = value.get<bool>();
     else if (key == "system")
       o.prompt.system = value.get<std::string>();
     else if (set_method_option(o.method, key, value.is_string() ? value.get<std::string>() : value.dump()))

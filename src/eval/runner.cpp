@@ -62,9 +62,8 @@ class Runner {
   /// The tokens of a prompt; one that leaves no room for n more loses its beginning.
   std::vector<int> prompt_of(const Item& item, size_t n) {
     const Tokenizer& t = model_.tokenizer;
-    std::vector<int> tokens = !o_.chat_template
-                                  ? t.encode(item.prompt, true, false)
-                                  : t.encode(t.render_chat({{"user", item.prompt}}), true, true);
+    std::vector<int> tokens =
+        !o_.chat_template ? t.encode(item.prompt, true, false) : t.encode_chat({{"user", item.prompt}});
     const size_t n_bos = t.encode("", true, false).size();
     const size_t room = static_cast<size_t>(model_.engines.model->n_cell()) /
                         std::max<size_t>(1, model_.method.streams().size());

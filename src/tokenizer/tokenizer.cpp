@@ -2,6 +2,8 @@
 
 #include <llama.h>
 
+#include <cstdio>
+
 #include "base/error.h"
 #include "base/text.h"
 
@@ -57,6 +59,7 @@ Tokenizer::Tokenizer(const GgufFile& file)
   vocab_ = llama_model_get_vocab(model_.get());
   for (int token = 0; token < n_vocab(); ++token)
     if (ends_generation(token)) end_tokens_.push_back(token);
+  find_named_tokens();
   chat_template_ = file.text("tokenizer.chat_template").value_or("");
 }
 
@@ -79,7 +82,18 @@ std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool
                                static_cast<int>(tokens.size()), add_special, parse_special);
   require(n >= 0, "the tokenizer needs ", -n, " tokens for ", text.size(), " bytes");
   tokens.resize(static_cast<size_t>(n));
+  if (add_special) note_doubled_bos(tokens);
   return tokens;
+}
+
+void Tokenizer::note_doubled_bos(const std::vector<int>& tokens) const {
+  if (tokens.size() < 2 || tokens[0] != bos() || tokens[1] != bos()) return;
+  std::call_once(doubled_bos_, [&] {
+    std::fprintf(
+        stderr,
+        "rouse: the text begins with the BOS token, which the tokenizer adds by itself: the model sees "
+        "it twice; leave it out of the text\n");
+  });
 }
 
 std::string Tokenizer::piece(int token, bool special) const {
