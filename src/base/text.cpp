@@ -73,6 +73,15 @@ std::string bytes_text(uint64_t n_byte) {
   return buffer;
 }
 
+std::string plain_text(std::string text) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  size_t size = 0;
+  for (size_t i = 0; i < text.size(); ++i)
+    if (text[i] != '\r' || i + 1 == text.size() || text[i + 1] != '\n') text[size++] = text[i];
+  text.resize(size);
+  return text;
+}
+
 size_t complete_utf8_prefix(std::string_view text) {
   // Look back at most three bytes for the lead byte of a character that is still open.
   for (size_t back = 1; back <= 3 && back <= text.size(); ++back) {

@@ -26,6 +26,10 @@ std::string number_text(double value);
 /// "12.3 MB"; powers of 1000.
 std::string bytes_text(uint64_t n_byte);
 
+/// What an editor shows: without a byte order mark at its beginning, lines ending in \n where they end in
+/// \r\n. A \r alone stays.
+std::string plain_text(std::string text);
+
 /// The leading part of `text` that ends on a whole UTF-8 character; the rest may still grow into one.
 size_t complete_utf8_prefix(std::string_view text);
 

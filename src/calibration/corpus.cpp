@@ -41,7 +41,7 @@ std::vector<Document> read_corpus(const std::vector<std::string>& paths, const T
     require_usage(in.good(), path, ": cannot open the calibration text");
     std::ostringstream text;
     text << in.rdbuf();
-    const std::vector<int> whole = tokenizer.encode(text.str(), true, false);
+    const std::vector<int> whole = tokenizer.encode(plain_text(text.str()), true, false);
     const std::vector<int> bos =
         tokenizer.encode("", true, false);  // begins every piece, by the model's rule
     for (size_t at = bos.size(); at < whole.size();) {

@@ -38,6 +38,8 @@ bool set_option(BatchItem& item, const std::string& key, const JsonValue& value)
       o.prompt.tokens += cat(o.prompt.tokens.empty() ? "" : ",", id);
   else if (key == "raw")
     o.prompt.raw = value.boolean();
+  else if (key == "special")
+    o.prompt.special = value.boolean();
   else if (key == "system")
     o.prompt.system = value.text(kMostText);
   else if (key == "n_predict")
@@ -66,6 +68,8 @@ bool set_option(BatchItem& item, const std::string& key, const JsonValue& value)
     s.presence_penalty = real(value);
   else if (key == "frequency_penalty")
     s.frequency_penalty = real(value);
+  else if (key == "repeat_last_n")
+    s.repeat_last_n = integer(value);
   else
     return false;
   return true;

@@ -13,6 +13,7 @@ struct ChatOptions {
   MethodOptions method;
   GenerateOptions generate;
   std::string system, chat_template;
+  std::optional<bool> special;
 };
 
 int chat(const ChatOptions& o) {
@@ -28,7 +29,10 @@ int chat(const ChatOptions& o) {
   std::string line;
   while (!interrupted) {
     if (terminal) std::cout << "> " << std::flush;
-    if (!std::getline(std::cin, line) || line == "/exit") break;
+    if (!std::getline(std::cin, line)) break;
+    line = plain_text(line + '\n');  // standard input may come from a file
+    line.pop_back();
+    if (line == "/exit") break;
     if (line == "/clear") {
       messages.resize(o.system.empty() ? 0 : 1);
       continue;
@@ -37,8 +41,7 @@ int chat(const ChatOptions& o) {
     messages.push_back({"user", line});
     try {
       const auto generation = session.start(
-          o.method,
-          session.tokenizer->encode(session.tokenizer->render_chat(messages, o.chat_template), true, true),
+          o.method, session.tokenizer->encode_chat(messages, o.chat_template, o.special.value_or(false)),
           o.generate, [](const std::string& piece) { std::cout << piece << std::flush; });
       Generation* one = generation.get();
       run_generations(session.engines(), {&one, 1}, &interrupted);
@@ -62,6 +65,7 @@ void add_chat(CLI::App& app) {
   add_generate_options(*sub, o->generate);
   sub->add_option("--system", o->system, "system message");
   sub->add_option("--chat-template", o->chat_template, "use this template instead of the file's");
+  add_special_option(*sub, o->special);
   sub->callback([o] { std::exit(chat(*o)); });
 }
 

@@ -33,6 +33,7 @@ void add_model_options(CLI::App& app, ModelOptions& o);
 struct PromptOptions {
   std::string prompt, file, tokens, chat_template, system;
   bool raw = false;
+  std::optional<bool> special;  ///< control tokens in the text count; where unset: with --raw
 };
 void add_prompt_options(CLI::App& app, PromptOptions& o);
 
@@ -75,13 +76,15 @@ struct Session {
 /// Loads only the weights, with a progress bar for slow loads.
 std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices);
 
+/// --special and --no-special.
+void add_special_option(CLI::App& app, std::optional<bool>& special);
 /// The prompt as tokens, by --tokens, --raw or the chat template. Throws Error (exit 2) when there is none.
 std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt);
 /// The prompt, and a text that follows it, as the tokens of one text (tokenizer/pair.h). Tokens of --tokens
 /// stay as they are.
 EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,
                          const std::string& continuation);
-/// The text of -p, of -f, or of standard input when it is no terminal.
+/// The text of -p, of -f, or of standard input when it is no terminal; the last two as plain_text.
 std::string prompt_text(const PromptOptions& o);
 
 /// The whole file. Throws Error (exit 2); `what` names it.

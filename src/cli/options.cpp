@@ -38,12 +38,21 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
 
 void add_prompt_options(CLI::App& app, PromptOptions& o) {
   app.add_option("-p,--prompt", o.prompt, "the prompt");
-  app.add_option("-f,--file", o.file, "read the prompt from a file");
+  app.add_option(
+      "-f,--file", o.file,
+      "read the prompt from a file (as standard input: a byte order mark is dropped, \\r\\n is \\n)");
   app.add_option("--tokens", o.tokens, "the prompt as token ids: ID,ID,...");
   app.add_flag("--raw", o.raw, "take the prompt as it is, without the chat template");
   app.add_option("--system", o.system, "system message for the chat template");
   app.add_option("--chat-template", o.chat_template,
                  "use this template instead of the file's (qa, chatml, llama3, ...)");
+  add_special_option(app, o.special);
+}
+
+void add_special_option(CLI::App& app, std::optional<bool>& special) {
+  app.add_flag("--special,!--no-special", special,
+               "whether control tokens count where the text spells them, such as </s>, or are text (default: "
+               "they count with --raw; of a chat template only its own)");
 }
 
 /// The default of an option as `--help` shows it.
@@ -97,13 +106,14 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
   app.add_option("-n,--predict", o.n_predict, "tokens to generate at most")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 24));
-  app.add_option("--stop", o.stop, "text that ends the answer and is not printed; repeatable");
+  app.add_option("--stop", o.stop,
+                 "text, or a control token by its name, that ends the answer and is not printed; repeatable");
   app.add_flag("--ignore-eos", o.ignore_eos, "forbid the end token");
   app.add_option_function<std::string>(
          "--grammar",
          [&o](const std::string& value) {
            require_usage(o.grammar.empty(), "give one of --grammar and --json-schema");
-           o.grammar = file_text(value, "grammar");
+           o.grammar = plain_text(file_text(value, "grammar"));
          },
          "GBNF file that the text must follow")
       ->type_name("FILE");
@@ -140,49 +150,53 @@ std::string file_text(const std::string& path, const char* what) {
   return text.str();
 }
 
+/// A prompt that somebody wrote in an editor.
+static std::string written_text(std::string text, const std::string& where) {
+  require_usage(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), where,
+                ": is UTF-16, expected UTF-8");
+  return plain_text(std::move(text));
+}
+
 std::string prompt_text(const PromptOptions& o) {
   require_usage(o.prompt.empty() + o.file.empty() + o.tokens.empty() >= 2,
                 "give one of -p, -f and --tokens, not several");
   if (!o.prompt.empty()) return o.prompt;
   if (!o.tokens.empty()) return "";
-  if (!o.file.empty()) return file_text(o.file, "prompt file");
+  if (!o.file.empty()) return written_text(file_text(o.file, "prompt file"), o.file);
   require_usage(!isatty(STDIN_FILENO),
                 "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
   std::ostringstream text;
   text << std::cin.rdbuf();
-  return text.str();
+  return written_text(text.str(), "standard input");
+}
+
+static std::vector<TextPart> prompt_parts(const PromptOptions& o, const Tokenizer& tokenizer,
+                                          const std::string& prompt) {
+  require_usage(!prompt.empty(), "the prompt is empty");
+  if (o.raw) return {{prompt, o.special.value_or(true)}};
+  std::vector<ChatMessage> messages;
+  if (!o.system.empty()) messages.push_back({"system", o.system});
+  messages.push_back({"user", prompt});
+  return tokenizer.chat_parts(messages, o.chat_template, o.special.value_or(false));
 }
 
 std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer,
                                const std::string& prompt) {
-  if (!o.tokens.empty()) {
-    std::vector<int> ids;
-    for (const std::string& part : split(o.tokens, ',')) {
-      const auto id = parse_int(trim(part));
-      require_usage(id && *id >= 0 && *id < tokenizer.n_vocab(), "--tokens: \"", part,
-                    "\" is no token id in 0..", tokenizer.n_vocab() - 1);
-      ids.push_back(static_cast<int>(*id));
-    }
-    return ids;
+  if (o.tokens.empty()) return tokenizer.encode(prompt_parts(o, tokenizer, prompt), true);
+  std::vector<int> ids;
+  for (const std::string& part : split(o.tokens, ',')) {
+    const auto id = parse_int(trim(part));
+    require_usage(id && *id >= 0 && *id < tokenizer.n_vocab(), "--tokens: \"", part,
+                  "\" is no token id in 0..", tokenizer.n_vocab() - 1);
+    ids.push_back(static_cast<int>(*id));
   }
-  require_usage(!prompt.empty(), "the prompt is empty");
-  if (o.raw) return tokenizer.encode(prompt, true, true);
-  std::vector<ChatMessage> messages;
-  if (!o.system.empty()) messages.push_back({"system", o.system});
-  messages.push_back({"user", prompt});
-  return tokenizer.encode(tokenizer.render_chat(messages, o.chat_template), true, true);
+  return ids;
 }
 
 EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,
                          const std::string& continuation) {
-  if (o.tokens.empty()) {
-    require_usage(!prompt.empty(), "the prompt is empty");
-    std::vector<ChatMessage> messages;
-    if (!o.system.empty()) messages.push_back({"system", o.system});
-    messages.push_back({"user", prompt});
-    const std::string context = o.raw ? prompt : tokenizer.render_chat(messages, o.chat_template);
-    return encode_pairs(tokenizer, context, {&continuation, 1}, EndSpace::context, true);
-  }
+  if (o.tokens.empty())
+    return encode_pairs(tokenizer, prompt_parts(o, tokenizer, prompt), {&continuation, 1}, EndSpace::context);
   EncodedPairs out{prompt_tokens(o, tokenizer, prompt), {}};
   const std::string text = tokenizer.decode(out.context);
   const std::vector<int> whole = tokenizer.encode(text + continuation, false, true);

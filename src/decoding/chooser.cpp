@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
+#include <numeric>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -18,6 +20,8 @@ void SamplingOptions::check() const {
   require_usage(min_p >= 0 && min_p <= 1, "--min-p is ", min_p, ", expected a number in [0, 1]");
   require_usage(repeat_penalty > 0 && std::isfinite(repeat_penalty), "--repeat-penalty is ", repeat_penalty,
                 ", expected more than 0");
+  require_usage(std::isfinite(presence_penalty) && std::isfinite(frequency_penalty),
+                "--presence-penalty and --frequency-penalty must be finite");
   require_usage(repeat_last_n >= -1, "--repeat-last-n is ", repeat_last_n, ", expected -1 or more");
 }
 
@@ -32,10 +36,14 @@ void Chooser::penalize(std::span<float> scores, std::span<const int> history) co
     history = history.last(static_cast<size_t>(o.repeat_last_n));
   std::map<int, int> counts;
   for (const int token : history) ++counts[token];
+  // double, and back within a float's range: a penalty must not make a score infinite, nor forbid a token.
+  constexpr double kLargest = std::numeric_limits<float>::max();
   for (const auto& [token, count] : counts) {
     float& score = scores[static_cast<size_t>(token)];
-    score = score > 0 ? score / o.repeat_penalty : score * o.repeat_penalty;
-    score -= o.presence_penalty + static_cast<float>(count) * o.frequency_penalty;
+    if (!std::isfinite(score)) continue;
+    double s = score > 0 ? double{score} / o.repeat_penalty : double{score} * o.repeat_penalty;
+    s -= double{o.presence_penalty} + count * double{o.frequency_penalty};
+    score = static_cast<float>(std::clamp(s, -kLargest, kLargest));
   }
 }
 
@@ -43,28 +51,29 @@ int Chooser::pick(std::span<float> scores, std::span<const int> history) {
   if (const size_t at = first_unsound(scores); at < scores.size())
     throw Error(cat("the score of token ", at, " is ", scores[at]));
   penalize(scores, history);
-  const auto best = static_cast<int>(argmax(scores));
-  require(std::isfinite(scores[static_cast<size_t>(best)]), "the model gave no finite score for any token");
-  if (options_.temperature == 0.0f) return best;
+  const auto best = argmax(scores);
+  require(std::isfinite(scores[best]), "the model gave no finite score for any token");
+  if (options_.temperature == 0.0f) return static_cast<int>(best);
 
   std::vector<int> kept =
       best_tokens(scores, options_.top_k > 0 ? static_cast<size_t>(options_.top_k) : SIZE_MAX);
+  // Shares of the best one's probability, 1 for itself. The largest score goes first, in double: over a tiny
+  // temperature a score would leave the range of numbers, a difference becomes a share of 0.
+  const auto share = [&](int token, double temperature) {
+    return std::exp((double{scores[static_cast<size_t>(token)]} - scores[best]) / temperature);
+  };
   // top-p and min-p look at the probabilities before the temperature.
-  std::vector<float> p(kept.size());
-  for (size_t i = 0; i < kept.size(); ++i) p[i] = scores[static_cast<size_t>(kept[i])];
-  softmax(p);
+  std::vector<double> p(kept.size());
+  std::transform(kept.begin(), kept.end(), p.begin(), [&](int token) { return share(token, 1); });
+  const double enough =
+      options_.top_p < 1 ? options_.top_p * std::accumulate(p.begin(), p.end(), 0.0) : INFINITY;
   size_t n = 0;
-  for (double sum = 0; n < p.size() && (n == 0 || (sum < options_.top_p && p[n] >= options_.min_p * p[0]));
-       ++n)
-    sum += p[n];
-  kept.resize(n);
+  for (double sum = 0; n < p.size() && (n == 0 || (sum < enough && p[n] >= options_.min_p)); ++n) sum += p[n];
   p.resize(n);
-  for (size_t i = 0; i < n; ++i) p[i] = scores[static_cast<size_t>(kept[i])] / options_.temperature;
-  softmax(p);
-  double u = random_.uniform();
-  for (size_t i = 0; i < n; ++i)
-    if ((u -= p[i]) < 0) return kept[i];
-  return kept.back();
+  double sum = 0;
+  for (size_t i = 0; i < n; ++i) p[i] = sum += share(kept[i], options_.temperature);
+  const double u = random_.uniform() * sum;  // below the sum, so that some token's end is above it
+  return kept[static_cast<size_t>(std::upper_bound(p.begin(), p.end(), u) - p.begin())];
 }
 
 }  // namespace rouse

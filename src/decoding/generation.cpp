@@ -6,30 +6,13 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/text.h"
 
 namespace rouse {
 
 const char* stop_reason_text(StopReason reason) {
-  switch (reason) {
-    case StopReason::none:
-      return "none";
-    case StopReason::eos:
-      return "eos";
-    case StopReason::length:
-      return "length";
-    case StopReason::stop_string:
-      return "stop";
-    case StopReason::context:
-      return "context";
-    case StopReason::grammar:
-      return "grammar";
-    case StopReason::cancelled:
-      return "cancelled";
-    case StopReason::failed:
-      return "failed";
-  }
-  return "?";
+  static constexpr const char* kTexts[] = {"none",    "eos",     "length",    "stop",
+                                           "context", "grammar", "cancelled", "failed"};
+  return kTexts[static_cast<size_t>(reason)];
 }
 
 void check_options(const MethodOptions& method, const GenerateOptions& o) {
@@ -74,7 +57,8 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
       chooser_(adjusted(options.sampling, *method)),
       on_text_(std::move(on_text)),
       prompt_(std::move(prompt)),
-      history_(prompt_) {
+      history_(prompt_),
+      text_(options.stop) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
   require_usage(options.n_predict >= 0, "-n is ", options.n_predict, ", expected 0 or more");
   for (const int token : prompt_)
@@ -119,7 +103,8 @@ Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
       history_(prompt_),
       n_limit_(leader.n_limit_),
       leader_(&leader),
-      shares_prompt_(true) {
+      shares_prompt_(true),
+      text_(options_.stop) {
   leader.followers_.push_back(this);
   leader.method_->expect_clones();
   begin(leader.method_->clone());
@@ -414,47 +399,34 @@ void Generation::choose() {
   const auto n = static_cast<int>(tokens_.size());
   if (!done() && (n >= options_.n_predict || followed)) stop_ = StopReason::length;
   if (!done() && n >= n_limit_) stop_ = StopReason::context;
-  publish(done());
+  publish();
   if (!done()) method_->append(std::span(&history_.back(), 1));
 }
 
 void Generation::stop(StopReason reason) {
   stop_ = reason;
   end_followers();
-  publish(true);
+  publish();
 }
 
 void Generation::emit(int token) {
   tokens_.push_back(token);
   history_.push_back(token);
-  text_ += tokenizer_.piece(token);
-  for (const std::string& stop : options_.stop) {
-    const size_t from = text_.size() > stop.size() + 64 ? text_.size() - stop.size() - 64 : 0;
-    const size_t at = stop.empty() ? std::string::npos : text_.find(stop, from);
-    if (at == std::string::npos) continue;
-    text_.resize(at);
-    stop_ = StopReason::stop_string;
-    return;
-  }
-  const size_t end = options_.end ? options_.end(text_) : std::string::npos;
+  const std::string shown = tokenizer_.piece(token);
+  text_.add(shown.empty() ? tokenizer_.piece(token, true) : shown, shown.empty());
+  if (text_.stopped()) stop_ = StopReason::stop_string;
+  const size_t end = done() || !options_.end ? std::string::npos : options_.end(text());
   if (end == std::string::npos) return;
-  text_.resize(end);
+  text_.cut(end);
   stop_ = StopReason::stop_string;
 }
 
-/// Hands out text that is certain: whole characters, and nothing that may grow into a stop string.
-void Generation::publish(bool final) {
-  if (!on_text_) return;
-  size_t end = final ? text_.size() : complete_utf8_prefix(text_);
-  if (!final)
-    for (const std::string& stop : options_.stop)
-      for (size_t n = std::min(stop.size(), text_.size()); n > 0; --n)
-        if (text_.compare(text_.size() - n, n, stop, 0, n) == 0) {
-          end = std::min(end, text_.size() - n);
-          break;
-        }
-  if (end <= published_) return;
-  on_text_(text_.substr(published_, end - published_));
+/// Hands out text that is certain; all of it once the answer is done.
+void Generation::publish() {
+  if (done() && text_.finish()) stop_ = StopReason::stop_string;
+  const size_t end = done() ? text().size() : text_.certain();
+  if (!on_text_ || end <= published_) return;
+  on_text_(text().substr(published_, end - published_));
   published_ = end;
 }
 

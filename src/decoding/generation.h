@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "decoding/chooser.h"
 #include "decoding/method.h"
+#include "decoding/stop_strings.h"
 #include "engine/engine.h"
 #include "tokenizer/grammar.h"
 #include "tokenizer/tokenizer.h"
@@ -19,7 +20,7 @@ namespace rouse {
 struct GenerateOptions {
   int n_predict = 512;            ///< tokens at most
   bool ignore_eos = false;        ///< the end token is never chosen
-  std::vector<std::string> stop;  ///< text that ends the answer; not part of it
+  std::vector<std::string> stop;  ///< what ends the answer and is not part of it; see StopStrings
   /// Where the text so far is whole although no stop came; npos: not yet.
   size_t (*end)(const std::string& text) = nullptr;
   std::string grammar;  ///< GBNF that the text must follow; empty: none
@@ -98,14 +99,16 @@ class Generation {
   /// Error on the way ends this text alone: it is kept in error().
   void collect(Round& round, size_t n_row);
   void take(const Round& round);
-  void cancel() { stop_ = done() ? stop_ : StopReason::cancelled; }
+  void cancel() {
+    if (!done()) stop(StopReason::cancelled);
+  }
   /// Gives its sequences back. What was generated stays.
   void close();
 
   const std::vector<int>& prompt() const { return prompt_; }
   const std::vector<int>& tokens() const { return tokens_; }    ///< so far; an end token is not among them
   const std::vector<int>& choices() const { return choices_; }  ///< what it would have taken at every step
-  const std::string& text() const { return text_; }             ///< their text, without a stop string
+  const std::string& text() const { return text_.text(); }      ///< their text, without a stop string
   StopReason stop_reason() const { return stop_; }
   const std::optional<Error>& error() const { return error_; }  ///< why it failed
   const Phase& prefill() const { return prefill_; }
@@ -145,7 +148,7 @@ class Generation {
   void allow(std::span<float> scores) const;
   void choose();
   void emit(int token);
-  void publish(bool final);
+  void publish();
   void stop(StopReason reason);
 
   Engines engines_;
@@ -169,7 +172,7 @@ class Generation {
   bool prompt_open_ = true;
   std::vector<float> scores_;
 
-  std::string text_;
+  StopStrings text_;
   size_t published_ = 0;
   StopReason stop_ = StopReason::none;
   std::optional<Error> error_;

@@ -1,6 +1,8 @@
 #include "decoding/options.h"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -52,7 +54,8 @@ bool set_method_option(MethodOptions& options, std::string name, const std::stri
     options.** text = value;
   } else if (const auto* real = std::get_if<float O::*>(&found->member)) {
     const auto number = parse_double(value);
-    require_usage(number.has_value(), name, ": \"", value, "\" is not a number");
+    require_usage(number && std::abs(*number) <= std::numeric_limits<float>::max(), name, ": \"", value,
+                  "\" is not a number");
     options.** real = static_cast<float>(*number);
   } else {
     const auto number = parse_int(value);

@@ -55,8 +55,9 @@ class Runner {
 
   bool stopped() const { return events_.interrupted && *events_.interrupted; }
 
-  std::string text_of(const Item& item) const {
-    return o_.chat_template ? model_.tokenizer.render_chat({{"user", item.prompt}}) : item.prompt;
+  std::vector<TextPart> prompt_of(const Item& item) const {
+    if (o_.chat_template) return model_.tokenizer.chat_parts({{"user", item.prompt}});
+    return {{item.prompt, false}};
   }
 
   /// A prompt that leaves no room in the context for n more tokens loses its beginning, but for BOS.
@@ -166,7 +167,7 @@ class Runner {
   ScoreRequest request_of(const Item& item) {
     if (!item.tokens.empty()) return {item.prefix, {item.tokens}};
     EncodedPairs pairs =
-        encode_pairs(model_.tokenizer, text_of(item), item.choices, item.end_space, o_.chat_template);
+        encode_pairs(model_.tokenizer, prompt_of(item), item.choices, item.end_space);
     size_t longest = 1;
     for (const auto& c : pairs.continuations) longest = std::max(longest, c.size());
     return {cut(std::move(pairs.context), longest - 1), std::move(pairs.continuations)};
@@ -184,8 +185,7 @@ class Runner {
   Running start(Scheduler& scheduler, size_t index, GenerateOptions g) {
     g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
     const std::vector<int> prompt =
-        cut(model_.tokenizer.encode(text_of(items_[index]), true, o_.chat_template),
-            static_cast<size_t>(g.n_predict));
+        cut(model_.tokenizer.encode(prompt_of(items_[index]), true), static_cast<size_t>(g.n_predict));
     Running r{index, {}};
     r.samples.push_back(
         std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));

@@ -57,13 +57,20 @@ static bool large(const ggml_tensor* product) {
   return product->ne[0] >= 256 && product->ne[1] >= 128;
 }
 
+/// A product that is pinned to the CPU would still move: ggml's scheduler hands every node on to a backend of
+/// the same memory that takes it. So while it deals out the nodes, small products carry a hint for which its
+/// BLAS backend takes none.
 bool Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const {
+  constexpr int kHint = 1;  // its place among a product's parameters
+  std::vector<ggml_tensor*> small;
   for (int i = 0; blas_ && i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
-    if (node->op == GGML_OP_MUL_MAT && !large(node))
-      ggml_backend_sched_set_tensor_backend(scheduler, node, raw_.back());
+    if (node->op == GGML_OP_MUL_MAT && !large(node) && node->op_params[kHint] == 0) small.push_back(node);
   }
-  return ggml_backend_sched_alloc_graph(scheduler, graph);
+  for (ggml_tensor* product : small) product->op_params[kHint] = GGML_HINT_SRC0_IS_HADAMARD;
+  const bool allocated = ggml_backend_sched_alloc_graph(scheduler, graph);
+  for (ggml_tensor* product : small) product->op_params[kHint] = 0;
+  return allocated;
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty

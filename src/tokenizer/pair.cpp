@@ -28,13 +28,33 @@ std::string_view without_trailing_space(std::string_view text) {
   }
 }
 
+static std::vector<int> encode_whole(const Tokenizer& tokenizer, std::vector<TextPart> context,
+                                     const std::string& continuation, bool add_special) {
+  context.push_back({continuation, false});
+  return tokenizer.encode(context, add_special);
+}
+
+/// Takes the white space at the end of the parts away and returns it.
+static std::string take_trailing_space(std::vector<TextPart>& parts) {
+  std::string out;
+  while (!parts.empty()) {
+    std::string& text = parts.back().text;
+    const size_t kept = without_trailing_space(text).size();
+    out.insert(0, text, kept);
+    text.resize(kept);
+    if (kept > 0) break;
+    parts.pop_back();
+  }
+  return out;
+}
+
 /// Whole texts cut where the context's tokens end; nothing when one of them does not begin with these.
-static std::optional<EncodedPairs> aligned_pairs(const Tokenizer& tokenizer, std::string_view context,
-                                                 std::span<const std::string> continuations,
-                                                 bool parse_special) {
-  EncodedPairs out{tokenizer.encode(context, true, parse_special), {}};
+static std::optional<EncodedPairs> aligned_pairs(const Tokenizer& tokenizer,
+                                                 const std::vector<TextPart>& context,
+                                                 std::span<const std::string> continuations) {
+  EncodedPairs out{tokenizer.encode(context, true), {}};
   for (const std::string& continuation : continuations) {
-    const std::vector<int> whole = tokenizer.encode(cat(context, continuation), true, parse_special);
+    const std::vector<int> whole = encode_whole(tokenizer, context, continuation, true);
     const auto end = std::mismatch(whole.begin(), whole.end(), out.context.begin(), out.context.end());
     if (end.second != out.context.end()) return std::nullopt;
     out.continuations.emplace_back(end.first, whole.end());
@@ -42,23 +62,23 @@ static std::optional<EncodedPairs> aligned_pairs(const Tokenizer& tokenizer, std
   return out;
 }
 
-EncodedPairs encode_pairs(const Tokenizer& tokenizer, std::string_view context,
-                          std::span<const std::string> continuations, EndSpace end_space,
-                          bool parse_special) {
-  const std::string_view kept = without_trailing_space(context);
+EncodedPairs encode_pairs(const Tokenizer& tokenizer, std::vector<TextPart> context,
+                          std::span<const std::string> continuations, EndSpace end_space) {
+  std::vector<TextPart> kept = context;
+  const std::string space = take_trailing_space(kept);
   const bool empty = kept.empty();
   if (end_space == EndSpace::context && !empty)
-    if (auto out = aligned_pairs(tokenizer, context, continuations, parse_special)) return *std::move(out);
+    if (auto out = aligned_pairs(tokenizer, context, continuations)) return *std::move(out);
   EncodedPairs out;
   if (empty) {
     const int first = tokenizer.bos() >= 0 ? tokenizer.bos() : tokenizer.eos();
     require(first >= 0, "the context is empty, and the vocabulary has no BOS or end token to begin with");
     out.context = {first};
   } else {
-    out.context = tokenizer.encode(kept, true, parse_special);
+    out.context = tokenizer.encode(kept, true);
   }
   for (const std::string& continuation : continuations) {
-    const std::vector<int> whole = tokenizer.encode(cat(context, continuation), !empty, parse_special);
+    const std::vector<int> whole = encode_whole(tokenizer, kept, space + continuation, !empty);
     const bool begins = !empty || (!whole.empty() && whole[0] == out.context[0]);
     const size_t n = begins ? std::min(whole.size(), out.context.size()) : 0;
     out.continuations.emplace_back(whole.begin() + static_cast<std::ptrdiff_t>(n), whole.end());

@@ -28,11 +28,11 @@ enum class EndSpace {
 /// to the continuations, context + continuation are encoded as one text, and of its tokens those after the
 /// context's own number are the continuation's. An empty context is BOS, or where there is none the end
 /// token; a continuation that begins with that token gives it up. BOS stands in front as the file asks.
-/// parse_special as in Tokenizer::encode. Throws Error when the context is empty and nothing can stand for
+/// The context comes in parts, each with its rule for control tokens; continuations are plain text. Throws Error when the context is empty and nothing can stand for
 /// it.
-EncodedPairs encode_pairs(const Tokenizer& tokenizer, std::string_view context,
+EncodedPairs encode_pairs(const Tokenizer& tokenizer, std::vector<TextPart> context,
                           std::span<const std::string> continuations,
-                          EndSpace end_space = EndSpace::continuation, bool parse_special = false);
+                          EndSpace end_space = EndSpace::continuation);
 
 /// The text without the white space at its end, as Python's str.rstrip() has it: 29 characters of Unicode.
 std::string_view without_trailing_space(std::string_view utf8);

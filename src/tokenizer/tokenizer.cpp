@@ -2,6 +2,8 @@
 
 #include <llama.h>
 
+#include <cstdio>
+
 #include "base/error.h"
 #include "base/text.h"
 #include "tokenizer/deep_stack.h"
@@ -35,6 +37,7 @@ Tokenizer::Tokenizer(const GgufFile& file)
                 ": key tokenizer.ggml.add_eos_token wants an EOS token, but the vocabulary has none");
   for (int token = 0; token < n_vocab(); ++token)
     if (ends_generation(token)) end_tokens_.push_back(token);
+  find_named_tokens();
   chat_template_ = file.text("tokenizer.chat_template").value_or("");
 }
 
@@ -67,7 +70,18 @@ std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool
   }
   require(n >= 0, "the tokenizer needs ", -n, " tokens for ", text.size(), " bytes");
   tokens.resize(static_cast<size_t>(n));
+  if (add_special) note_doubled_bos(tokens);
   return tokens;
+}
+
+void Tokenizer::note_doubled_bos(const std::vector<int>& tokens) const {
+  if (tokens.size() < 2 || tokens[0] != bos() || tokens[1] != bos()) return;
+  std::call_once(doubled_bos_, [&] {
+    std::fprintf(
+        stderr,
+        "rouse: the text begins with the BOS token, which the tokenizer adds by itself: the model sees "
+        "it twice; leave it out of the text\n");
+  });
 }
 
 std::string Tokenizer::piece(int token, bool special) const {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +20,12 @@ struct ChatMessage {
   std::string role, content;  ///< "system", "user" or "assistant"
 };
 
+/// A piece of a prompt. special: control tokens are meant where their text stands; else "</s>" is text.
+struct TextPart {
+  std::string text;
+  bool special;
+};
+
 class Tokenizer {
  public:
   /// Checks the vocabulary first (tokenizer/vocabulary_check.h). Throws Error (exit 3).
@@ -29,7 +37,12 @@ class Tokenizer {
   int n_vocab() const;
   const llama_vocab* vocab() const { return vocab_; }
   /// add_special: BOS (and EOS) as the model wants them. parse_special: "<|im_end|>" becomes its one token.
+  /// Says on standard error, once, when the text begins with the BOS that is added, and leaves both, as
+  /// libllama does.
   std::vector<int> encode(std::string_view text, bool add_special, bool parse_special) const;
+  /// The parts as one text, with the rules of each: the whole text's ids where no part that is not special
+  /// holds a control token's text.
+  std::vector<int> encode(std::span<const TextPart> parts, bool add_special) const;
   /// The bytes of one token; may be part of a character. Special tokens give nothing unless asked for.
   std::string piece(int token, bool special = false) const;
   std::string decode(const std::vector<int>& tokens, bool special = false) const;
@@ -46,13 +59,25 @@ class Tokenizer {
   /// Renders messages for the model to continue. `name`: one of libllama's templates or "qa"; empty: the
   /// file's own. Throws Error with a hint at --chat-template when the template is not recognised.
   std::string render_chat(const std::vector<ChatMessage>& messages, const std::string& name = "") const;
+  /// The same in parts: control tokens are the template's own, and messages are text. special: theirs count
+  /// too.
+  std::vector<TextPart> chat_parts(const std::vector<ChatMessage>& messages, const std::string& name = "",
+                                   bool special = false) const;
+  std::vector<int> encode_chat(const std::vector<ChatMessage>& messages, const std::string& name = "",
+                               bool special = false) const {
+    return encode(chat_parts(messages, name, special), true);
+  }
   /// Every name that render_chat takes.
   static std::vector<std::string> chat_template_names();
 
  private:
+  void find_named_tokens();
+  void note_doubled_bos(const std::vector<int>& tokens) const;
+
   std::unique_ptr<llama_model, void (*)(llama_model*)> model_;
   const llama_vocab* vocab_;
-  std::vector<int> end_tokens_;
+  std::vector<int> end_tokens_, named_tokens_;  ///< named: found in a text as they stand; longest first
+  mutable std::once_flag doubled_bos_;
   std::string path_, chat_template_;
   mutable std::unique_ptr<const SortedTokens> sorted_;
 };

@@ -17,6 +17,16 @@ TEST(Text, ParsesWholeNumbersOnly) {
   EXPECT_EQ(number_text(0.6), "0.6");
 }
 
+TEST(Text, ReadsWhatAnEditorShows) {
+  EXPECT_EQ(plain_text("\xEF\xBB\xBF"
+                       "a\r\nb\r\n"),
+            "a\nb\n");
+  EXPECT_EQ(plain_text("a\rb\n\rc\r"), "a\rb\n\rc\r") << "a carriage return alone is text";
+  EXPECT_EQ(plain_text("a\r\r\nb"), "a\r\nb");
+  EXPECT_EQ(plain_text("a\xEF\xBB\xBF"), "a\xEF\xBB\xBF") << "a mark is one only where a text begins";
+  EXPECT_EQ(plain_text(""), "");
+}
+
 TEST(Text, HoldsBackAnUnfinishedCharacter) {
   EXPECT_EQ(complete_utf8_prefix("caf\xc3\xa9"), 5u);
   EXPECT_EQ(complete_utf8_prefix("caf\xc3"), 3u);

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "decoding/contrast.h"
 #include "decoding/scheduler.h"
@@ -88,6 +89,71 @@ TEST(Chooser, RefusesNonsense) {
   refused([](auto& o) { o.top_p = 0; }, "--top-p");
   refused([](auto& o) { o.min_p = 2; }, "--min-p");
   refused([](auto& o) { o.repeat_penalty = 0; }, "--repeat-penalty");
+  for (const float bad : {NAN, INFINITY, -INFINITY}) {
+    refused([&](auto& o) { o.temperature = bad; }, "--temp");
+    refused([&](auto& o) { o.top_p = bad; }, "--top-p");
+    refused([&](auto& o) { o.min_p = bad; }, "--min-p");
+    refused([&](auto& o) { o.repeat_penalty = bad; }, "--repeat-penalty");
+    refused([&](auto& o) { o.presence_penalty = bad; }, "--presence-penalty");
+    refused([&](auto& o) { o.frequency_penalty = bad; }, "--frequency-penalty");
+  }
+}
+
+TEST(Chooser, KeepsTheOrderOfTheScoresAtEveryTemperature) {
+  constexpr float kTiny = std::numeric_limits<float>::denorm_min(), kHuge = std::numeric_limits<float>::max();
+  for (const std::vector<float>& scores : {std::vector<float>{1, 9, 8.5f, -INFINITY, 3},
+                                           {-1e4f, -2, -2.5f, -INFINITY, -1e3f},
+                                           {-kHuge, kHuge, 1e38f, -INFINITY, -1},
+                                           {-1e-30f, 1e-30f, 1e-31f, -INFINITY, -1e-31f}})
+    for (const float temperature :
+         {kTiny, 1e-42f, 1e-38f, 1e-30f, 1e-10f, 1e-3f, 0.1f, 1.0f, 1e3f, 1e30f, kHuge}) {
+      SamplingOptions o;
+      o.temperature = temperature;
+      std::vector<int> counts(scores.size());
+      for (o.seed = 0; o.seed < 400; ++o.seed) {
+        std::vector<float> s = scores;
+        ++counts[static_cast<size_t>(Chooser(o).pick(s, {}))];
+      }
+      // Against the definition in long double: a share of less than 1e-9 is not drawn, others about as often.
+      long double sum = 0;
+      std::vector<long double> p;
+      for (const float s : scores) {
+        p.push_back(std::exp((static_cast<long double>(s) - scores[1]) / temperature));
+        sum += p.back();
+      }
+      for (size_t i = 0; i < p.size(); ++i)
+        EXPECT_NEAR(counts[i], static_cast<double>(400 * p[i] / sum), p[i] / sum < 1e-9L ? 0.1 : 45)
+            << "token " << i << " at temperature " << temperature;
+    }
+}
+
+TEST(Chooser, ForbidsNothingAndPrefersNothingByExtremePenalties) {
+  const auto pick = [](auto change, std::vector<float> scores, std::vector<int> history) {
+    SamplingOptions o;
+    change(o);
+    return Chooser(o).pick(scores, history);
+  };
+  for (const float huge : {1e30f, 3e38f}) {
+    const auto repeat = [=](auto& o) { o.repeat_penalty = huge; };
+    EXPECT_EQ(pick(repeat, {-5, -INFINITY}, {0, 1}), 0) << "the only token that may come still comes";
+    EXPECT_EQ(pick(repeat, {-5, -9}, {0}), 1);
+    EXPECT_EQ(pick([=](auto& o) { o.repeat_penalty = 1 / huge; }, {1, 5, 9}, {0}), 0);
+    EXPECT_EQ(pick([=](auto& o) { o.presence_penalty = huge; }, {5, -INFINITY, 1}, {0, 2}), 0);
+    EXPECT_EQ(pick([=](auto& o) { o.presence_penalty = huge; }, {5, -9}, {0}), 1);
+    EXPECT_EQ(pick([=](auto& o) { o.frequency_penalty = huge; }, {5, -9}, {0, 0, 0}), 1);
+    EXPECT_EQ(pick([=](auto& o) { o.frequency_penalty = -huge; }, {5, -9}, {1, 1, 1}), 1);
+  }
+}
+
+TEST(Chooser, KeepsTheWholeTailWhenTopPIsOne) {
+  SamplingOptions o;
+  o.temperature = 1e6f;  // flat, after a top-p that sees a sure model
+  std::vector<int> counts(3);
+  for (o.seed = 0; o.seed < 300; ++o.seed) {
+    std::vector<float> s = {0, 60, 0};
+    ++counts[static_cast<size_t>(Chooser(o).pick(s, {}))];
+  }
+  for (const int n : counts) EXPECT_NEAR(n, 100, 35);
 }
 
 TEST(Methods, RefuseWhatCannotBe) {
@@ -104,6 +170,14 @@ TEST(Methods, RefuseWhatCannotBe) {
   refused([](auto& o) { o.weak = "rank:9"; }, "expected 1 to 8");
   refused([](auto& o) { o.execution = "quick"; }, "--exec is \"quick\"");
   refused([](auto& o) { o.weak_temp = 0; }, "--weak-temp");
+  for (const float bad : {1e-38f, 1e38f, NAN, INFINITY}) {
+    refused([=](auto& o) { o.weak_temp = bad; }, "--weak-temp");
+    refused([=](auto& o) { o.strong_temp = bad; }, "--strong-temp");
+  }
+  for (const float bad : {1e38f, NAN, INFINITY}) refused([=](auto& o) { o.beta = bad; }, "--beta");
+  refused([](auto& o) { set_method_option(o, "beta", "1e39"); }, "beta: \"1e39\" is not a number");
+  refused([](auto& o) { o.name = "beam", o.length_penalty = 1e30f; }, "--length-penalty is 1e+30");
+  refused([](auto& o) { o.name = "beam", o.length_penalty = NAN; }, "--length-penalty");
   refused([](auto& o) { o.name = "beams"; }, "unknown method \"beams\"; known: greedy, scmoe");
   refused([](auto& o) { o.name = "cd"; }, "give --amateur FILE");
   refused([](auto& o) { o.name = "dola", o.dola_layers = "1,3"; },
@@ -247,6 +321,42 @@ TEST(Generation, StopsAtAStringWithoutPrintingIt) {
   EXPECT_EQ(run.generation.stop_reason(), StopReason::stop_string);
   EXPECT_EQ(run.generation.text(), whole.substr(0, whole.find(stop)));
   EXPECT_EQ(run.printed, run.generation.text()) << "what was streamed is what stands";
+}
+
+TEST(Generation, StopsAtAControlTokenByItsName) {
+  TinyModel m(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(m.model->file());
+  const int control = tokenizer.end_tokens().at(0);
+  GenerateOptions o;
+  o.n_predict = 8;
+  o.ignore_eos = true;
+  o.follow = Generated(m, tokenizer, {}, o).generation.tokens();
+  o.follow[5] = control;
+  const Generated whole(m, tokenizer, {}, o);
+  EXPECT_EQ(whole.generation.stop_reason(), StopReason::length);
+  o.stop = {tokenizer.piece(control, true)};
+  const Generated run(m, tokenizer, {}, o);
+  EXPECT_EQ(run.generation.stop_reason(), StopReason::stop_string);
+  EXPECT_EQ(run.generation.tokens().size(), 6u);
+  EXPECT_EQ(run.generation.text(), tokenizer.decode({o.follow.begin(), o.follow.begin() + 5}));
+  EXPECT_EQ(run.printed, run.generation.text());
+}
+
+TEST(Generation, CountsAStopStringThatNoLongerOneBeatsBeforeTheEnd) {
+  TinyModel m(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = 12;
+  o.ignore_eos = true;
+  const std::string whole = Generated(m, tokenizer, {}, o).generation.text();
+  const std::string last = whole.substr(whole.size() - 2);
+  o.stop = {last, whole.substr(whole.size() - 4) + "and more"};
+  const Generated run(m, tokenizer, {}, o);
+  EXPECT_EQ(run.generation.stop_reason(), StopReason::stop_string);
+  EXPECT_EQ(run.generation.text(), whole.substr(0, whole.find(last)));
+  EXPECT_EQ(run.printed, run.generation.text());
+  o.stop = {""};
+  expect_refusal([&] { Generated(m, tokenizer, {}, o); }, Exit::usage, "a stop string is empty");
 }
 
 TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {

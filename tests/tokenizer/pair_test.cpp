@@ -27,7 +27,7 @@ void check(const std::string& path, const char* part, size_t n_expected) {
   for (const auto& c : golden_json("boundaries.json")[part]) {
     std::vector<std::string> continuations;
     for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
-    const EncodedPairs got = encode_pairs(tokenizer, c["context"].get<std::string>(), continuations);
+    const EncodedPairs got = encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations);
     EXPECT_EQ(got.context, c["tokens"].get<std::vector<int>>()) << c["context"];
     for (size_t i = 0; i < continuations.size(); ++i, ++n) {
       const auto& pair = c["pairs"][i];
@@ -60,15 +60,15 @@ TEST(Pairs, ANewlineMayStayTheContexts) {
       std::vector<std::string> continuations;
       for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
       const EncodedPairs got =
-          encode_pairs(tokenizer, c["context"].get<std::string>(), continuations, EndSpace::context);
+          encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations, EndSpace::context);
       EXPECT_EQ(got.context, c["tokens"].get<std::vector<int>>()) << c["context"];
       for (size_t i = 0; i < continuations.size(); ++i)
         EXPECT_EQ(got.continuations[i], c["pairs"][i][1].get<std::vector<int>>()) << c["pairs"][i];
     }
     // Behind "is " one of these is a token that the space is part of, so it counts to both.
     const std::vector<std::string> both = {"Paris", "42"};
-    const EncodedPairs kept = encode_pairs(tokenizer, "France is ", both, EndSpace::context),
-                       moved = encode_pairs(tokenizer, "France is ", both);
+    const EncodedPairs kept = encode_pairs(tokenizer, {{"France is ", false}}, both, EndSpace::context),
+                       moved = encode_pairs(tokenizer, {{"France is ", false}}, both);
     if (std::string(file) != "llama.gguf") {
       EXPECT_EQ(kept.context, moved.context);
       EXPECT_EQ(kept.continuations, moved.continuations);

@@ -1,0 +1,152 @@
+/// tokenizer/marked_text.cpp - prompts whose pieces come from different hands: a template's control tokens
+/// count, the same characters in a user's message do not.
+///
+/// libllama reads control tokens in all of a text or in none. So its first step, cutting a text at the tokens
+/// that are found by their name, is taken here, where each byte knows whose it is; what lies between is
+/// tokenised by libllama as ever. With one hand for all, both give the same ids.
+#include <llama.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "base/text.h"
+#include "tokenizer/tokenizer.h"
+
+namespace rouse {
+namespace {
+
+constexpr int kNamed = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_USER_DEFINED;
+
+/// Bytes of a text, or the token that stands for them.
+struct Fragment {
+  size_t begin, end;
+  int token = -1;
+};
+
+struct MarkedText {
+  std::string text;
+  std::vector<bool> special;  ///< of each byte
+  bool all_special(size_t begin, size_t end) const {
+    return std::find(special.begin() + static_cast<std::ptrdiff_t>(begin),
+                     special.begin() + static_cast<std::ptrdiff_t>(end),
+                     false) == special.begin() + static_cast<std::ptrdiff_t>(end);
+  }
+};
+
+bool blank(char c) {
+  return std::isspace(static_cast<unsigned char>(c)) != 0;
+}
+
+/// Cuts a fragment at every place of a token's name, from left to right.
+void cut(const MarkedText& marked, Fragment rest, int token, std::string_view name, int attributes,
+         std::vector<Fragment>& out) {
+  const std::string_view text = marked.text;
+  size_t from = rest.begin;
+  for (;;) {
+    const size_t at = text.substr(0, rest.end).find(name, from);
+    if (at == std::string_view::npos) break;
+    const size_t end = at + name.size();
+    if (!(attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) && !marked.all_special(at, end)) {
+      from = at + 1;
+      continue;
+    }
+    size_t left = at;
+    if (attributes & LLAMA_TOKEN_ATTR_LSTRIP)
+      while (left > rest.begin && blank(text[left - 1])) --left;
+    if (left > rest.begin) out.push_back({rest.begin, left});
+    out.push_back({at, end, token});
+    rest.begin = end;
+    if (attributes & LLAMA_TOKEN_ATTR_RSTRIP)
+      while (rest.begin < rest.end && blank(text[rest.begin])) ++rest.begin;
+    from = rest.begin;
+  }
+  if (rest.begin < rest.end) out.push_back(rest);
+}
+
+/// A string that occurs in none of the texts.
+std::string mark_for(const std::vector<ChatMessage>& messages, const std::string& source) {
+  for (uint64_t n = 0;; ++n) {
+    std::string mark = cat("\x02", hex64(mix64(n)));
+    const auto holds = [&](const ChatMessage& m) { return m.content.find(mark) != std::string::npos; };
+    if (source.find(mark) == std::string::npos && std::none_of(messages.begin(), messages.end(), holds))
+      return mark;
+  }
+}
+
+}  // namespace
+
+void Tokenizer::find_named_tokens() {
+  for (int token = 0; token < n_vocab(); ++token)
+    if (llama_vocab_get_attr(vocab_, token) & kNamed && *llama_vocab_get_text(vocab_, token))
+      named_tokens_.push_back(token);
+  const auto length = [&](int token) { return std::string_view(llama_vocab_get_text(vocab_, token)).size(); };
+  std::stable_sort(named_tokens_.begin(), named_tokens_.end(),
+                   [&](int a, int b) { return length(a) > length(b); });
+}
+
+std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_special) const {
+  MarkedText marked;
+  for (const TextPart& part : parts) {
+    marked.text += part.text;
+    marked.special.resize(marked.text.size(), part.special);
+  }
+  std::vector<Fragment> fragments;
+  if (!marked.text.empty()) fragments.push_back({0, marked.text.size()});
+  for (const int token : named_tokens_) {
+    const std::string_view name = llama_vocab_get_text(vocab_, token);
+    if (marked.text.find(name) == std::string::npos) continue;
+    const int attributes = llama_vocab_get_attr(vocab_, token);
+    for (const Fragment& f : std::exchange(fragments, {}))
+      if (f.token >= 0)
+        fragments.push_back(f);
+      else
+        cut(marked, f, token, name, attributes, fragments);
+  }
+  std::vector<int> tokens;
+  if (add_special && llama_vocab_get_add_bos(vocab_)) tokens.push_back(bos());
+  for (const Fragment& f : fragments) {
+    if (f.token >= 0) {
+      tokens.push_back(f.token);
+      continue;
+    }
+    const std::vector<int> some =
+        encode(std::string_view(marked.text).substr(f.begin, f.end - f.begin), false, false);
+    tokens.insert(tokens.end(), some.begin(), some.end());
+  }
+  if (add_special && llama_vocab_get_add_eos(vocab_)) tokens.push_back(llama_vocab_eos(vocab_));
+  if (add_special) note_doubled_bos(tokens);
+  return tokens;
+}
+
+/// Renders with a mark in each message's place and looks where the marks are. White space around a message
+/// stays beside its mark: some templates trim it.
+std::vector<TextPart> Tokenizer::chat_parts(const std::vector<ChatMessage>& messages, const std::string& name,
+                                            bool special) const {
+  if (special) return {{render_chat(messages, name), true}};
+  const std::string mark = mark_for(messages, cat(chat_template_, name));
+  std::vector<ChatMessage> marked = messages;
+  std::vector<std::string> words;
+  for (ChatMessage& m : marked) {
+    const auto begin = std::find_if_not(m.content.begin(), m.content.end(), blank);
+    const auto end = std::find_if_not(m.content.rbegin(), std::reverse_iterator(begin), blank).base();
+    if (begin == end) continue;
+    words.emplace_back(begin, end);
+    m.content.replace(begin, end, cat(mark, words.size() - 1, ";"));
+  }
+  std::string rest = render_chat(marked, name);
+  std::vector<TextPart> parts;
+  for (size_t at; (at = rest.find(mark)) != std::string::npos;) {
+    const size_t number = at + mark.size(), end = rest.find(';', number);
+    const auto i = parse_int(std::string_view(rest).substr(number, end - number));
+    parts.push_back({rest.substr(0, at), true});
+    parts.push_back({words.at(static_cast<size_t>(*i)), false});
+    rest.erase(0, end + 1);
+  }
+  parts.push_back({rest, true});
+  return parts;
+}
+
+}  // namespace rouse
