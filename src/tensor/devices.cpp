@@ -46,6 +46,7 @@ Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_core
 }
 
 ggml_backend_sched_ptr Devices::scheduler(size_t n_node) const {
+  if (before_call) before_call(DeviceCall::schedule);
   return ggml_backend_sched_ptr(ggml_backend_sched_new(const_cast<ggml_backend_t*>(raw_.data()), nullptr,
                                                        static_cast<int>(raw_.size()), n_node, false, true));
 }
@@ -56,13 +57,20 @@ static bool large(const ggml_tensor* product) {
   return product->ne[0] >= 256 && product->ne[1] >= 128;
 }
 
-bool Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const {
+void Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const std::string& what) const {
+  if (before_call) before_call(DeviceCall::allocate);
   for (int i = 0; blas_ && i < ggml_graph_n_nodes(graph); ++i) {
     ggml_tensor* node = ggml_graph_node(graph, i);
     if (node->op == GGML_OP_MUL_MAT && !large(node))
       ggml_backend_sched_set_tensor_backend(scheduler, node, raw_.back());
   }
-  return ggml_backend_sched_alloc_graph(scheduler, graph);
+  require(ggml_backend_sched_alloc_graph(scheduler, graph), "not enough memory for ", what);
+}
+
+void Devices::compute(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const char* what) const {
+  if (before_call) before_call(DeviceCall::compute);
+  const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
+  require(status == GGML_STATUS_SUCCESS, "the backend failed in ", what, ": ", ggml_status_to_string(status));
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty
