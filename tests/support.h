@@ -52,7 +52,7 @@ struct TinyModel {
     engine.close(seq);
     return out;
   }
-  std::shared_ptr<const Devices> devices;
+  std::shared_ptr<Devices> devices;
   std::shared_ptr<const Model> model;
   Engine engine;
 };

@@ -119,10 +119,10 @@ int compare(const CompareOptions& o) {
     check_options(methods.back(), o.generate);
     make_method(methods.back(), session.models());  // refuse a bad one before the first answer
   }
-  session.engine->taps.routing = router.moe();
   const auto generate = [&](const MethodOptions& m, int n_predict) {
     GenerateOptions options = o.generate;
     options.n_predict = n_predict;
+    options.routing = router.moe();
     auto g = session.start(m, prompt, options);
     Generation* one = g.get();
     run_generations(session.engines(), {&one, 1}, &interrupted);

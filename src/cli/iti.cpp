@@ -100,7 +100,6 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
   d.width = static_cast<int>(spec.attention.n_embd_out()) / d.n_head;
   Engine& engine = *session.engine;
   const RoutingPolicy policy("topk", spec.router);
-  engine.taps.heads = true;
   ProgressBar bar("reading heads");
   for (size_t first = 0; first < texts.size();) {
     if (interrupted) throw Error("interrupted; nothing was written", Exit::interrupted);
@@ -119,7 +118,7 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
       group.rows.back().output = Output::hidden;
       batch.push_back(std::move(group));
     }
-    const StepResult& r = engine.run(batch);
+    const StepResult& r = engine.run({.batch = std::move(batch), .taps = {.heads = true}});
     const size_t row_size = static_cast<size_t>(spec.attention.n_embd_out());
     size_t last = 0;  // row of the batch
     for (size_t i = 0; i < n; ++i, ++last) {
@@ -142,7 +141,6 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
     first += n;
     bar.update(static_cast<double>(first) / static_cast<double>(texts.size()));
   }
-  engine.taps.heads = false;
   return d;
 }
 

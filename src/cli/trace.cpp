@@ -33,7 +33,6 @@ int trace(const TraceOptions& o) {
   require(out.good(), o.output, ": cannot write the trace");
   write_trace_header(out, spec.arch, spec.router);
 
-  session.engine->taps.routing = true;
   const SeqId seq = session.engine->open(static_cast<int>(prompt.size()) + o.n_predict);
   std::vector<int> pending = prompt;
   Chooser chooser({});
@@ -42,7 +41,7 @@ int trace(const TraceOptions& o) {
     for (const int token : pending) group.rows.push_back({seq, token, Output::none});
     group.rows.back().output = Output::logits;
     const int64_t first = session.engine->length(seq);
-    const StepResult& result = session.engine->run({group});
+    const StepResult& result = session.engine->run({.batch = {group}, .taps = {.routing = true}});
     for (size_t i = 0; i < pending.size(); ++i) {
       result.require_sound(i);
       TraceRow row{first + static_cast<int64_t>(i), pending[i], {}, {}};

@@ -186,10 +186,14 @@ void Generation::guard(Work&& work) {
   try {
     work();
   } catch (const Error& e) {
-    error_ = e;
-    stop_ = StopReason::failed;
-    end_followers();
+    fail(e);
   }
+}
+
+void Generation::fail(const Error& e) {
+  error_ = e;
+  stop_ = StopReason::failed;
+  end_followers();
 }
 
 /// Who waits for this text's prompt ends as it did.
@@ -261,6 +265,7 @@ void Generation::add_rows(Round& round, size_t i, size_t n) {
   work.batch.push_back(std::move(group));
   work.n_row += n;
   asked_[i] += n;
+  work.routing = work.routing || options_.routing;
   for (const int exit : ask.exits)
     if (!std::binary_search(work.exits.begin(), work.exits.end(), exit))
       work.exits.insert(std::lower_bound(work.exits.begin(), work.exits.end(), exit), exit);
@@ -292,7 +297,7 @@ void Generation::keep(const Piece& piece, const StepResult& result, const std::v
   const auto add = [](std::vector<float>& to, std::span<const float> from) {
     to.insert(to.end(), from.begin(), from.end());
   };
-  if (!result.routing.empty()) {
+  if (options_.routing) {
     const int64_t end = engines_.of(piece.model).length(sequences_.at({ask.stream, ask.branch})) -
                         static_cast<int64_t>(piece.n);
     const size_t begin = asked_[piece.ask] - piece.n;
@@ -314,15 +319,16 @@ void Generation::keep(const Piece& piece, const StepResult& result, const std::v
   }
 }
 
-void Generation::take(const Round& round) {
+void Generation::take(const Round& round, const std::array<size_t, kModels>& first_row) {
   if (pieces_.empty()) return;
-  guard([&] { read(round); });
+  guard([&] { read(round, first_row); });
 }
 
-void Generation::read(const Round& round) {
+void Generation::read(const Round& round, const std::array<size_t, kModels>& first_row) {
   bool prompt = false, whole = true;
   Cost cost;
-  for (const Piece& piece : std::exchange(pieces_, {})) {
+  for (Piece& piece : std::exchange(pieces_, {})) {
+    piece.first -= first_row[static_cast<size_t>(piece.model)];
     const Round::Work& work = round.work[static_cast<size_t>(piece.model)];
     const StepResult& result = *work.result;
     const Ask& ask = asks_[piece.ask];

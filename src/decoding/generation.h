@@ -25,6 +25,7 @@ struct GenerateOptions {
   size_t (*end)(const std::string& text) = nullptr;
   std::string grammar;  ///< GBNF that the text must follow; empty: none
   SamplingOptions sampling;
+  bool routing = false;     ///< keep which experts every row used; see Generation::routed
   std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };
 
@@ -66,6 +67,7 @@ struct Round {
     Batch batch;
     size_t n_row = 0;
     std::vector<int> exits;              ///< that anybody wants, ascending
+    bool routing = false;                ///< likewise
     const StepResult* result = nullptr;  ///< once it has run
   };
   std::array<Work, kModels> work;
@@ -98,7 +100,9 @@ class Generation {
   /// Adds its next rows, at most n_row of a prompt, to a round, and afterwards reads what came of them. An
   /// Error on the way ends this text alone: it is kept in error().
   void collect(Round& round, size_t n_row);
-  void take(const Round& round);
+  /// first_row: of the round's rows in the round that it was collected for, where they were run apart.
+  void take(const Round& round, const std::array<size_t, kModels>& first_row = {});
+  void fail(const Error& e);
   void cancel() {
     if (!done()) stop(StopReason::cancelled);
   }
@@ -113,7 +117,7 @@ class Generation {
   const std::optional<Error>& error() const { return error_; }  ///< why it failed
   const Phase& prefill() const { return prefill_; }
   const Phase& step() const { return step_; }
-  const std::vector<RoutedPosition>& routed() const { return routed_; }  ///< when the engine taps routing
+  const std::vector<RoutedPosition>& routed() const { return routed_; }  ///< with GenerateOptions::routing
   const Method& method() const { return *method_; }
 
  private:
@@ -133,7 +137,7 @@ class Generation {
   void guard(Work&& work);
   void ask();
   void add_next_rows(Round& round, size_t n_row);
-  void read(const Round& round);
+  void read(const Round& round, const std::array<size_t, kModels>& first_row);
   bool admit(const std::vector<size_t>& take) const;
   void end_followers();
   const Stream& stream_of(const Ask& ask) const {

@@ -36,32 +36,78 @@ void Scheduler::admit() {
   }
 }
 
+void Scheduler::collect(Generation& generation, size_t n_row) {
+  RoundPart part{&generation};
+  for (size_t model = 0; model < kModels; ++model) {
+    part.first_row[model] = round_.work[model].n_row;
+    part.first_group[model] = round_.work[model].batch.size();
+  }
+  generation.collect(round_, n_row);
+  for (size_t model = 0; model < kModels; ++model)
+    part.n_group[model] = round_.work[model].batch.size() - part.first_group[model];
+  parts_.push_back(part);
+}
+
+void Scheduler::run(size_t model, Round::Work& work) {
+  if (work.batch.empty()) return;
+  work.result =
+      &engines_.of(static_cast<int>(model)).run({work.batch, {.routing = work.routing, .exits = work.exits}});
+}
+
+void Scheduler::run_round() {
+  const double begin = now_seconds();
+  for (size_t model = 0; model < kModels; ++model) try {
+      run(model, round_.work[model]);
+    } catch (const Error& e) {
+      if (parts_.size() == 1) return parts_[0].generation->fail(e);
+      return run_apart(model);
+    }
+  round_.seconds = now_seconds() - begin;
+  for (const RoundPart& part : parts_) part.generation->take(round_);
+}
+
+/// What the models before `failed` gave is still there; the others run the rows of each text alone.
+void Scheduler::run_apart(size_t failed) {
+  for (const RoundPart& part : parts_) {
+    const double begin = now_seconds();
+    Round own;
+    std::array<size_t, kModels> first_row{};
+    try {
+      for (size_t model = 0; model < kModels; ++model) {
+        own.work[model] = round_.work[model];
+        if (model < failed) continue;
+        const auto group =
+            own.work[model].batch.begin() + static_cast<std::ptrdiff_t>(part.first_group[model]);
+        own.work[model].batch = Batch(group, group + static_cast<std::ptrdiff_t>(part.n_group[model]));
+        first_row[model] = part.first_row[model];
+        run(model, own.work[model]);
+      }
+      own.seconds = now_seconds() - begin;
+      part.generation->take(own, first_row);
+    } catch (const Error& e) {
+      part.generation->fail(e);
+    }
+  }
+}
+
 bool Scheduler::step() {
   retire();
   admit();
   if (running_.empty()) return false;
-  Round round;
+  round_ = {};
+  parts_.clear();
   auto budget = static_cast<size_t>(engines_.model->options().n_batch);
-  const auto used = [&] { return round.work[0].n_row + round.work[1].n_row; };
+  const auto used = [&] { return round_.work[0].n_row + round_.work[1].n_row; };
   for (Generation* g : running_)
-    if (!g->in_prompt()) g->collect(round, budget);
+    if (!g->in_prompt()) collect(*g, budget);
   constexpr size_t kLeastPrompt = 32;  // prompts go on even where steps alone fill a batch
   budget = std::max(budget, used() + kLeastPrompt);
   for (size_t i = 0; i < running_.size() && used() < budget; ++i) {
     Generation* g = running_[(turn_ + i) % running_.size()];
-    if (g->in_prompt()) g->collect(round, budget - used());
+    if (g->in_prompt()) collect(*g, budget - used());
   }
   ++turn_;
-  const double begin = now_seconds();
-  for (size_t i = 0; i < kModels; ++i) {
-    Round::Work& work = round.work[i];
-    if (work.batch.empty()) continue;
-    Engine& engine = engines_.of(static_cast<int>(i));
-    engine.taps.exits = work.exits;
-    work.result = &engine.run(work.batch);
-  }
-  round.seconds = now_seconds() - begin;
-  for (Generation* g : running_) g->take(round);
+  run_round();
   return true;
 }
 

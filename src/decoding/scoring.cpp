@@ -41,9 +41,7 @@ void Scorer::run(Rows& rows, const std::vector<int>& exits) {
   for (size_t i = 0; i < kModels; ++i) {
     if (rows.batch[i].empty()) continue;
     Engine& e = engines_.of(static_cast<int>(i));
-    if (i == 0) e.taps.exits = exits;
-    rows.results[i] = &e.run(rows.batch[i]);
-    e.taps.exits.clear();
+    rows.results[i] = &e.run({rows.batch[i], {.exits = i == 0 ? exits : std::vector<int>{}}});
     cost_ += rows.results[i]->cost;
   }
 }

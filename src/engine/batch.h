@@ -51,6 +51,17 @@ struct Perturbation {
   std::span<const float> noise = {};  ///< row-major [n_row][n_embd] of a batch, multiplies as well; or empty
 };
 
+/// One call of the engine: rows, what else is read out of them, what is done to them.
+struct Step {
+  Batch batch;
+  Taps taps = {};
+  Perturbation perturbation = {};
+  /// Rows enter this block after its attention, as the hidden rows `inputs` instead of their tokens:
+  /// counterfactuals. Their cells get keys and values of the blocks above only. -1: from the tokens.
+  int entry = -1;
+  std::span<const float> inputs = {};  ///< row-major [n_row][n_embd], as Taps::ffn_layers gave them
+};
+
 /// Experts of one row at one MoE layer.
 struct RoutedRow {
   std::vector<int> experts;   ///< best first

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <new>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -43,39 +45,60 @@ Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
       cache_(*model_, options.n_cell > 0 ? options.n_cell : options.n_ctx, options.kv_type, !cpu_attention_),
       head_(*model_) {}
 
-void Engine::check(const Batch& batch) const {
-  int n_row = 0;
+void Engine::check(const Step& step) const {
+  const ModelSpec& spec = model_->spec();
+  size_t n_row = 0;
   std::vector<int> added(static_cast<size_t>(kMaxSequence));
-  for (const RowGroup& group : batch)
+  for (const RowGroup& group : step.batch) {
+    require(!group.shift || group.shift->size() == static_cast<size_t>(spec.n_layer),
+            "a head shift of another model");
     for (const Row& row : group.rows) {
       require(cache_.cells.is_open(row.seq), "sequence ", row.seq, " is not open");
-      require(row.token >= 0 && row.token < model_->spec().n_vocab, "token ", row.token, " is outside 0..",
-              model_->spec().n_vocab - 1);
+      require(row.token >= 0 && row.token < spec.n_vocab, "token ", row.token, " is outside 0..",
+              spec.n_vocab - 1);
       const int position = length(row.seq) + added[static_cast<size_t>(row.seq)]++;
       require(position < n_ctx(), "the context is full: a text of more than ", n_ctx(),
               " tokens does not fit; raise -c");
       group.policy->choice().admit(position);
       ++n_row;
     }
-  require(n_row <= n_free(), "the context is full: ", n_row, " more tokens do not fit into the ", n_free(),
-          " free of ", n_cell(), " cells; raise -c");
+  }
+  require(n_row <= static_cast<size_t>(n_free()), "the context is full: ", n_row,
+          " more tokens do not fit into the ", n_free(), " free of ", n_cell(), " cells; raise -c");
+  const size_t n_value = n_row * static_cast<size_t>(spec.n_embd);
+  require(step.entry >= -1 && step.entry < spec.n_layer, "block ", step.entry, " is outside 0..",
+          spec.n_layer - 1);
+  require(step.inputs.size() == (step.entry < 0 ? 0 : n_value), step.inputs.size(), " hidden values for ",
+          n_row, " rows of ", spec.n_embd);
+  const size_t n_noise = step.perturbation.noise.size();
+  require(n_noise == 0 || n_noise == n_value, "noise of ", n_noise, " values for ", n_row, " rows of ",
+          spec.n_embd);
 }
 
-const StepResult& Engine::run(const Batch& batch) {
-  return run_rows(batch, -1, {});
+const StepResult& Engine::run(const Step& step) {
+  check(step);
+  const Cost cost_before = cost_;
+  std::map<SeqId, int> length_before;
+  for (const RowGroup& group : step.batch)
+    for (const Row& row : group.rows) length_before.emplace(row.seq, length(row.seq));
+  try {
+    run_chunks(step);
+  } catch (...) {
+    for (const auto& [seq, n_token] : length_before) trim(seq, n_token);
+    std::erase_if(graphs_, [&](const auto& g) { return g->last_used == tick_; });  // half run, half allocated
+    cost_ = cost_before;
+    result_ = {};
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      throw Error("not enough memory for a step");
+    }
+  }
+  result_.cost = cost_ - cost_before;
+  return result_;
 }
 
-const StepResult& Engine::run_from(int layer, const Batch& batch, std::span<const float> inputs) {
-  require(layer >= 0 && layer < model_->spec().n_layer, "block ", layer, " is outside 0..",
-          model_->spec().n_layer - 1);
-  return run_rows(batch, layer, inputs);
-}
-
-const StepResult& Engine::run_rows(const Batch& batch, int first_layer, std::span<const float> inputs) {
-  check(batch);
-  std::vector<FlatRow> rows;
-  for (const RowGroup& group : batch)
-    for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row});
+void Engine::begin_result(const Step& step, size_t n_row) {
   const ModelSpec& spec = model_->spec();
   std::vector<float> room = std::move(result_.logits_data);  // often tens of megabytes
   result_ = {};
@@ -83,29 +106,23 @@ const StepResult& Engine::run_rows(const Batch& batch, int first_layer, std::spa
   result_.logits_data = std::move(room);
   result_.n_vocab = spec.n_vocab;
   result_.n_embd = spec.n_embd;
-  result_.logits_at.assign(rows.size(), -1);
-  result_.hidden_at.assign(rows.size(), -1);
-  result_.exits.resize(taps.exits.size());
-  if (taps.heads) result_.heads.resize(static_cast<size_t>(spec.n_layer));
-  result_.ffn_inputs.resize(taps.ffn_layers.size());
-  const auto n_embd = static_cast<size_t>(spec.n_embd);
-  require(first_layer < 0 || inputs.size() == rows.size() * n_embd, inputs.size(), " hidden values for ",
-          rows.size(), " rows of ", n_embd);
-  for (const FlatRow& r : rows)
-    require(!r.shift || r.shift->size() == static_cast<size_t>(spec.n_layer),
-            "a head shift of another model");
-  require(perturbation.noise.empty() || perturbation.noise.size() == rows.size() * n_embd, "noise of ",
-          perturbation.noise.size(), " values for ", rows.size(), " rows of ", n_embd);
-  result_.row_evaluations.resize(rows.size());
-  if (taps.routing) result_.routing.resize(rows.size());
-  const Cost before = cost_;
-  for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(options_.n_batch)) {
-    const size_t n = std::min(static_cast<size_t>(options_.n_batch), rows.size() - first);
-    run_chunk(std::span(rows).subspan(first, n), first, first_layer,
-              first_layer < 0 ? inputs : inputs.subspan(first * n_embd, n * n_embd));
-  }
-  result_.cost = cost_ - before;
-  return result_;
+  result_.logits_at.assign(n_row, -1);
+  result_.hidden_at.assign(n_row, -1);
+  result_.exits.resize(step.taps.exits.size());
+  if (step.taps.heads) result_.heads.resize(static_cast<size_t>(spec.n_layer));
+  result_.ffn_inputs.resize(step.taps.ffn_layers.size());
+  result_.row_evaluations.resize(n_row);
+  if (step.taps.routing) result_.routing.resize(n_row);
+}
+
+void Engine::run_chunks(const Step& step) {
+  std::vector<FlatRow> rows;
+  for (const RowGroup& group : step.batch)
+    for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row});
+  begin_result(step, rows.size());
+  const auto n_batch = static_cast<size_t>(options_.n_batch);
+  for (size_t first = 0; first < rows.size(); first += n_batch)
+    run_chunk(step, std::span(rows).subspan(first, std::min(n_batch, rows.size() - first)), first);
 }
 
 /// One window for each sequence where there are few, else one over all: consecutive rows of a sequence form a
@@ -136,10 +153,10 @@ std::vector<AttentionSpan> Engine::attention_spans(const StepInput& in) const {
   return spans;
 }
 
-StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in) {
+StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in, bool tap_routing) {
   ++tick_;
   for (auto& graph : graphs_)
-    if (graph->shape() == shape && graph->taps_routing() == taps.routing) {
+    if (graph->shape() == shape && graph->taps_routing() == tap_routing) {
       graph->last_used = tick_;
       return *graph;
     }
@@ -152,7 +169,7 @@ StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in) {
       }));
   }
   graphs_.push_back(
-      std::make_unique<StepGraph>(*model_, cache_, shape, in.routes, taps.routing, flash_attention_));
+      std::make_unique<StepGraph>(*model_, cache_, shape, in.routes, tap_routing, flash_attention_));
   graphs_.back()->last_used = tick_;
   return *graphs_.back();
 }
@@ -175,8 +192,13 @@ static void add_shifts(const Rows& rows, StepShape& shape, StepInput& in) {
                            shape.shift_layers.end());
 }
 
-void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer,
-                       std::span<const float> inputs) {
+/// Rows [first, first + rows.size()) of the step.
+void Engine::run_chunk(const Step& step, std::span<const FlatRow> rows, size_t first) {
+  const Taps& taps = step.taps;
+  const auto n_embd = static_cast<size_t>(model_->spec().n_embd);
+  const auto own = [&](std::span<const float> values) {  // of these rows
+    return values.empty() ? values : values.subspan(first * n_embd, rows.size() * n_embd);
+  };
   StepInput in;
   StepShape shape;
   shape.n_row = static_cast<int>(rows.size());
@@ -184,13 +206,10 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_la
   shape.ffn_layers = taps.ffn_layers;
   shape.exits = taps.exits;
   shape.heads = taps.heads;
-  shape.first_layer = first_layer;
-  in.hidden = inputs;
-  in.perturbation = perturbation;
-  if (!perturbation.noise.empty()) {
-    const auto n_embd = static_cast<size_t>(model_->spec().n_embd);
-    in.perturbation.noise = perturbation.noise.subspan(first * n_embd, rows.size() * n_embd);
-  }
+  shape.first_layer = step.entry;
+  in.hidden = own(step.inputs);
+  in.perturbation = step.perturbation;
+  in.perturbation.noise = own(step.perturbation.noise);
   for (const FlatRow& r : rows) {
     in.tokens.push_back(r.row.token);
     in.positions.push_back(length(r.row.seq));
@@ -216,7 +235,7 @@ void Engine::run_chunk(std::span<const FlatRow> rows, size_t first, int first_la
     }
   shape.spans = attention_spans(in);
 
-  StepGraph& graph = graph_for(shape, in);
+  StepGraph& graph = graph_for(shape, in, taps.routing);
   graph.run(in);
 
   read(graph, rows.size());

@@ -40,18 +40,14 @@ class Engine {
   uint64_t kv_bytes() const { return cache_.n_byte; }
 
   /// Appends every row of the batch to its sequence and runs it. The result is valid until the next run.
-  /// Throws Error before anything changed if a token, a position or the room in the cache does not fit.
-  const StepResult& run(const Batch& batch);
-  /// The same for rows that enter block `layer` after its attention, as kept rows (Taps::ffn_layers) instead
-  /// of tokens: counterfactuals. Their cells get keys and values of the blocks above only. inputs: row-major
-  /// [n_row][n_embd], in the order of the batch.
-  const StepResult& run_from(int layer, const Batch& batch, std::span<const float> inputs);
+  /// All or nothing: where it throws Error (a token, a position, the room in the cache, memory, a backend),
+  /// every sequence has the length that it had before.
+  const StepResult& run(const Step& step);
+  const StepResult& run(Batch batch) { return run(Step{std::move(batch)}); }
 
   /// The output head for rows that ran with Output::hidden.
   Head& head() { return head_; }
 
-  Taps taps;                  ///< what else to read out, from the next run on
-  Perturbation perturbation;  ///< likewise
   const Cost& cost() const { return cost_; }
 
  private:
@@ -60,11 +56,12 @@ class Engine {
     const HeadShift* shift;
     Row row;
   };
-  void check(const Batch& batch) const;
-  const StepResult& run_rows(const Batch& batch, int first_layer, std::span<const float> inputs);
-  void run_chunk(std::span<const FlatRow> rows, size_t first, int first_layer, std::span<const float> inputs);
+  void check(const Step& step) const;
+  void begin_result(const Step& step, size_t n_row);
+  void run_chunks(const Step& step);
+  void run_chunk(const Step& step, std::span<const FlatRow> rows, size_t first);
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
-  StepGraph& graph_for(const StepShape& shape, const StepInput& input);
+  StepGraph& graph_for(const StepShape& shape, const StepInput& input, bool tap_routing);
   void read(const StepGraph& graph, size_t n_row);
   size_t row_of(const StepGraph& graph, const RouteLayer& layer, const StepInput& in, size_t i) const;
   void find_faults(const StepGraph& graph, const StepInput& in, size_t first);

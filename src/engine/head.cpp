@@ -72,7 +72,7 @@ Head::Graph& Head::graph_for(int n_row) {
   ggml_set_output(g.logits);
   ggml_build_forward_expand(graph, g.logits);
   g.scheduler = model_.devices().scheduler(kNodes);
-  require(model_.devices().allocate(g.scheduler.get(), graph), "not enough memory for the output head");
+  model_.devices().allocate(g.scheduler.get(), graph, "the output head");
   g.graph = graph;
   return g;
 }
@@ -80,8 +80,7 @@ Head::Graph& Head::graph_for(int n_row) {
 void Head::all(std::span<const float> rows, std::span<float> out) {
   Graph& g = graph_for(static_cast<int>(rows.size() / static_cast<size_t>(model_.spec().n_embd)));
   ggml_backend_tensor_set(g.hidden, rows.data(), 0, rows.size_bytes());
-  require(ggml_backend_sched_graph_compute(g.scheduler.get(), g.graph) == GGML_STATUS_SUCCESS,
-          "the backend failed in the head");
+  model_.devices().compute(g.scheduler.get(), g.graph, "the output head");
   ggml_backend_tensor_get(g.logits, out.data(), 0, out.size_bytes());
 }
 

@@ -24,8 +24,7 @@ StepGraph::StepGraph(const Model& model, KvCache& cache, const StepShape& shape,
   graph_ = ggml_new_graph_custom(g_, n_node, false);
   scheduler_ = model.devices().scheduler(n_node);
   build();
-  require(model.devices().allocate(scheduler_.get(), graph_), "not enough memory for a step of ", shape.n_row,
-          " rows");
+  model.devices().allocate(scheduler_.get(), graph_, cat("a step of ", shape.n_row, " rows"));
 }
 
 ggml_tensor* StepGraph::input(ggml_type type, int64_t ne0, int64_t ne1, const char* name) {
@@ -201,8 +200,7 @@ void StepGraph::run(const StepInput& in) {
   perturb(in);
   fill_shifts(in);
   fill_temperature(in);
-  const ggml_status status = ggml_backend_sched_graph_compute(scheduler_.get(), graph_);
-  require(status == GGML_STATUS_SUCCESS, "the backend failed: ", ggml_status_to_string(status));
+  model_.devices().compute(scheduler_.get(), graph_, "a step");
 }
 
 void StepGraph::read_logits(std::span<float> out) const {

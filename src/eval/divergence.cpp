@@ -69,7 +69,6 @@ class Measurement {
     for (const int t : tokens) pieces.push_back(tokenizer_.piece(t));
     kinds_ = token_kinds(pieces);
     for (auto& s : sums_) s.emplace_back();
-    engines_.model->taps.routing = engines_.model->model().spec().router.moe();
     std::vector<SeqId> sequences;
     for (size_t i = 0; i < policies_.size(); ++i) sequences.push_back(engines_.model->open());
     const SeqId own = amateur_ ? engines_.amateur->open() : 0;
@@ -79,7 +78,6 @@ class Measurement {
             own);
     for (const SeqId seq : sequences) engines_.model->close(seq);
     if (amateur_) engines_.amateur->close(own);
-    engines_.model->taps.routing = false;
   }
 
   std::vector<DivergenceRow> rows() const {
@@ -99,7 +97,8 @@ class Measurement {
   void piece(std::span<const int> tokens, size_t first, const std::vector<SeqId>& sequences, SeqId own) {
     Batch batch;
     for (size_t i = 0; i < policies_.size(); ++i) batch.push_back(group(policies_[i], sequences[i], tokens));
-    const StepResult& result = engines_.model->run(batch);
+    const bool moe = engines_.model->model().spec().router.moe();
+    const StepResult& result = engines_.model->run({.batch = std::move(batch), .taps = {.routing = moe}});
     const StepResult* amateur = amateur_ ? &engines_.amateur->run({group(amateur_, own, tokens)}) : nullptr;
     const size_t n = tokens.size();
     for (size_t t = 0; t < n; ++t) {

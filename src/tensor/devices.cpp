@@ -47,6 +47,7 @@ Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_core
 }
 
 ggml_backend_sched_ptr Devices::scheduler(size_t n_node) const {
+  if (before_call) before_call(DeviceCall::schedule);
   return ggml_backend_sched_ptr(ggml_backend_sched_new(const_cast<ggml_backend_t*>(raw_.data()), nullptr,
                                                        static_cast<int>(raw_.size()), n_node, false, true));
 }
@@ -60,7 +61,8 @@ static bool large(const ggml_tensor* product) {
 /// A product that is pinned to the CPU would still move: ggml's scheduler hands every node on to a backend of
 /// the same memory that takes it. So while it deals out the nodes, small products carry a hint for which its
 /// BLAS backend takes none.
-bool Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const {
+void Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const std::string& what) const {
+  if (before_call) before_call(DeviceCall::allocate);
   constexpr int kHint = 1;  // its place among a product's parameters
   std::vector<ggml_tensor*> small;
   for (int i = 0; blas_ && i < ggml_graph_n_nodes(graph); ++i) {
@@ -70,7 +72,13 @@ bool Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const
   for (ggml_tensor* product : small) product->op_params[kHint] = GGML_HINT_SRC0_IS_HADAMARD;
   const bool allocated = ggml_backend_sched_alloc_graph(scheduler, graph);
   for (ggml_tensor* product : small) product->op_params[kHint] = 0;
-  return allocated;
+  require(allocated, "not enough memory for ", what);
+}
+
+void Devices::compute(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const char* what) const {
+  if (before_call) before_call(DeviceCall::compute);
+  const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
+  require(status == GGML_STATUS_SUCCESS, "the backend failed in ", what, ": ", ggml_status_to_string(status));
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty

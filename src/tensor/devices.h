@@ -3,6 +3,7 @@
 
 #include <ggml-cpp.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,9 @@ namespace rouse {
 
 /// How a weight is multiplied; decides which packed layouts fit it.
 enum class WeightUse { matrix, experts, other };
+
+/// What can fail for want of memory or of a device.
+enum class DeviceCall { schedule, allocate, compute };
 
 /// The CPU, the first GPU that ggml was built for, and without a GPU a BLAS library.
 class Devices {
@@ -23,8 +27,13 @@ class Devices {
   int n_thread() const { return n_thread_; }
   /// A scheduler over all devices for graphs of up to n_node nodes.
   ggml_backend_sched_ptr scheduler(size_t n_node) const;
-  /// Places what is too small for a BLAS library on the CPU, and allocates. False when memory runs out.
-  bool allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph) const;
+  /// Places what is too small for a BLAS library on the CPU, and allocates. Throws Error naming `what` when
+  /// memory runs out.
+  void allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const std::string& what) const;
+  /// Runs the graph. Throws Error naming `what` when a backend fails.
+  void compute(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const char* what) const;
+  /// Called before each of the three above; a test makes one fail by throwing from it.
+  std::function<void(DeviceCall)> before_call;
 
   /// Where a weight on `device` should live: a packed layout (worth 1.3-1.5x on a CPU) if the kernels take
   /// it.

@@ -23,8 +23,7 @@ struct Alone {
     RowGroup group{&policy, {}};
     for (const int t : text) group.rows.push_back({seq, t, Output::none});
     group.rows.back().output = Output::logits;
-    m.engine.taps.exits = exits;
-    const StepResult& r = m.engine.run({group});
+    const StepResult& r = m.engine.run({.batch = {group}, .taps = {.exits = exits}});
     const auto l = r.logits(text.size() - 1);
     logits.assign(l.begin(), l.end());
     for (size_t i = 0; i < exits.size(); ++i) {
@@ -33,7 +32,6 @@ struct Alone {
       m.engine.head().logits(row, {}, premature);
       exit_logits.push_back(premature);
     }
-    m.engine.taps = {};
     m.engine.close(seq);
   }
   std::vector<float> logits;

@@ -164,16 +164,14 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
   TinyModel m(file());
   if (!m.router().moe()) GTEST_SKIP() << "dense";
   const auto before = m.logits(kText, "rank:3");
-  m.engine.taps.routing = true;
-  m.engine.taps.exits = {0, 2};
-  m.engine.taps.heads = true;
   const RoutingPolicy policy("rank:3", m.router());
   RowGroup group{&policy, {}};
   const SeqId seq = m.engine.open();
   for (const int t : kText) group.rows.push_back({seq, t, Output::none});
   group.rows.back().output = Output::logits;
   const Cost cost = m.engine.cost();
-  const StepResult& r = m.engine.run({group});
+  const StepResult& r =
+      m.engine.run({.batch = {group}, .taps = {.routing = true, .exits = {0, 2}, .heads = true}});
   EXPECT_LT(max_difference(r.logits(kText.size() - 1), before), 2e-4f);
   ASSERT_EQ(r.routing.size(), kText.size());
   for (const auto& row : r.routing) {
@@ -197,12 +195,11 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
 TEST_P(EngineTest, ExitsMeetTheHeadWhereTheModelDoes) {
   TinyModel m(file());
   const int n_layer = m.model->spec().n_layer;
-  m.engine.taps.exits = {1, n_layer};
   const RoutingPolicy policy("topk", m.router());
   RowGroup group{&policy, {}};
   const SeqId seq = m.engine.open();
   for (const int t : kText) group.rows.push_back({seq, t, Output::logits});
-  const StepResult& r = m.engine.run({group});
+  const StepResult& r = m.engine.run({.batch = {group}, .taps = {.exits = {1, n_layer}}});
   for (const size_t row : {size_t{0}, kText.size() - 1}) {
     std::vector<float> hidden(r.exit(1, row).begin(), r.exit(1, row).end()), logits(r.logits(row).size());
     m.engine.head().norm(hidden);

@@ -105,7 +105,6 @@ class GoldenFamily : public testing::TestWithParam<const char*> {
   /// Feeds the text in pieces of n_piece rows and compares what the reference recorded.
   void compare(bool flash, size_t n_piece) {
     TinyModel m(golden(std::string(GetParam()) + ".gguf"), 512, GGML_TYPE_F32, flash);
-    m.engine.taps.routing = m.router().moe();
     const RoutingPolicy policy("topk", m.router());
     const SeqId seq = m.engine.open();
     const auto tokens = golden_["tokens"].get<std::vector<int>>();
@@ -113,7 +112,7 @@ class GoldenFamily : public testing::TestWithParam<const char*> {
       RowGroup group{&policy, {}};
       const size_t end = std::min(tokens.size(), first + n_piece);
       for (size_t i = first; i < end; ++i) group.rows.push_back({seq, tokens[i], Output::logits});
-      const StepResult& r = m.engine.run({group});
+      const StepResult& r = m.engine.run({.batch = {group}, .taps = {.routing = m.router().moe()}});
       for (size_t i = first; i < end; ++i) compare_row(r, i - first, i);
     }
     if (golden_["experts"].empty()) return;
