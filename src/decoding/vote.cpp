@@ -1,85 +1,56 @@
 #include "decoding/vote.h"
 
 #include <algorithm>
-#include <cctype>
-#include <cmath>
 #include <map>
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/unicode.h"
+#include "decoding/number.h"
 
 namespace rouse {
 
-static bool digit(const std::string& text, size_t at) {
-  return at < text.size() && std::isdigit(static_cast<unsigned char>(text[at]));
+/// What the model says before it asks itself the next question.
+static std::u32string_view own_words(std::u32string_view text) {
+  size_t end = text.size();  // a text that begins with the question again has its answer after it
+  for (const std::u32string_view next : {U"\nQuestion:", U"\nQ:"})
+    for (size_t at = text.find(next); at < end; at = text.find(next, at + 1))
+      if (!strip(text.substr(0, at)).empty()) end = at;
+  return text.substr(0, end);
 }
 
-static bool letter(const std::string& text, size_t at) {
-  return at < text.size() && std::isalpha(static_cast<unsigned char>(text[at]));
-}
-
-/// The part of `text` after the last `phrase`, or nothing.
-static std::optional<std::string> after_last(const std::string& text, const std::string& phrase) {
-  const size_t at = text.rfind(phrase);
-  return at == std::string::npos ? std::nullopt : std::optional(text.substr(at + phrase.size()));
-}
-
-/// "007" and "7.0" are 7: the shortest way to write the same number, without an exponent.
-static std::string canonical(const std::string& number) {
-  const auto value = parse_double(number);
-  if (!value) return number;
-  const auto whole = static_cast<int64_t>(std::abs(*value) < 1e15 ? *value : 0);
-  return static_cast<double>(whole) == *value ? cat(whole) : number_text(*value);
-}
-
-static std::optional<std::string> last_number_in(const std::string& text) {
-  for (size_t end = text.size(); end-- > 0;) {
-    if (!digit(text, end)) continue;
-    size_t begin = end;  // of the digits, commas between digits and one point
-    bool point = false;
-    while (begin > 0) {
-      const char c = text[begin - 1];
-      const bool comma = c == ',' && begin >= 2 && digit(text, begin - 2);
-      const bool dot = c == '.' && !point;
-      if (!digit(text, begin - 1) && !comma && !dot) break;
-      point = point || dot;
-      --begin;
+/// What `last` finds in the first line that holds it after the last `phrase`, else in the whole text.
+template <class Last>
+static std::optional<std::string> stated(std::u32string_view text, std::u32string_view phrase, Last last) {
+  size_t begin = text.rfind(phrase);
+  if (begin != std::u32string_view::npos)
+    for (begin += phrase.size(); begin <= text.size();) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      if (auto found = last(text.substr(begin, end - begin))) return found;
+      begin = end + 1;
     }
-    std::string number;
-    // A minus belongs to the number unless it stands between two of them: "5-3" ends in 3.
-    size_t sign = begin;
-    if (sign > 0 && text[sign - 1] == '$') --sign;
-    if (sign > 0 && text[sign - 1] == '-' &&
-        !(sign >= 2 && (digit(text, sign - 2) || letter(text, sign - 2))))
-      number = "-";
-    for (size_t i = begin; i <= end; ++i)
-      if (text[i] != ',') number += text[i];
-    return canonical(number);
-  }
-  return std::nullopt;
+  return last(text);
 }
 
 std::optional<std::string> last_number(const std::string& text) {
-  if (const auto after = after_last(text, "he answer is"))
-    if (const auto number = last_number_in(*after)) return number;
-  return last_number_in(text);
+  const std::u32string whole = code_points(text);
+  return stated(own_words(whole), U"he answer is", last_number_in);
 }
 
-static std::optional<std::string> last_yes_no_in(const std::string& lower) {
+static std::optional<std::string> last_yes_no_in(std::u32string_view lower) {
   for (size_t at = lower.size(); at-- > 0;)
-    for (const std::string word : {"yes", "no"})
-      if (lower.compare(at, word.size(), word) == 0 && !letter(lower, at + word.size()) &&
-          (at == 0 || !letter(lower, at - 1)))
-        return word;
+    for (const std::u32string_view word : {U"yes", U"no"}) {
+      const size_t end = at + word.size();
+      if (lower.substr(at, word.size()) == word && !(end < lower.size() && is_word(lower[end])) &&
+          !(at > 0 && is_word(lower[at - 1])))
+        return utf8(word);
+    }
   return std::nullopt;
 }
 
 std::optional<std::string> last_yes_no(const std::string& text) {
-  std::string lower = text;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-  if (const auto after = after_last(lower, "answer is"))
-    if (const auto word = last_yes_no_in(*after)) return word;
-  return last_yes_no_in(lower);
+  const std::u32string whole = code_points(text);
+  return stated(lower_case(own_words(whole)), U"answer is", last_yes_no_in);
 }
 
 std::optional<std::string> first_line(const std::string& text) {
