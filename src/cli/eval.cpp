@@ -159,7 +159,7 @@ int eval_run(EvalOptions o) {
   if (o.methods.empty()) o.methods = {"greedy"};
   std::vector<const TaskEntry*> entries;
   for (const std::string& name : o.tasks) {
-    entries.push_back(&task_entry(name));
+    entries.push_back(&task_entry(name, o.protocol));
     require_usage(o.runner.n_sample == 1 || entries.back()->vote, "task ", name,
                   " has no answers to vote on: --samples must stay 1");
   }
@@ -210,6 +210,8 @@ void add_eval_options(CLI::App& app, EvalOptions& o) {
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxSequence / 2));
   app.add_option("-n,--predict", o.runner.n_predict, "tokens to generate at most (0: the task's own number)");
+  app.add_option("--protocol", o.protocol, "rouse, or a published way of asking and scoring (see below)")
+      ->capture_default_str();
   app.add_flag("--ignore-eos", o.runner.ignore_eos, "forbid the end token, as the SCMoE code does");
   app.add_flag("--chat-template", o.runner.chat_template,
                "prompts are a user's message in the file's chat template");
@@ -257,6 +259,9 @@ void add_eval(CLI::App& app) {
   std::string footer = "Tasks:\n";
   for (const TaskEntry* task : task_registry())
     footer += cat("  ", padded(task->name, 16), " ", task->help, "\n");
+  footer += "Protocols beside rouse:\n";
+  for (const TaskEntry* task : protocol_registry())
+    footer += cat("  ", padded(cat(task->protocol, " of ", task->name), 20), " ", task->help, "\n");
   sub->footer(footer + "Methods:\n" + method_help() + "Routing policies:\n" + policy_help());
   sub->require_subcommand(0, 1);
 

@@ -11,6 +11,7 @@ namespace rouse {
 struct EvalOptions {
   ModelOptions model;
   std::vector<std::string> tasks, methods, sweeps;
+  std::string protocol = kOwnProtocol;
   std::string data, output;
   int limit = 0, n_shot = -1, n_window = 512;
   double dev_share = 0.3;  ///< of the items, on which a sweep's best setting is chosen; 0: no choice

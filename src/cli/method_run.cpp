@@ -116,6 +116,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
           {"sample_seed", o.sample_seed},
           {"shots", o.n_shot},
           {"window", o.n_window},
+          {"protocol", o.protocol},
           {"chat_template", o.runner.chat_template},
           {"score_alpha", o.runner.score_alpha},
           {"n_predict", o.runner.n_predict},
@@ -177,9 +178,10 @@ void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson
   results_["results"][task.name] = entry;
   results_["n-samples"][task.name] = {{"original", rows.size()}, {"effective", rows.size()}};
   results_["n-shot"][task.name] = o_.n_shot >= 0 && *task.shots ? o_.n_shot : task.n_shot;
-  results_["versions"][task.name] = 1;
+  results_["versions"][task.name] = task.version;
   results_["configs"][task.name] = {
       {"task", task.name},
+      {"protocol", task.protocol},
       {"file", task.file},
       {"sha256", task.sha256},
       {"metric", task.metric},

@@ -134,10 +134,11 @@ std::string tables_of(const Setting& s, const Step& step) {
 
 /// Tasks whose data is there: the paper's, and for the default model its own.
 Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
+  for (const std::string& name : o.tasks) (void)task_entry(name, o.protocol);
   if (!o.tasks.empty()) return o.tasks;
   Words out;
   for (const std::string& name : paper.tasks) {
-    const bool there = !find_task(task_entry(name), {&o.data, 1}).empty();
+    const bool there = !find_task(task_entry(name, o.protocol), {&o.data, 1}).empty();
     if (there) out.push_back(name);
     if (!there && !o.data.empty())
       std::fprintf(stderr, "rouse: %s: its data is not in %s; left out\n", name.c_str(), o.data.c_str());

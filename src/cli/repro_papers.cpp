@@ -40,6 +40,7 @@ Step evaluation(const Setting& s, const std::string& name, const std::string& ti
               cat(e.limits.seconds)};
   words = with(words, of_items(s));
   if (e.runner.n_predict > 0) words = with(words, {"-n", cat(e.runner.n_predict)});
+  if (e.protocol != kOwnProtocol) words = with(words, {"--protocol", e.protocol});
   if (e.runner.ignore_eos) words.emplace_back("--ignore-eos");
   if (e.runner.chat_template) words.emplace_back("--chat-template");
   if (e.unsafe_exec) words.emplace_back("--unsafe-exec");

@@ -405,6 +405,10 @@ void Generation::emit(int token) {
     stop_ = StopReason::stop_string;
     return;
   }
+  const size_t end = options_.end ? options_.end(text_) : std::string::npos;
+  if (end == std::string::npos) return;
+  text_.resize(end);
+  stop_ = StopReason::stop_string;
 }
 
 /// Hands out text that is certain: whole characters, and nothing that may grow into a stop string.

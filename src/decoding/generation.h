@@ -20,7 +20,9 @@ struct GenerateOptions {
   int n_predict = 512;            ///< tokens at most
   bool ignore_eos = false;        ///< the end token is never chosen
   std::vector<std::string> stop;  ///< text that ends the answer; not part of it
-  std::string grammar;            ///< GBNF that the text must follow; empty: none
+  /// Where the text so far is whole although no stop came; npos: not yet.
+  size_t (*end)(const std::string& text) = nullptr;
+  std::string grammar;  ///< GBNF that the text must follow; empty: none
   SamplingOptions sampling;
   std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };

@@ -9,8 +9,16 @@ static const TaskEntry* const kTasks[] = {
     &kArcEasy,       &kMmlu,       &kWikitext,   &kLabFacts,     &kLabContrast,   &kLabArithmetic,
 };
 
+/// Published protocols, likewise.
+static const TaskEntry* const kProtocols[] = {
+    &kGsm8kScmoe, &kStrategyqaScmoe, &kMbppScmoe, &kHumanevalScmoe, &kGsm8kHarness,
+};
+
 std::span<const TaskEntry* const> task_registry() {
   return kTasks;
+}
+std::span<const TaskEntry* const> protocol_registry() {
+  return kProtocols;
 }
 
 }  // namespace rouse

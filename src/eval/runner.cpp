@@ -89,7 +89,7 @@ class Runner {
     std::vector<std::optional<std::string>> answers;
     Scores scores, major;
     for (const std::string& text : response.samples) {
-      answers.push_back(extractor(task_.vote).extract(text));
+      answers.push_back(task_.vote(text));
       const auto winner = std::find(answers.begin(), answers.end(), majority(answers));
       response.text =
           winner == answers.end() ? "" : response.samples[static_cast<size_t>(winner - answers.begin())];
@@ -111,7 +111,9 @@ class Runner {
       return scores;
     }
     require(o_.sandbox != nullptr, task_.name, " needs a sandbox");
-    return {{"pass@1", run_python(*o_.sandbox, task_.program(item, response.text)).passed}};
+    const PythonVerdict verdict = run_python(*o_.sandbox, task_.program(item, response.text));
+    response.execution = {verdict.reason, verdict.seconds};
+    return {{"pass@1", verdict.passed}};
   }
 
   void finish(size_t index, Response response) {
@@ -199,6 +201,7 @@ class Runner {
     g.sampling = o_.sampling;
     for (const char* stop : task_.stop)
       if (stop) g.stop.emplace_back(stop);
+    g.end = task_.end;
     Scheduler scheduler(model_.engines);
     const auto together = static_cast<size_t>(std::max(1, o_.n_parallel / o_.n_sample));
     std::vector<Running> running;

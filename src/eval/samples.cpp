@@ -28,6 +28,7 @@ EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, c
   }
   row["filtered_resps"] = response.samples.empty() ? row["resps"] : EvalJson{{response.text}};
   for (const auto& [name, value] : scores) row[name] = value;
+  if (const auto& e = response.execution) row["reason"] = e->reason, row["seconds"] = e->seconds;
   return row;
 }
 

@@ -10,7 +10,7 @@
 namespace rouse {
 
 /// A row in lm-evaluation-harness's layout: doc_id, doc, target, arguments, resps, filtered_resps and the
-/// metrics, with rouse's id and group.
+/// metrics, with rouse's id and group; of a program why it failed ("" when it passed) and its seconds.
 EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores);
 
 class SampleLog {

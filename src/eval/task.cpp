@@ -11,13 +11,22 @@
 
 namespace rouse {
 
-const TaskEntry& task_entry(const std::string& name) {
-  std::vector<std::string> names;
+const TaskEntry& task_entry(const std::string& name, const std::string& protocol) {
+  const TaskEntry* own = nullptr;
+  std::vector<std::string> names, published;
   for (const TaskEntry* entry : task_registry()) {
-    if (name == entry->name) return *entry;
+    if (name == entry->name) own = entry;
     names.emplace_back(entry->name);
   }
-  throw Error(cat("unknown task \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
+  require_usage(own, "unknown task \"", name, "\"; known: ", join(names, ", "));
+  if (protocol == own->protocol) return *own;
+  for (const TaskEntry* entry : protocol_registry()) {
+    if (name == entry->name && protocol == entry->protocol) return *entry;
+    published.push_back(cat(entry->protocol, " of ", entry->name));
+  }
+  throw Error(cat("task ", name, " has no protocol \"", protocol, "\"; there are ", kOwnProtocol, " of all, ",
+                  join(published, ", ")),
+              Exit::usage);
 }
 
 std::string numbered_id(const char* prefix, size_t number) {
@@ -48,6 +57,11 @@ std::vector<std::string> texts_field(const EvalJson& record, const char* key) {
   return out;
 }
 
+const std::string& not_blank(const std::string& text, const char* key) {
+  require(!trim(text).empty(), "field ", key, " is blank");
+  return text;
+}
+
 int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high) {
   const EvalJson& value = field(record, key);
   require(value.is_number_integer() && value.get<int64_t>() >= low && value.get<int64_t>() <= high, "field ",
@@ -72,7 +86,7 @@ std::vector<double> means(const Response& response) {
   return out;
 }
 
-Item chain_of_thought_item(const EvalJson& record, const TaskInput& input) {
+Item chain_of_thought_item(const EvalJson& record, const TaskInput& input, const QuestionForm& form) {
   Item out;
   out.id = text_field(record, "id");
   out.target = text_field(record, "answer");
@@ -82,10 +96,10 @@ Item chain_of_thought_item(const EvalJson& record, const TaskInput& input) {
     const size_t at = closing.find("{answer}");
     require(at != std::string::npos, "field answer_sentence of the few-shot file has no {answer}");
     closing.replace(at, 8, text_field(e, "answer"));
-    out.prompt += "Question: " + text_field(e, "question") + "\nAnswer: " + text_field(e, "rationale") + " " +
-                  closing + "\n\n";
+    out.prompt += cat(form.question, text_field(e, "question"), "\n", form.answer, " ",
+                      text_field(e, "rationale"), " ", closing, "\n\n");
   }
-  out.prompt += "Question: " + text_field(record, "question") + "\nAnswer:";
+  out.prompt += cat(form.question, text_field(record, "question"), "\n", form.answer);
   return out;
 }
 

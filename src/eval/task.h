@@ -5,6 +5,7 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -32,11 +33,18 @@ struct Item {
   std::string target;                ///< what is right, for people to read
 };
 
+/// How a program that a model wrote ran.
+struct Execution {
+  std::string reason;  ///< why it failed: the first line of its error, or the limit it hit; "" when it passed
+  double seconds = 0;
+};
+
 /// What a method made of an item.
 struct Response {
   std::string text = "";                            ///< of samples: the first with the majority's answer
   std::vector<std::vector<double>> log_probs = {};  ///< [choice][token], nats
   std::vector<std::string> samples = {};            ///< all, when there are several
+  std::optional<Execution> execution = {};          ///< of tasks with a program
 };
 
 /// Metrics of one item, such as {"acc", 1}. A perplexity is given as {"nll", sum} and {"tokens", n}.
@@ -51,6 +59,9 @@ struct TaskInput {
   int n_window = 512;  ///< tokens: of a window
 };
 
+/// The way of asking and scoring that a task has by default. Others are published ones.
+inline constexpr const char* kOwnProtocol = "rouse";
+
 struct TaskEntry {
   const char* name;
   const char* help;
@@ -61,11 +72,16 @@ struct TaskEntry {
   TaskKind kind;
   Item (*item)(const EvalJson& record, const TaskInput& input);
   Scores (*score)(const Item& item, const Response& response);
-  const char* shots = "";      ///< few-shot file
-  int n_shot = 0;              ///< how many by default
-  const char* stop[4] = {};    ///< text
-  int n_predict = 512;         ///< text
-  const char* vote = nullptr;  ///< text: the extractor of answers (decoding/vote.h) that samples vote on
+  const char* protocol = kOwnProtocol;
+  int version = 1;           ///< of the protocol: raised when its scores change
+  const char* shots = "";    ///< few-shot file
+  int n_shot = 0;            ///< how many by default
+  const char* stop[4] = {};  ///< text: what ends it
+  /// text: where it is whole although no stop came; npos: not yet.
+  size_t (*end)(const std::string& text) = nullptr;
+  int n_predict = 512;  ///< text
+  /// text: the answer that samples vote on.
+  std::optional<std::string> (*vote)(const std::string& text) = nullptr;
   /// Instead of `score`: the Python program that decides, tests included; metric pass@1.
   std::string (*program)(const Item& item, const std::string& text) = nullptr;
   /// Records in the documented form from the official distribution; null: the file is taken as it is. Throws
@@ -76,19 +92,28 @@ struct TaskEntry {
 };
 
 std::span<const TaskEntry* const> task_registry();
+/// Tasks once more, under published protocols: the same names, another `protocol`; `help` says what is
+/// different.
+std::span<const TaskEntry* const> protocol_registry();
 /// Throws Error (exit 2) naming the known ones.
-const TaskEntry& task_entry(const std::string& name);
+const TaskEntry& task_entry(const std::string& name, const std::string& protocol = kOwnProtocol);
 
 /// "gsm8k_test_0042": for sets whose records have no id of their own.
 std::string numbered_id(const char* prefix, size_t number);
 /// Fields of a record, with errors that name them.
 std::string text_field(const EvalJson& record, const char* key);
 std::vector<std::string> texts_field(const EvalJson& record, const char* key);
+/// Throws Error when `text` is blank: nothing can be asked for or be right there.
+const std::string& not_blank(const std::string& text, const char* key);
 int64_t integer_field(const EvalJson& record, const char* key, int64_t low, int64_t high);
 
+/// What stands before a question and before its answer.
+struct QuestionForm {
+  const char *question = "Question: ", *answer = "Answer:";
+};
 /// "Question: ...\nAnswer: rationale, closing sentence\n\n" for every example of the few-shot file, then the
 /// record's question: the chain-of-thought prompt of SCMoE's code.
-Item chain_of_thought_item(const EvalJson& record, const TaskInput& input);
+Item chain_of_thought_item(const EvalJson& record, const TaskInput& input, const QuestionForm& form = {});
 
 /// The first of the folders that holds the task's file; "" when none does.
 std::string find_task(const TaskEntry& task, std::span<const std::string> folders);

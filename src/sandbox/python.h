@@ -7,6 +7,8 @@ namespace rouse {
 
 struct PythonVerdict {
   bool passed = false;
+  std::string reason;  ///< why not: the first line of the error, or the limit that it hit; "" when it passed
+  double seconds = 0;  ///< of wall clock
   SandboxResult result;
 };
 /// Runs `program`; it passes when its last line was reached without an exception, within the limits. That is

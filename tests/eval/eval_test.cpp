@@ -39,6 +39,12 @@ TEST(EvalTasks, Gsm8kWritesThePublishedPromptAndReadsNumbers) {
   EXPECT_EQ(first(kGsm8k.score(i, {" 1200 apples", {}})), 1);
   EXPECT_EQ(first(kGsm8k.score(i, {" The answer is 120.", {}})), 0);
   EXPECT_EQ(first(kGsm8k.score(i, {" I do not know", {}})), 0);
+  EXPECT_EQ(first(kGsm8k.score(i, {" The answer is 1\u00A0200.\nQuestion: 3?", {}})), 1);
+  EXPECT_STREQ(kGsm8k.stop[1], "\nQuestion:");
+  const Item h = item_of(
+      kGsm8kHarness, R"({"id": "a", "question": "How many?", "answer": "1200"})",
+      R"({"answer_sentence": "The answer is {answer}.", "examples": [{"question": "Two and two?", "rationale": "2+2=4.", "answer": "4"}]})");
+  EXPECT_EQ(h.prompt, "Q: Two and two?\nA: 2+2=4. The answer is 4.\n\nQ: How many?\nA:");
 }
 
 TEST(EvalTasks, StrategyqaFallsBackToNo) {

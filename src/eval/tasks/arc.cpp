@@ -20,7 +20,8 @@ Item item(const EvalJson& record, const TaskInput&) {
   Item out;
   out.id = text_field(record, "id");
   out.prompt = "Question: " + text_field(record, "question") + "\nAnswer:";
-  for (const std::string& choice : texts_field(record, "choices")) out.choices.push_back(" " + choice);
+  for (const std::string& choice : texts_field(record, "choices"))
+    out.choices.push_back(" " + not_blank(choice, "choices"));
   const auto answer = integer_field(record, "answer", 0, static_cast<int64_t>(out.choices.size()) - 1);
   out.target = out.choices[static_cast<size_t>(answer)];
   return out;

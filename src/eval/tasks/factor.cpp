@@ -21,8 +21,9 @@ Item item(const EvalJson& record, const TaskInput&) {
     out.choices.push_back(space ? " " + completion : completion);
   };
   out.target = text_field(record, "completion");
-  add(out.target);
-  for (const std::string& wrong : texts_field(record, "contradictions")) add(wrong);
+  add(not_blank(out.target, "completion"));
+  for (const std::string& wrong : texts_field(record, "contradictions"))
+    add(not_blank(wrong, "contradictions"));
   return out;
 }
 

@@ -1,20 +1,48 @@
 /// eval/tasks/gsm8k.cpp - GSM8K (arXiv:2110.14168), grade-school word problems; MIT.
 ///
 /// Protocol: the 8 chain-of-thought examples of Wei et al. (arXiv:2201.11903) as SCMoE uses them; greedy
-/// until a blank line; exact match of the last number after "The answer is", else the last number. Departure:
-/// 512 tokens at most and the end token is allowed (the SCMoE code forbids it:
-/// --ignore-eos).
+/// until a blank line or the model's next question; exact match of the last number after "The answer is",
+/// else the last number. Departure: 512 tokens at most and the end token is allowed (the SCMoE code forbids
+/// it:
+/// --ignore-eos). Published scorings of the same examples: scmoe, and harness (its task gsm8k_cot).
 #include "base/error.h"
 #include "base/text.h"
 #include "decoding/vote.h"
+#include "eval/published.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
+Item checked(Item item) {
+  require(last_number(item.target).has_value(), "field answer is \"", item.target, "\", expected a number");
+  return item;
+}
+
+Item item(const EvalJson& record, const TaskInput& input) {
+  return checked(chain_of_thought_item(record, input));
+}
+
 Scores score(const Item& item, const Response& response) {
-  return {{"exact_match", last_number(response.text) == last_number(item.target)}};
+  const auto answer = last_number(response.text);
+  return {{"exact_match", answer && answer == last_number(item.target)}};
+}
+
+Scores scmoe_score(const Item& item, const Response& response) {
+  const auto answer = scmoe_number(response.text), target = last_number(item.target);
+  return {{"exact_match", answer && target && scmoe_equal(*parse_double(*answer), *parse_double(*target))}};
+}
+
+Item harness_item(const EvalJson& record, const TaskInput& input) {
+  return checked(chain_of_thought_item(record, input, {"Q: ", "A:"}));
+}
+
+Scores harness_score(const Item& item, const Response& response) {
+  const std::string target = harness_plain(item.target);
+  return {
+      {"exact_match", harness_plain(harness_strict(response.text).value_or("[invalid]")) == target},
+      {"flexible_extract", harness_plain(harness_flexible(response.text).value_or("[invalid]")) == target}};
 }
 
 /// {"question", "answer": "worked steps\n#### 1,234"}
@@ -34,7 +62,7 @@ std::vector<EvalJson> import(const Source& source) {
 
 }  // namespace
 
-constinit const TaskEntry kGsm8k = {
+static constexpr TaskEntry kEntry = {
     .name = "gsm8k",
     .help = "grade-school word problems, 8-shot chain of thought, exact match of the number",
     .source = "openai/grade-school-math, grade_school_math/data/test.jsonl (MIT)",
@@ -42,13 +70,33 @@ constinit const TaskEntry kGsm8k = {
     .sha256 = "913f23db84d235d3a50a30390092ac5958e48d337037be63128f38e43c304179",
     .metric = "exact_match",
     .kind = TaskKind::text,
-    .item = chain_of_thought_item,
+    .item = item,
     .score = score,
+    .version = 2,
     .shots = "fewshot/gsm8k.json",
     .n_shot = 8,
-    .stop = {"\n\n"},
-    .vote = "number",
+    .stop = {"\n\n", "\nQuestion:"},
+    .vote = last_number,
     .import = import,
 };
+constinit const TaskEntry kGsm8k = kEntry;
+
+constinit const TaskEntry kGsm8kScmoe = [] {
+  TaskEntry t = kEntry;
+  t.protocol = "scmoe", t.version = 1;
+  t.help = "until a blank line; within 1e-4 of the number, of 100 times it or of a hundredth of it";
+  t.stop[1] = nullptr;
+  t.score = scmoe_score, t.vote = scmoe_number;
+  return t;
+}();
+
+constinit const TaskEntry kGsm8kHarness = [] {
+  TaskEntry t = kEntry;
+  t.protocol = "harness", t.version = 1;
+  t.help = "lm-evaluation-harness's gsm8k_cot: \"Q:\" and \"A:\", 256 tokens, strict and flexible extraction";
+  t.stop[0] = "Q:", t.stop[1] = "</s>", t.stop[2] = "<|im_end|>", t.n_predict = 256;
+  t.item = harness_item, t.score = harness_score, t.vote = harness_strict;
+  return t;
+}();
 
 }  // namespace rouse

@@ -6,6 +6,7 @@
 /// log-likelihood a token. lab_arithmetic: exact match of the number after "The answer is".
 #include <algorithm>
 
+#include "base/error.h"
 #include "decoding/vote.h"
 #include "eval/tasks/tasks.h"
 
@@ -23,8 +24,8 @@ Item facts_item(const EvalJson& record, const TaskInput&) {
 
 Scores facts_score(const Item& item, const Response& response) {
   const auto answers = texts_field(item.doc, "answers");
-  const std::string answer = first_line(response.text).value_or("");
-  return {{"exact_match", std::find(answers.begin(), answers.end(), answer) != answers.end()}};
+  const auto answer = first_line(response.text);
+  return {{"exact_match", answer && std::find(answers.begin(), answers.end(), *answer) != answers.end()}};
 }
 
 Item contrast_item(const EvalJson& record, const TaskInput&) {
@@ -33,8 +34,9 @@ Item contrast_item(const EvalJson& record, const TaskInput&) {
   out.group = text_field(record, "band");
   out.prompt = text_field(record, "question");
   out.target = text_field(record, "completion");
-  out.choices.push_back(out.target);
-  for (const std::string& wrong : texts_field(record, "contradictions")) out.choices.push_back(wrong);
+  out.choices.push_back(not_blank(out.target, "completion"));
+  for (const std::string& wrong : texts_field(record, "contradictions"))
+    out.choices.push_back(not_blank(wrong, "contradictions"));
   return out;
 }
 
@@ -49,11 +51,13 @@ Item arithmetic_item(const EvalJson& record, const TaskInput&) {
   out.id = text_field(record, "id");
   out.prompt = text_field(record, "question");
   out.target = text_field(record, "answer");
+  require(last_number(out.target).has_value(), "field answer is \"", out.target, "\", expected a number");
   return out;
 }
 
 Scores arithmetic_score(const Item& item, const Response& response) {
-  return {{"exact_match", last_number(response.text) == last_number(item.target)}};
+  const auto answer = last_number(response.text);
+  return {{"exact_match", answer && answer == last_number(item.target)}};
 }
 
 }  // namespace
@@ -70,7 +74,7 @@ constinit const TaskEntry kLabFacts = {
     .score = facts_score,
     .stop = {"\n"},
     .n_predict = 48,
-    .vote = "line",
+    .vote = first_line,
 };
 constinit const TaskEntry kLabContrast = {
     .name = "lab_contrast",
@@ -93,8 +97,9 @@ constinit const TaskEntry kLabArithmetic = {
     .kind = TaskKind::text,
     .item = arithmetic_item,
     .score = arithmetic_score,
+    .version = 2,
     .n_predict = 160,
-    .vote = "number",
+    .vote = last_number,
 };
 
 }  // namespace rouse

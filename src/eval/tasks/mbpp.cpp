@@ -1,9 +1,13 @@
 /// eval/tasks/mbpp.cpp - MBPP (arXiv:2108.07732), short Python tasks; CC BY 4.0.
 ///
-/// Protocol: three examples (tasks 2, 3 and 4), the task with its tests, "[BEGIN]"; greedy until "[DONE]";
-/// pass@1 in the sandbox: the code, then the setup code, then the tests (the setup of one record needs what
-/// the code defines).
+/// Protocol: three examples (tasks 2, 3 and 4), the task with its tests, "[BEGIN]"; greedy until "[DONE]", or
+/// to the end of a fenced block; pass@1 in the sandbox: the code (that of the block, where there is one),
+/// then the setup code, then the tests (the setup of one record needs what the code defines). Published
+/// scoring: scmoe.
 #include "base/error.h"
+#include "base/text.h"
+#include "eval/code.h"
+#include "eval/published.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
@@ -32,12 +36,15 @@ Item item(const EvalJson& record, const TaskInput& input) {
 }
 
 std::string program(const Item& item, const std::string& text) {
-  std::string out = text + "\n" + text_field(item.doc, "setup_code") + "\n";
-  for (const std::string& test : texts_field(item.doc, "test_list")) out += test + "\n";
-  return out;
+  const std::string code = fenced_code(text).value_or(text);
+  return code + "\n" + text_field(item.doc, "setup_code") + "\n" +
+         join(texts_field(item.doc, "test_list"), "\n") + "\n";
 }
 
-/// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
+std::string scmoe_program(const Item& item, const std::string& text) {
+  return scmoe_mbpp_code(text) + "\n" + join(texts_field(item.doc, "test_list"), "\n");
+}
+
 /// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
 /// to 510.
 std::vector<EvalJson> import(const Source& source) {
@@ -57,7 +64,7 @@ std::vector<EvalJson> import(const Source& source) {
 
 }  // namespace
 
-constinit const TaskEntry kMbpp = {
+static constexpr TaskEntry kEntry = {
     .name = "mbpp",
     .help = "short Python tasks, 3-shot, pass@1 in the sandbox",
     .source = "google-research/google-research, mbpp/mbpp.jsonl (CC BY 4.0)",
@@ -67,11 +74,23 @@ constinit const TaskEntry kMbpp = {
     .kind = TaskKind::text,
     .item = item,
     .score = nullptr,
+    .version = 2,
     .shots = "fewshot/mbpp.json",
     .n_shot = 3,
     .stop = {"[DONE]"},
+    .end = fence_end,
     .program = program,
     .import = import,
 };
+constinit const TaskEntry kMbpp = kEntry;
+
+constinit const TaskEntry kMbppScmoe = [] {
+  TaskEntry t = kEntry;
+  t.protocol = "scmoe", t.version = 1;
+  t.help = "until \"[DONE]\" or a blank line; the first function alone, without the setup code";
+  t.stop[1] = "\n\n", t.end = nullptr;
+  t.program = scmoe_program;
+  return t;
+}();
 
 }  // namespace rouse

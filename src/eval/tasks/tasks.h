@@ -9,4 +9,7 @@ extern const TaskEntry kGsm8k, kStrategyqa, kMbpp, kHumaneval, kTruthfulqaMc1, k
     kFactorNews, kFactorWiki, kFactorExpert, kTriviaqa, kArcChallenge, kArcEasy, kMmlu, kWikitext, kLabFacts,
     kLabContrast, kLabArithmetic;
 
+/// Under published protocols.
+extern const TaskEntry kGsm8kScmoe, kGsm8kHarness, kStrategyqaScmoe, kMbppScmoe, kHumanevalScmoe;
+
 }  // namespace rouse

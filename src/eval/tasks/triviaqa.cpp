@@ -1,30 +1,26 @@
 /// eval/tasks/triviaqa.cpp - TriviaQA (arXiv:1705.03551), closed book; Apache 2.0.
 ///
-/// Protocol: zero shot, "Question: ...\nAnswer:", the first line; exact match with any alias after
-/// lower-casing and without punctuation and articles (the official normalisation).
+/// Protocol: zero shot, "Question: ...\nAnswer:", the first line; exact match with any alias after the
+/// official script's normalisation (mandarjoshi90/triviaqa, evaluation/triviaqa_evaluation.py, commit
+/// ca43b58). Departure: no answer at all is never right; there, it is where an alias is an article or
+/// punctuation alone.
 #include <algorithm>
-#include <cctype>
-#include <sstream>
 
 #include "base/error.h"
+#include "base/unicode.h"
 #include "decoding/vote.h"
+#include "eval/published.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
-std::string normalised(const std::string& text) {
-  std::string plain;
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    plain += std::ispunct(u) ? ' ' : static_cast<char>(std::tolower(u));
-  }
-  std::istringstream words(plain);
-  std::string out, word;
-  while (words >> word)
-    if (word != "a" && word != "an" && word != "the") out += (out.empty() ? "" : " ") + word;
-  return out;
+/// The first line, nothing where it is blank.
+std::optional<std::string> answer_of(const std::string& text) {
+  const auto line = first_line(text);
+  return line && !strip(code_points(*line)).empty() ? std::optional(triviaqa_normalised(*line))
+                                                    : std::nullopt;
 }
 
 Item item(const EvalJson& record, const TaskInput&) {
@@ -36,11 +32,11 @@ Item item(const EvalJson& record, const TaskInput&) {
 }
 
 Scores score(const Item& item, const Response& response) {
-  const std::string answer = normalised(first_line(response.text).value_or(""));
+  const auto answer = answer_of(response.text);
   const auto answers = texts_field(item.doc, "answers");
-  return {{"exact_match", !answer.empty() && std::any_of(answers.begin(), answers.end(), [&](const auto& a) {
-             return normalised(a) == answer;
-           })}};
+  return {{"exact_match", answer && std::any_of(answers.begin(), answers.end(), [&](const std::string& a) {
+                            return triviaqa_normalised(a) == *answer;
+                          })}};
 }
 
 /// {"Data": [{"QuestionId", "Question", "Answer": {"Aliases": [...], ...}}]}
@@ -68,9 +64,10 @@ constinit const TaskEntry kTriviaqa = {
     .kind = TaskKind::text,
     .item = item,
     .score = score,
+    .version = 2,
     .stop = {"\n"},
     .n_predict = 64,
-    .vote = "line",
+    .vote = answer_of,
     .import = import,
 };
 
