@@ -131,7 +131,8 @@ void Generation::close() {
 
 Room Generation::needed(int i) const {
   const int n_prompt = static_cast<int>(prompt_.size());
-  return method_->room(i, n_prompt, std::min(n_limit_, std::max(0, engines_.of(i).n_ctx() - n_prompt)));
+  const int n_cell = std::max(0, context_of(engines_, *method_) - n_prompt);
+  return method_->room(i, n_prompt, std::min(n_limit_, n_cell));
 }
 
 Room Generation::room(int i) const {

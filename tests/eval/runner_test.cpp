@@ -67,7 +67,7 @@ bool holds(const std::string& text, const std::string& part) {
 TEST(EvalFailures, AnItemWhoseNumbersAreNotFiniteFailsByNameAndTheOthersGoOn) {
   const TempDir dir;
   write_data(dir);
-  const std::string model = spoiled_model(dir, "mixtral.gguf", "token_embd.weight", 'Z' - 33);
+  const std::string model = spoiled_model(dir, "mixtral.gguf", "token_embd.weight", 'Z');
   const std::string command = "eval -m " + model + " --shots 0 --window 41 --data " + dir.path.string();
   for (const char* method : {"greedy", "scmoe"}) {
     const std::string out = dir / method;
@@ -104,7 +104,7 @@ TEST(EvalFailures, AModelThatGivesNoNumbersScoresNothing) {
   const TempDir dir;
   write_data(dir);
   const TempDir heads, routers;
-  const std::string head = spoiled_model(heads, "mixtral.gguf", "output.weight", 'A' - 33);
+  const std::string head = spoiled_model(heads, "mixtral.gguf", "output.weight", 'A');
   const std::string router = spoiled_model(routers, "mixtral.gguf", "blk.1.ffn_gate_inp.weight", 2);
   for (const std::string& model : {head, router}) {
     const std::string out = dir / (model == head ? "head" : "router");
@@ -115,7 +115,7 @@ TEST(EvalFailures, AModelThatGivesNoNumbersScoresNothing) {
               out);
     EXPECT_EQ(r.code, 4) << r.err;
     EXPECT_TRUE(
-        holds(r.err, model == head ? "the logit of token 32 after position" : "block 1: the router's"))
+        holds(r.err, model == head ? "the logit of token 65 after position" : "block 1: the router's"))
         << r.err;
     EXPECT_FALSE(holds(r.err, "json.exception")) << r.err;
     EXPECT_FALSE(holds(r.out, "score")) << r.out;
@@ -136,10 +136,10 @@ TEST(EvalFailures, CommandsEndByNameWhereAModelGivesNoNumbers) {
     iti << R"({"question": "a", "correct_answers": ["b"], "incorrect_answers": ["c"]})"
         << "\n";
   iti.close();
-  const std::string head = spoiled_model(heads, "mixtral.gguf", "output.weight", 'A' - 33);
+  const std::string head = spoiled_model(heads, "mixtral.gguf", "output.weight", 'A');
   const std::string router = spoiled_model(routers, "mixtral.gguf", "blk.1.ffn_gate_inp.weight", 2);
   for (const std::string& model : {head, router}) {
-    const char* why = model == head ? "the logit of token 32" : "block 1: the router's scores";
+    const char* why = model == head ? "the logit of token 65" : "block 1: the router's scores";
     const std::string m = " -m " + model + " ";
     const auto fails = [&](const std::string& command) {
       const CommandResult r = rouse(command);
@@ -193,7 +193,6 @@ TEST(EvalContext, TheCutDependsOnTheContextAloneAndIsAmongTheSettings) {
     EXPECT_EQ(samples(method), samples(method + " -c 512"))
         << "the model's trained context, as the file says";
   }
-  EXPECT_EQ(samples("greedy --methods beam -c 300").empty(), false);
   const std::string out = dir / "once";
   ASSERT_EQ(rouse(command + "greedy -c 300 -o " + out).code, 0);
   EXPECT_EQ(results_in(out, "arc_easy", ids)["settings"]["context"], 300);

@@ -24,7 +24,8 @@ void check(const std::string& path, const char* part, size_t n_expected) {
   const Tokenizer tokenizer(m.model->file());
   Scorer scorer({&m.engine}, make_method({}, m.models()));
   size_t n = 0;
-  for (const auto& c : golden_json("boundaries.json")[part]) {
+  const nlohmann::json cases = golden_json("boundaries.json");
+  for (const auto& c : cases[part]) {
     std::vector<std::string> continuations;
     for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
     const EncodedPairs got = encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations);
@@ -56,7 +57,9 @@ TEST(Pairs, ANewlineMayStayTheContexts) {
   for (const auto& [file, part] : {std::pair{"sentencepiece.gguf", "sentencepiece_lines"},
                                    std::pair{"llama.gguf", "byte_level_lines"}}) {
     const Tokenizer tokenizer(GgufFile(golden(file)));
-    for (const auto& c : golden_json("boundaries.json")[part]) {
+    const nlohmann::json cases = golden_json("boundaries.json");
+    ASSERT_EQ(cases[part].size(), 3u);
+    for (const auto& c : cases[part]) {
       std::vector<std::string> continuations;
       for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
       const EncodedPairs got =
