@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -47,9 +48,13 @@ void write_file(const std::string& path, const std::string& text, int flags = O_
   close(fd);
 }
 
+/// Where the user's own limit is lower, that one stays.
 void limit(int resource, uint64_t value, const char* what) {
-  const rlimit l{value, value};
-  check(setrlimit(static_cast<__rlimit_resource>(resource), &l) == 0, what);
+  const auto id = static_cast<__rlimit_resource>(resource);
+  rlimit l{};
+  check(getrlimit(id, &l) == 0, what);
+  l.rlim_cur = l.rlim_max = std::min<rlim_t>(value, l.rlim_max);
+  check(setrlimit(id, &l) == 0, what);
 }
 
 /// others: processes that the same user has already, which the kernel counts too.

@@ -27,7 +27,7 @@ int n_with_name(const std::string& name) {
 
 TEST_P(AccountTest, NoProgramStopsTheClock) {
   SandboxLimits limits = tight();
-  limits.seconds = 1;
+  limits.seconds = 0.5;
   const Sandbox sandbox(limits, isolation());
   const std::string name =
       "stop" + std::to_string(getpid()) + (GetParam().root ? "r" : "u") + (namespaces() ? "n" : "l");

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,10 +54,13 @@ TEST_P(SandboxTest, ExitingEarlyOrForgingTheVerdictFails) {
 TEST_P(SandboxTest, BombsEndInTheirLimits) {
   EXPECT_FALSE(python("x = bytearray(1 << 30)").passed) << "memory";
   EXPECT_FALSE(python("x = []\nwhile True: x.append(' ' * (1 << 20))").passed) << "memory, bit by bit";
-  const auto endless = python("while True: print('x' * 1000)");
+  SandboxLimits limits = tight();
+  limits.seconds = 0.7;
+  const Sandbox short_time(limits, isolation());
+  const auto endless = python(short_time, "while True: print('x' * 1000)");
   EXPECT_EQ(endless.result.limit, Limit::time) << "what is too much is dropped, and the time goes on";
   EXPECT_LT(endless.result.out.size(), 1u << 20);
-  const auto slow = python("while True: pass");
+  const auto slow = python(short_time, "while True: pass");
   EXPECT_EQ(slow.result.limit, Limit::time);
   EXPECT_LT(slow.result.seconds, 4);
   EXPECT_FALSE(python("import os\nwhile True: os.fork()").passed) << "fork bomb";
@@ -154,25 +158,29 @@ TEST_P(SandboxTest, FilesOfTheUserKeepTheirModes) {
 /// In a user namespace of one user there is nobody to become: isolated all the same, or refused with its own
 /// exit code.
 TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
-  const pid_t child = fork();
-  if (child == 0) {
-    const std::string users = cat("0 ", geteuid(), " 1"), groups = cat("0 ", getegid(), " 1");
-    if (unshare(CLONE_NEWUSER) != 0) _exit(0);
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << users;
-    std::ofstream("/proc/self/gid_map") << groups;
-    try {
-      const Sandbox sandbox(tight(), isolation());
-      _exit(run_python(sandbox, "print('here')").passed && !run_python(sandbox, "open('/etc/passwd')").passed
-                ? 0
-                : 1);
-    } catch (const Error& e) {
-      _exit(e.exit_code() == Exit::no_sandbox ? 0 : 2);
+  const std::string text = as_user([&](std::ostream& out) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const std::string users = cat("0 ", geteuid(), " 1"), groups = cat("0 ", getegid(), " 1");
+      if (unshare(CLONE_NEWUSER) != 0) _exit(0);
+      std::ofstream("/proc/self/setgroups") << "deny";
+      std::ofstream("/proc/self/uid_map") << users;
+      std::ofstream("/proc/self/gid_map") << groups;
+      try {
+        const Sandbox sandbox(tight(), isolation());
+        _exit(run_python(sandbox, "print('here')").passed &&
+                      !run_python(sandbox, "open('/etc/passwd')").passed
+                  ? 0
+                  : 1);
+      } catch (const Error& e) {
+        _exit(e.exit_code() == Exit::no_sandbox ? 0 : 2);
+      }
     }
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  EXPECT_EQ(status, 0);
+    int status = 0;
+    waitpid(child, &status, 0);
+    out << status;
+  });
+  EXPECT_EQ(text, "0");
 }
 
 TEST(Sandbox, RefusesWhatItCannotIsolate) {
@@ -180,6 +188,35 @@ TEST(Sandbox, RefusesWhatItCannotIsolate) {
   none.memory_bytes = 1 << 12, none.n_process = 0;  // not even a shell starts
   expect_refusal([&] { Sandbox(none, false); }, Exit::no_sandbox, "--unsafe-exec");
   EXPECT_EQ(Sandbox(none, true).level(), "none but limits (--unsafe-exec)");
+}
+
+TEST(Sandbox, WithoutIsolationTheLimitsHold) {
+  SandboxLimits limits = tight();
+  limits.seconds = 1;
+  const Sandbox sandbox(limits, Isolation::none);
+  EXPECT_TRUE(run_python(sandbox, "print('fine')").passed);
+  EXPECT_EQ(run_python(sandbox, "import os\nos.kill(0, 19)").result.limit, Limit::time);
+  EXPECT_EQ(
+      run_python(sandbox, "open('x', 'wb').write(b'x' * (70 << 20))").reason.rfind("OSError: [Errno 27]", 0),
+      0u);
+}
+
+/// Of a user whose own limits are lower already.
+TEST_P(SandboxTest, LowerLimitsOfTheUserStay) {
+  const std::string text = as_user([&](std::ostream& out) {
+    const rlimit few{40, 40};
+    const pid_t child = fork();
+    if (child == 0) {
+      setrlimit(RLIMIT_NOFILE, &few);
+      _exit(run_python(*sandbox_,
+                       "import resource\nassert resource.getrlimit(resource.RLIMIT_NOFILE) == (40, 40)")
+                .passed);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    out << WEXITSTATUS(status);
+  });
+  EXPECT_EQ(text, "1");
 }
 
 /// Every reference solution of the data at hand passes; with its return value broken it fails.
