@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tokenizer/deep_stack.h"
 
 namespace rouse {
 namespace {
@@ -190,8 +191,10 @@ std::vector<std::array<bool, kTokenKinds>> token_kinds(const std::vector<std::st
     }
   };
   for (auto& kinds : out) kinds[kAllTokens] = true;
-  mark(math(), kMathTokens);
-  mark(stop_words(), kStopWords);
+  on_deep_stack(text.size() * kRegexBytes, [&] {
+    mark(math(), kMathTokens);
+    mark(stop_words(), kStopWords);
+  });
   return out;
 }
 

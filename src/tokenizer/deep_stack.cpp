@@ -13,9 +13,6 @@
 namespace rouse {
 namespace {
 
-/// A character of a match takes up to N bytes in libllama as gcc 12 compiles it; other compilers may take
-/// more.
-constexpr size_t kBytesPerCharacter = 2048;
 /// What every thread has.
 constexpr size_t kUsual = size_t{2} << 20;
 constexpr size_t kLongest = size_t{1} << 20;
@@ -49,7 +46,7 @@ size_t regex_stack(std::string_view text) {
   require_usage(longest <= kLongest, "a text has a stretch of ", longest,
                 " bytes without a line that ends in a letter or digit, the tokenizer takes at most ",
                 kLongest);
-  return longest * kBytesPerCharacter;
+  return longest * kRegexBytes;
 }
 
 void on_deep_stack(size_t n_byte, const std::function<void()>& work) {

@@ -1,4 +1,4 @@
-/// tokenizer/deep_stack.h - a stack as deep as a text asks for: libllama cuts text by std::regex, which calls
+/// tokenizer/deep_stack.h - a stack as deep as a text asks for: std::regex, by which libllama cuts text, calls
 /// itself for every character of a match.
 #pragma once
 
@@ -7,6 +7,9 @@
 #include <string_view>
 
 namespace rouse {
+
+/// Room for a character of a match: 324 bytes as gcc 12 compiles libllama, more with other compilers.
+inline constexpr size_t kRegexBytes = 2048;
 
 /// Bytes of stack with which every pre-tokenizer can cut `text`. Throws Error (exit 2) when a stretch of it
 /// is too long.

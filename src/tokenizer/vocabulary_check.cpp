@@ -12,7 +12,8 @@ namespace rouse {
 namespace {
 
 constexpr const char *kTokens = "tokenizer.ggml.tokens", *kScores = "tokenizer.ggml.scores",
-                     *kTypes = "tokenizer.ggml.token_type", *kMerges = "tokenizer.ggml.merges";
+                     *kTypes = "tokenizer.ggml.token_type", *kMerges = "tokenizer.ggml.merges",
+                     *kSuppressed = "tokenizer.ggml.suppress_tokens";
 /// Far above any real token; libllama recurses and copies by their length.
 constexpr size_t kMaxTokenBytes = 4096;
 /// libllama writes a token's whole text once for each of its characters that stands for no byte.
@@ -47,6 +48,8 @@ class Vocabulary {
                   " tokens in the vocabulary, ", embd ? embd->ne[1] : 0, " rows of embeddings");
     types_.assign(n, kNormal);
     if (file_.has(kTypes)) types_ = file_.integers(kTypes);
+    require_model(file_.array_length(kSuppressed).value_or(0) == 0, path_, ": key ", kSuppressed,
+                  " keeps tokens from being chosen, which rouse does not do");
     // Cuts at blanks but keeps them, and then merges assert that no symbol is one.
     require_model(!bpe_ || file_.text("tokenizer.ggml.pre").value_or("") != "whitespace", path_,
                   ": key tokenizer.ggml.pre is \"whitespace\", which goes with another tokenizer than gpt2");

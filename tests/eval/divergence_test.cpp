@@ -23,6 +23,11 @@ TEST(Divergence, MathAndStopWordsAreFoundInPieces) {
   EXPECT_EQ(stop, "So| the| is| In| th|ere| were|");
 }
 
+TEST(Divergence, ALongSumDoesNotOverflowTheStack) {
+  const auto kinds = token_kinds(std::vector<std::string>(20000, "1+"));
+  EXPECT_TRUE(kinds[0][kMathTokens] && kinds[19999][kMathTokens]);
+}
+
 class DivergenceTest : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Models, DivergenceTest, testing::Values("mixtral", "qwen3moe"));
 

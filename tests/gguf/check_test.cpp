@@ -102,8 +102,8 @@ TEST(GgufFile, FindsKeysAndTensorsAmongAsManyAsMayBe) {
   const TempDir dir;
   std::ofstream(dir / "many.gguf", std::ios::binary) << bytes;
   const GgufFile file(dir / "many.gguf");
-  for (size_t i = 0; i < kKeys; ++i) ASSERT_EQ(file.integer(cat("key.", i)), static_cast<int64_t>(i));
-  for (size_t i = 0; i < kTensors; ++i)
+  for (size_t i = 0; i < kKeys; i += 13) ASSERT_EQ(file.integer(cat("key.", i)), static_cast<int64_t>(i));
+  for (size_t i = 0; i < kTensors; i += 13)
     ASSERT_EQ(file.data(file.tensor(cat("tensor.", i))).data(),
               file.part(0).data() + file.part(0).size() - (kTensors - i) * 32);
   EXPECT_EQ(file.fingerprint().size(), 64u);

@@ -152,6 +152,12 @@ TEST_F(VocabularyCheck, RefusesWhatLibllamaAsserts) {
   refused(v, "has no token <|endoftext|>");
   v.add("<|endoftext|>", 3);
   EXPECT_NO_THROW(tokens(v, "ab"));
+  v = Vocabulary::sentence_piece();
+  v.also = [](gguf_context* g) {
+    const int32_t id = 5;
+    gguf_set_arr_data(g, "tokenizer.ggml.suppress_tokens", GGUF_TYPE_INT32, &id, 1);
+  };
+  refused(v, "tokenizer.ggml.suppress_tokens keeps tokens from being chosen");
   v = Vocabulary::bytes("no-such");
   refused(v, "unknown pre-tokenizer type: 'no-such'");
 }
@@ -166,7 +172,7 @@ TEST_F(VocabularyCheck, WhatIsTakenReadsEveryText) {
                                          "glm4",         "gemma4",      "sarvam-moe", "kimi-k2"};
   const char* ids[] = {"bos", "eos", "unknown", "padding", "eot"};
   int n_taken = 0;
-  for (uint64_t seed = 0; seed < 300; ++seed) {
+  for (uint64_t seed = 0; seed < 150; ++seed) {
     Random random(seed);
     const auto below = [&](size_t n) { return random.below(static_cast<uint32_t>(n)); };
     Vocabulary v = below(3) ? Vocabulary::sentence_piece() : Vocabulary{};
@@ -203,7 +209,7 @@ TEST_F(VocabularyCheck, WhatIsTakenReadsEveryText) {
       EXPECT_EQ(e.exit_code(), Exit::bad_model) << seed << ": " << e.what();
     }
   }
-  EXPECT_GT(n_taken, 40);
+  EXPECT_GT(n_taken, 20);
 }
 
 /// std::regex inside libllama calls itself for every character of a match: 26,600 overflowed 8 MB.
