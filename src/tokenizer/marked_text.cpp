@@ -114,6 +114,9 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
     }
     const std::vector<int> some =
         encode(std::string_view(marked.text).substr(f.begin, f.end - f.begin), false, false);
+    for (const int token : some)  // a vocabulary that merges plain pieces into a name
+      require(!llama_vocab_is_control(vocab_, token), path_, ": the vocabulary makes control token ", token,
+              " of plain text, which would count where it must not");
     tokens.insert(tokens.end(), some.begin(), some.end());
   }
   if (add_special && llama_vocab_get_add_eos(vocab_)) tokens.push_back(llama_vocab_eos(vocab_));

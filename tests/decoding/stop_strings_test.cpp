@@ -56,7 +56,7 @@ TEST(StopStrings, CutWhereFindCutsHoweverTheTextComesInPieces) {
     return text;
   };
   int n_cut = 0;
-  for (int round = 0; round < 20000; ++round) {
+  for (int round = 0; round < 4000; ++round) {
     const uint32_t n_letter = 2 + random.below(3);
     std::vector<std::string> stops;
     for (uint32_t i = random.below(4); i > 0; --i)
@@ -68,16 +68,15 @@ TEST(StopStrings, CutWhereFindCutsHoweverTheTextComesInPieces) {
     n_cut += expected != cut_by_find(pieces, {});
     ASSERT_EQ(cut_by_pieces(pieces, stops), expected) << "round " << round;
   }
-  EXPECT_GT(n_cut, 5000);
+  EXPECT_GT(n_cut, 1000);
 }
 
 TEST(StopStrings, CutEverySplitOfATextAtTheSamePlace) {
   const std::vector<std::vector<std::string>> lists = {
-      {"ris"}, {"ris", "Pa"}, {"Pa", "ris"}, {"\n\n"}, {"is\nand", "s\n"}, {"\nan", "is\nand so", "n"},
-      {"é"}};
-  const std::string text = "to Paris\nand \nsé\n\nx";
+      {"ris"}, {"ris", "Pa"}, {"Pa", "ris"}, {"\n\n"}, {"is\nan", "s\n"}, {"\nan", "is\nano", "n"}, {"é"}};
+  const std::string text = "Paris\nan é\n\n";
   for (const auto& stops : lists)
-    for (uint32_t splits = 0; splits < 1u << (text.size() - 1); splits += 1 + splits % 7) {
+    for (uint32_t splits = 0; splits < 1u << (text.size() - 1); splits += 1 + splits % 5) {
       std::vector<Piece> pieces(1);
       for (size_t i = 0; i < text.size(); ++i) {
         pieces.back().text += text[i];
