@@ -2,7 +2,7 @@
 
 #include <dirent.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -47,10 +47,11 @@ uint64_t field_bytes(const std::string& path, const std::vector<std::string>& fi
   return kb * 1024;
 }
 
-/// What files and memory without a name the processes still hold.
+/// What files and memory without a name the processes still hold, by inode: the devices of maps and of stat
+/// are not the same on every file system.
 struct Held {
-  std::map<FileId, uint64_t> deleted;  ///< bytes of files that are open and have no name any more
-  std::map<FileId, uint64_t> shared;   ///< bytes of anonymous shared memory
+  std::map<uint64_t, uint64_t> deleted;  ///< bytes of files that are open and have no name any more
+  std::map<uint64_t, uint64_t> shared;   ///< bytes of anonymous shared memory
   bool hidden = false;  ///< a file without a name is mapped and nowhere open: its size is unknown
 };
 
@@ -58,7 +59,7 @@ void look_at_descriptors(const std::string& process, Held& held) {
   for_each_number(process + "/fd", [&](const char* name) {
     struct stat info {};
     if (stat((process + "/fd/" + name).c_str(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 0)
-      held.deleted[{info.st_dev, info.st_ino}] = static_cast<uint64_t>(info.st_blocks) * 512;
+      held.deleted[info.st_ino] = static_cast<uint64_t>(info.st_blocks) * 512;
   });
 }
 
@@ -68,23 +69,41 @@ void look_at_maps(const std::string& process, const std::string& folder, Held& h
   for (std::string line; std::getline(in, line);) {
     if (line.size() < 10 || line.compare(line.size() - 10, 10, " (deleted)") != 0) continue;
     unsigned long begin, end, inode;
-    unsigned major_number, minor_number;
     int path = 0;
-    if (std::sscanf(line.c_str(), "%lx-%lx %*s %*s %x:%x %lu %n", &begin, &end, &major_number, &minor_number,
-                    &inode, &path) != 5)
-      continue;
-    const FileId id{makedev(major_number, minor_number), inode};
+    if (std::sscanf(line.c_str(), "%lx-%lx %*s %*s %*s %lu %n", &begin, &end, &inode, &path) != 3) continue;
     const std::string name = line.substr(static_cast<size_t>(path));
     if (name == "/dev/zero (deleted)")
-      held.shared[id] = std::max<uint64_t>(held.shared[id], end - begin);
-    else if (!folder.empty() && name.rfind(folder + "/", 0) == 0 && !held.deleted.count(id))
+      held.shared[inode] = std::max<uint64_t>(held.shared[inode], end - begin);
+    else if (!folder.empty() && name.rfind(folder + "/", 0) == 0 && !held.deleted.count(inode))
       held.hidden = true;
   }
 }
 
 }  // namespace
 
+std::vector<pid_t> descendants_by_parents(pid_t root) {
+  std::multimap<pid_t, pid_t> children;
+  for_each_number("/proc", [&](const char* process) {
+    std::ifstream in(cat("/proc/", process, "/stat"));
+    std::string stat;
+    std::getline(in, stat);
+    pid_t parent = 0;  // pid (name) state parent; the name may hold anything
+    const size_t name = stat.rfind(')');
+    if (name != std::string::npos && std::sscanf(stat.c_str() + name, ") %*c %d", &parent) == 1)
+      children.emplace(parent, std::atoi(process));
+  });
+  std::vector<pid_t> found{root};
+  for (size_t i = 0; i < found.size(); ++i) {
+    const auto [first, last] = children.equal_range(found[i]);
+    for (auto it = first; it != last; ++it) found.push_back(it->second);
+  }
+  found.erase(found.begin());
+  return found;
+}
+
 std::vector<pid_t> descendants(pid_t root) {
+  static const bool listed = access("/proc/thread-self/children", R_OK) == 0;
+  if (!listed) return descendants_by_parents(root);
   std::vector<pid_t> found{root};
   for (size_t i = 0; i < found.size(); ++i) {
     const std::string tasks = cat("/proc/", found[i], "/task");
@@ -118,19 +137,18 @@ Limit Account::look() {
     if (!folder_.empty()) look_at_descriptors(path, held);
   }
   for (const pid_t process : processes) look_at_maps(cat("/proc/", process), folder_, held);
-  for (const auto& [id, bytes] : held.shared) memory += bytes;
+  for (const auto& [inode, bytes] : held.shared) memory += bytes;
   if (memory >
       limits_.memory_bytes) {  // pages that processes share were counted for each: look again, exactly
     memory = 0;
     for (const pid_t process : processes)
       memory += field_bytes(cat("/proc/", process, "/smaps_rollup"), {"Pss_Anon:", "SwapPss:"});
-    for (const auto& [id, bytes] : held.shared) memory += bytes;
+    for (const auto& [inode, bytes] : held.shared) memory += bytes;
     if (memory > limits_.memory_bytes) return Limit::memory;
   }
   if (folder_.empty()) return Limit::none;
   FolderUse use = folder_use(folder_);
-  for (const auto& [id, bytes] : held.deleted)
-    if (!use.files.count(id)) use.bytes += bytes;
+  for (const auto& [inode, bytes] : held.deleted) use.bytes += bytes;
   return use.bytes > limits_.folder_bytes || !use.bounded || held.hidden ? Limit::disk : Limit::none;
 }
 

@@ -12,6 +12,8 @@ namespace rouse {
 
 /// The processes below `root`, without it.
 std::vector<pid_t> descendants(pid_t root);
+/// The same from every process's parent: for kernels that do not list children.
+std::vector<pid_t> descendants_by_parents(pid_t root);
 
 /// Looks now and then at what the processes below one use, and says which limit that is over.
 class Account {

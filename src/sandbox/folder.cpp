@@ -10,6 +10,7 @@
 #include <cstring>
 #include <ctime>
 #include <filesystem>
+#include <set>
 #include <vector>
 
 #include "base/error.h"
@@ -78,7 +79,7 @@ void empty_folder(int top) {
 }  // namespace
 
 ThrowAwayFolder::ThrowAwayFolder() {
-  path_ = (fs::temp_directory_path() / kPrefix).string() + "XXXXXX";
+  path_ = (fs::canonical(fs::temp_directory_path()) / kPrefix).string() + "XXXXXX";
   require(mkdtemp(path_.data()) != nullptr, "cannot make a folder for the sandbox: ", std::strerror(errno));
   fd_ = open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd_ >= 0 && flock(fd_, LOCK_EX | LOCK_NB) == 0 &&
@@ -118,6 +119,7 @@ void remove_left_folders() {
 
 FolderUse folder_use(const std::string& path) {
   FolderUse use;
+  std::set<uint64_t> counted;  // inodes: a file may have many names
   int n_entry = 0;
   // Explicit, so that depth costs descriptors and not stack; names of a level are read before it is entered.
   struct Level {
@@ -132,7 +134,7 @@ FolderUse folder_use(const std::string& path) {
       struct stat info {};
       if (++n_entry > kMostFiles || fstatat(fd, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return;
       if (S_ISDIR(info.st_mode)) levels.back().folders.push_back(name);
-      if (S_ISREG(info.st_mode) && !use.files.insert({info.st_dev, info.st_ino}).second) return;
+      if (S_ISREG(info.st_mode) && !counted.insert(info.st_ino).second) return;
       use.bytes += static_cast<uint64_t>(info.st_blocks) * 512;
     });
   };

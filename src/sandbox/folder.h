@@ -2,9 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
 #include <string>
-#include <utility>
 
 namespace rouse {
 
@@ -26,12 +24,9 @@ class ThrowAwayFolder {
 /// Takes away the folders that others left behind: of this user, a minute old, not locked.
 void remove_left_folders();
 
-using FileId = std::pair<uint64_t, uint64_t>;  ///< device, inode
-
 struct FolderUse {
   uint64_t bytes = 0;
-  bool bounded = true;     ///< false: more than kMostFiles, deeper than kMostDepth, or not to be read
-  std::set<FileId> files;  ///< regular files that were counted
+  bool bounded = true;  ///< false: more than kMostFiles, deeper than kMostDepth, or not to be read
 };
 constexpr int kMostFiles = 20000, kMostDepth = 100;
 FolderUse folder_use(const std::string& path);

@@ -207,13 +207,15 @@ void enter_namespaces(const Start& s) {
 /// Processes and threads of this user.
 int count_processes() {
   int n = 0;
-  std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator("/proc", ignored)) {
+  std::error_code ignored;  // a process may end at any moment
+  for (fs::directory_iterator it("/proc", ignored), end; it != end; it.increment(ignored)) {
     struct stat info {};
-    const char first = entry.path().filename().c_str()[0];
-    if (first < '0' || first > '9' || stat(entry.path().c_str(), &info) != 0 || info.st_uid != geteuid())
+    const char first = it->path().filename().c_str()[0];
+    if (first < '0' || first > '9' || stat(it->path().c_str(), &info) != 0 || info.st_uid != geteuid())
       continue;
-    for (const auto& thread : fs::directory_iterator(entry.path() / "task", ignored)) (void)thread, ++n;
+    for (fs::directory_iterator thread(it->path() / "task", ignored); thread != end;
+         thread.increment(ignored))
+      ++n;
   }
   return n;
 }
@@ -270,7 +272,7 @@ bool can_leave_root() {
   return geteuid() == 0 && maps("/proc/self/uid_map", kNobody) && maps("/proc/self/gid_map", kNobody);
 }
 
-void start_program(const Start& s) {
+void start_program(const Start& s) noexcept {
   setsid();
   const int null = open("/dev/null", O_RDONLY);
   const int report = fcntl(s.report, F_DUPFD, 10);  // out of the way of 3, which may be an end of a pipe

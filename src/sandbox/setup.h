@@ -24,7 +24,8 @@ struct Start {
   std::string folder;    ///< holds the files, where there are no namespaces; else ""
   int out, err, report;  ///< what the program gets as 1, 2 and 3
 };
-/// Never returns. A step that fails is named on the error stream, the exit code is 113.
-[[noreturn]] void start_program(const Start& start);
+/// Never returns. A step that fails is named on the error stream, the exit code is 113; an
+/// exception would go on as a second rouse, so it ends the process.
+[[noreturn]] void start_program(const Start& start) noexcept;
 
 }  // namespace rouse

@@ -130,6 +130,7 @@ TEST(Account, DescendantsAreFoundAcrossSessions) {
   ASSERT_EQ(read(fds[0], &c, 1), 1);
   const std::vector<pid_t> found = descendants(child);
   EXPECT_EQ(found.size(), 1u);
+  EXPECT_EQ(descendants_by_parents(child), found);
   for (const pid_t p : found) kill(p, SIGKILL);
   kill(child, SIGKILL);
   waitpid(child, nullptr, 0);

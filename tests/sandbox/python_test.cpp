@@ -63,6 +63,9 @@ TEST_P(PythonTest, WhatRightProgramsUseIsThere) {
   expect_passes(
       "import tempfile, os\nwith tempfile.TemporaryDirectory() as d:\n    os.mkfifo(os.path.join(d, 'p'))\n  "
       "  os.makedirs(d + '/a/b')");
+  expect_passes(
+      "import mmap, tempfile, time\nf = tempfile.TemporaryFile()\nf.truncate(4096)\n"
+      "m = mmap.mmap(f.fileno(), 0)\nf.close()\nm[0] = 5\ntime.sleep(0.1)\nassert m[0] == 5");
   if (!namespaces()) return;  // Landlock has no shared memory of its own, and does not watch over modes
   expect_passes(
       "import multiprocessing as m\nwith m.Pool(3) as p: assert p.map(abs, range(-9, 0)) == [*range(9, 0, "
@@ -90,7 +93,7 @@ TEST_P(PythonTest, TheReasonNamesTheErrorAndItsLine) {
   expect_fails("import os\nos._exit(3)", "ended before its last line, with exit code 3");
   expect_fails("import os\nos.kill(os.getpid(), 11)", "ended by signal 11");
   expect_fails("x = bytearray(1 << 30)", "MemoryError");
-  expect_fails("a = 1\0", "null bytes");
+  expect_fails(std::string("a = 1\0", 6), "null byte");
 }
 
 /// Each reports success in another way, in front of a test that fails.
@@ -127,7 +130,6 @@ TEST_P(PythonTest, NobodyElseReportsSuccess) {
            "import os\nclass E(BaseException):\n    def __str__(self):\n        os.write(3, b'ended')\n      "
            "  os._exit(0)\nraise E()",
            "import ctypes\nctypes.CDLL(None).write(3, b'ended', 5)\nctypes.CDLL(None)._exit(0)",
-           "import ctypes\nctypes.CDLL(None).longjmp",
            "import os\nos.execv('/bin/sh', ['sh', '-c', 'printf ended >&3'])",
            "import os\nos.dup2(1, 3)\nprint('ended')",
            "import os, signal\nsignal.signal(signal.SIGALRM, lambda *a: (os.write(3, b'ended'), "

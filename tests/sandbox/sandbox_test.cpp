@@ -238,7 +238,7 @@ TEST_P(SandboxTest, ReferenceSolutionsPassAndBrokenOnesFail) {
     for (const Item& item : loaded.items) {
       const std::string solution = item.target;
       const auto verdict = python(sandbox, task->program(item, solution));
-      EXPECT_TRUE(verdict.passed) << item.id << "\n" << verdict.result.err;
+      EXPECT_TRUE(verdict.passed) << item.id << "\n" << verdict.reason << "\n" << verdict.result.err;
       std::string name = task == &kHumaneval ? item.doc["entry_point"].get<std::string>() : "";
       if (name.empty()) {
         const std::string test = item.doc["test_list"][0];
