@@ -8,6 +8,7 @@
 /// and cut off by a bound.
 #pragma once
 
+#include <compare>
 #include <unordered_map>
 
 #include "tokenizer/gbnf_graph.h"

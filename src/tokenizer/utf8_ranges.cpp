@@ -49,7 +49,7 @@ std::vector<CodeRange> normal_ranges(std::vector<CodeRange> ranges, bool complem
   }
   if (complement) {
     std::vector<CodeRange> others;
-    uint32_t low = 0;
+    uint32_t low = 1;  // NUL comes only where it is named
     for (const CodeRange r : merged) {
       if (low < r.low) others.push_back({low, r.low - 1});
       low = r.high + 1;

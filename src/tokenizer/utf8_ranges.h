@@ -30,7 +30,8 @@ bool is_character(uint32_t code_point);
 std::optional<uint32_t> read_character(std::string_view text, size_t& at);
 void append_character(std::string& text, uint32_t code_point);
 
-/// Sorted, apart from each other, without surrogates; of `[^...]`: all other characters.
+/// Sorted, apart from each other, without surrogates; of `[^...]`: all other characters
+/// but NUL.
 std::vector<CodeRange> normal_ranges(std::vector<CodeRange> ranges, bool complement);
 
 /// Well-formed UTF-8 alone, in the order of the bytes. Where two sequences share a first byte, they share its

@@ -145,6 +145,8 @@ TEST(Recognizer, ReadsCharactersAsWellFormedUtf8Alone) {
     EXPECT_EQ(verdict("root ::= [^x]+", broken), "dead") << broken;
   const std::string cjk = "root ::= [一-鿿é]{2}";
   EXPECT_EQ(verdict(cjk, "中é"), "whole");
+  EXPECT_EQ(verdict("root ::= .", std::string_view("\0", 1)), "dead");  // NUL comes only where it is named
+  EXPECT_EQ(verdict("root ::= [\\x00-x]", std::string_view("\0", 1)), "whole");
   EXPECT_EQ(verdict(cjk, "中e"), "dead");
   EXPECT_EQ(verdict(cjk, "\u4dff"), "dead");  // one below
   EXPECT_EQ(verdict(cjk, "\ua000"), "dead");  // one above
@@ -175,7 +177,7 @@ TEST(Recognizer, KnowsEveryCharacterOfAClassFromItsNeighbours) {
       };
       for (const CodeRange r : ranges)
         for (const uint32_t c : {r.low - 1, r.low, r.low + 1, r.high - 1, r.high, r.high + 1}) {
-          if (!is_character(c)) continue;
+          if (!is_character(c) || c == 0) continue;
           std::string bytes;
           append_character(bytes, c);
           EXPECT_EQ(matches(bytes), inside(c) != complement) << std::hex << c;
