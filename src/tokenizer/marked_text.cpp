@@ -18,7 +18,9 @@
 namespace rouse {
 namespace {
 
-constexpr int kNamed = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN | LLAMA_TOKEN_ATTR_USER_DEFINED;
+/// Tokens that only special text may name. An end token can be one and user-defined at once.
+constexpr int kSpecial = LLAMA_TOKEN_ATTR_CONTROL | LLAMA_TOKEN_ATTR_UNKNOWN;
+constexpr int kNamed = kSpecial | LLAMA_TOKEN_ATTR_USER_DEFINED;
 
 /// Bytes of a text, or the token that stands for them.
 struct Fragment {
@@ -49,7 +51,7 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
     const size_t at = text.substr(0, rest.end).find(name, from);
     if (at == std::string_view::npos) break;
     const size_t end = at + name.size();
-    if (!(attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) && !marked.all_special(at, end)) {
+    if (attributes & kSpecial && !marked.all_special(at, end)) {
       from = at + 1;
       continue;
     }

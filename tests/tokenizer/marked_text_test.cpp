@@ -11,7 +11,7 @@ namespace {
 std::string sentencepiece_file(const TempDir& dir, bool merges = false) {
   std::vector<std::string> tokens = {"<unk>",        "<s>",        "</s>",   "[INST]",
                                      "<|im_start|>", "<|im_end|>", "<think>"};
-  std::vector<int32_t> types = {2, 3, 3, 3, 3, 3, 4};
+  std::vector<int32_t> types = {2, 3, 3, 3, 3, 4, 4};  // an end token is a control token, whatever it says
   std::vector<float> scores(tokens.size(), 0);
   for (int byte = 0; byte < 256; ++byte) {
     char text[8];
