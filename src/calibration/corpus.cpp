@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/text.h"
 #include "base/random.h"
 
 namespace rouse {
