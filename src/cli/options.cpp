@@ -50,9 +50,10 @@ void add_prompt_options(CLI::App& app, PromptOptions& o) {
 }
 
 void add_special_option(CLI::App& app, std::optional<bool>& special) {
-  app.add_flag("--special,!--no-special", special,
-               "whether control tokens count where the text spells them, such as </s>, or are text (default: "
-               "they count with --raw; of a chat template only its own)");
+  app.add_flag_function(
+      "--special,!--no-special", [&special](int64_t n) { special = n > 0; },
+      "whether control tokens count where the text spells them, such as </s>, or are text (default: they "
+      "count with --raw; of a chat template only its own)");
 }
 
 /// The default of an option as `--help` shows it.
