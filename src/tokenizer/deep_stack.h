@@ -1,5 +1,5 @@
-/// tokenizer/deep_stack.h - a stack as deep as a text asks for: std::regex, by which libllama cuts text, calls
-/// itself for every character of a match.
+/// tokenizer/deep_stack.h - a stack as deep as a text asks for: std::regex, by which libllama cuts text,
+/// calls itself for every character of a match.
 #pragma once
 
 #include <cstddef>
