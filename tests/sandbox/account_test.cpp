@@ -57,7 +57,7 @@ TEST_P(AccountTest, NoProgramStopsTheClock) {
 
 TEST_P(AccountTest, MemoryIsCountedOverAllProcesses) {
   SandboxLimits limits = tight();
-  limits.memory_bytes = 96u << 20;
+  limits.seconds = 30, limits.memory_bytes = 96u << 20;
   const Sandbox sandbox(limits, isolation());
   const PythonVerdict children =
       python(sandbox,
@@ -79,7 +79,7 @@ TEST_P(AccountTest, MemoryIsCountedOverAllProcesses) {
 
 TEST_P(AccountTest, DiskIsCountedWithoutNamesToo) {
   SandboxLimits limits = tight();
-  limits.folder_bytes = 8u << 20;
+  limits.seconds = 30, limits.folder_bytes = 8u << 20;
   const Sandbox sandbox(limits, isolation());
   const std::string begin = "import ctypes, os, time\nf = []\nfor i in range(6):\n";
   for (const std::string& program : std::vector<std::string>{
