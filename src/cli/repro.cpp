@@ -74,7 +74,7 @@ int run_self(const Words& command, const std::string& output) {
 
 /// What a step is made of: its command, the model and the contents of the files that the command names, but
 /// for those that earlier steps leave.
-std::string identity_of(const Step& step, const std::string& fingerprint, const std::string& output) {
+std::string identity_of(const ReproStep& step, const std::string& fingerprint, const std::string& output) {
   const std::string inside = (fs::path(output) / "").string();
   std::string text = fingerprint;
   for (size_t i = 0; i < step.command.size(); ++i) {
@@ -91,14 +91,14 @@ std::string identity_of(const Step& step, const std::string& fingerprint, const 
 
 /// Refuses to go on with a product of another command, model or text. A product that no earlier run has noted
 /// down is somebody else's.
-void check_products(const std::vector<Step>& steps, const std::vector<std::string>& identities,
+void check_products(const std::vector<ReproStep>& steps, const std::vector<std::string>& identities,
                     const std::string& record) {
   std::map<std::string, JsonValue> before;
   const Json json = fs::exists(record) ? read_json(record) : Json{{"steps", Json::array()}};
   for (const JsonValue& step : JsonValue(json, record).at("steps").list(0, 1000))
     before.emplace(step.at("name").text(), step);
   for (size_t i = 0; i < steps.size(); ++i) {
-    const Step& step = steps[i];
+    const ReproStep& step = steps[i];
     if (step.product.empty() || !fs::exists(step.product)) continue;
     const auto found = before.find(step.name);
     const auto identity = found == before.end() ? std::nullopt : found->second.find("identity");
@@ -171,7 +171,7 @@ std::string choices_text(const JsonValue& choices) {
 }
 
 /// What a step left, as Markdown.
-std::string tables_of(const Setting& s, const Step& step) {
+std::string tables_of(const Setting& s, const ReproStep& step) {
   std::string out = cat("## ", step.title, "\n\n`", shell_text(step.command), "`\n\n");
   const auto table = [&](const std::string& path, std::string (*make)(const JsonValue&)) {
     const Json json = read_json(path);
@@ -211,13 +211,13 @@ int repro(const Paper& paper, const ReproOptions& o) {
   require_usage(spec.router.moe(), file.path(), ": a dense model has nothing to route");
   const Setting s{o, model_flags(o.eval.model), tasks_at_hand(paper, o.eval), spec.router.n_expert_used,
                   std::min(8, spec.router.n_selectable())};
-  const std::vector<Step> steps = paper.steps(s);
+  const std::vector<ReproStep> steps = paper.steps(s);
   Json record{{"paper", paper.help},
               {"model", file.path()},
               {"fingerprint", file.fingerprint()},
               {"steps", Json::array()}};
   std::vector<std::string> identities;
-  for (const Step& step : steps) {
+  for (const ReproStep& step : steps) {
     identities.push_back(identity_of(step, record["fingerprint"], o.eval.output));
     record["steps"].push_back(
         {{"name", step.name}, {"command", shell_text(step.command)}, {"identity", identities.back()}});
@@ -229,7 +229,7 @@ int repro(const Paper& paper, const ReproOptions& o) {
       cat("# ", paper.help, "\n\n", spec.name, ", ", spec.router.n_expert, " experts, top-", s.k, ".\n\n");
   bool partial = false;
   for (size_t i = 0; i < steps.size(); ++i) {
-    const Step& step = steps[i];
+    const ReproStep& step = steps[i];
     std::fprintf(stderr, "[%zu/%zu] %s\n  %s\n", i + 1, steps.size(), step.title.c_str(),
                  shell_text(step.command).c_str());
     const double begin = now_seconds();

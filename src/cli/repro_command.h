@@ -24,7 +24,7 @@ struct Setting {
   }
 };
 
-struct Step {
+struct ReproStep {
   std::string name, title;
   Words command;
   std::string
@@ -37,7 +37,7 @@ struct Paper {
   const char* help;
   Words tasks;      ///< those of the paper
   Words lab_tasks;  ///< the default model's
-  std::vector<Step> (*steps)(const Setting& s);
+  std::vector<ReproStep> (*steps)(const Setting& s);
 };
 std::span<const Paper> papers();
 

@@ -26,7 +26,7 @@ Words of_items(const Setting& s) {
 }
 
 /// A `rouse eval` over methods, in a folder of the step's name.
-Step evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
+ReproStep evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
                 const Words& methods, const Words& more = {}) {
   const EvalOptions& e = s.o.eval;
   Words words{"eval",
@@ -68,7 +68,7 @@ bool votes(const TaskEntry& task) {
 /// SCMoE (arXiv:2405.14507): its main table with every setting chosen on a development split, its sweeps of
 /// weak and strong routings and of beta, self-consistency, the divergences behind the choice of a weak
 /// routing, latency.
-std::vector<Step> scmoe_steps(const Setting& s) {
+std::vector<ReproStep> scmoe_steps(const Setting& s) {
   const std::string dev = cat(s.o.eval.dev_share);
   const Words all{"--dev-share", "0"};
   const std::string ranks = cat("rank:1..", s.n, "|random:1");
@@ -77,7 +77,7 @@ std::vector<Step> scmoe_steps(const Setting& s) {
              "dola dola-layers=low|high"};
   if (!tasks_where(s, generates).empty()) main.emplace_back("contrastive penalty-alpha=0.3|0.6");
   if (!s.o.amateur.empty()) main.push_back(cat("cd amateur=", s.o.amateur, " beta=0.25|0.5|0.75"));
-  std::vector<Step> steps{
+  std::vector<ReproStep> steps{
       evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main,
                  {"--dev-share", dev}),
       evaluation(s, "routing", "Routing sweep: k, rank-k and random routing alone", s.tasks,
@@ -107,8 +107,8 @@ std::vector<Step> scmoe_steps(const Setting& s) {
 
 /// Counterfactual Routing (arXiv:2604.14246): the plan, the main table with its controls, the ablation of its
 /// two parts, the Pareto figure, the layer profile and the dormant experts.
-std::vector<Step> cor_steps(const Setting& s) {
-  std::vector<Step> steps;
+std::vector<ReproStep> cor_steps(const Setting& s) {
+  std::vector<ReproStep> steps;
   std::string plan = s.o.plan;
   if (plan.empty()) {
     const std::string c4 = (fs::path(s.o.eval.data) / "calibration/c4.jsonl").string();

@@ -20,7 +20,7 @@ Item checked(Item item) {
   return item;
 }
 
-Item item(const EvalJson& record, const TaskInput& input) {
+Item item(const JsonValue& record, const TaskInput& input) {
   return checked(chain_of_thought_item(record, input));
 }
 
@@ -34,7 +34,7 @@ Scores scmoe_score(const Item& item, const Response& response) {
   return {{"exact_match", answer && target && scmoe_equal(*parse_double(*answer), *parse_double(*target))}};
 }
 
-Item harness_item(const EvalJson& record, const TaskInput& input) {
+Item harness_item(const JsonValue& record, const TaskInput& input) {
   return checked(chain_of_thought_item(record, input, {"Q: ", "A:"}));
 }
 

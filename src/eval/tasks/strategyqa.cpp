@@ -12,7 +12,7 @@
 namespace rouse {
 namespace {
 
-Item item(const EvalJson& record, const TaskInput& input) {
+Item item(const JsonValue& record, const TaskInput& input) {
   Item out = chain_of_thought_item(record, input);
   require(out.target == "yes" || out.target == "no", "field answer is \"", out.target,
           "\", expected yes or no");
