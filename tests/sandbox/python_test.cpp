@@ -44,42 +44,22 @@ TEST_P(PythonTest, OutputIsNoReasonToFail) {
       "import sys\nclass Odd:\n    def write(self, s): pass\n    def flush(self): 1 / 0\nsys.stdout = Odd()");
 }
 
+// Beside programs_test.cpp's: what this sandbox's own limits could break.
 TEST_P(PythonTest, WhatRightProgramsUseIsThere) {
   expect_passes(
-      "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 7\nassert asyncio.run(f()) == "
-      "7");
-  expect_passes(
-      "import socket\na, b = socket.socketpair()\na.sendall(b'hello')\nassert b.recv(9) == b'hello'");
-  expect_passes(
-      "import threading, queue, concurrent.futures as c\n"
+      "import concurrent.futures as c\n"
       "with c.ThreadPoolExecutor(20) as p: assert sum(p.map(lambda x: x * x, range(40))) == 20540");
   expect_passes(
-      "import subprocess\nassert subprocess.run(['/bin/echo', 'hi'], capture_output=True, text=True).stdout "
-      "== 'hi\\n'");
-  expect_passes("import mmap\nm = mmap.mmap(-1, 4096)\nm[:2] = b'ok'");
-  expect_passes(
-      "import tempfile\nwith tempfile.TemporaryFile() as f:\n    f.write(b'x' * 9)\n    f.seek(0)\n    "
-      "assert len(f.read()) == 9");
-  expect_passes(
-      "import tempfile, os\nwith tempfile.TemporaryDirectory() as d:\n    os.mkfifo(os.path.join(d, 'p'))\n  "
-      "  os.makedirs(d + '/a/b')");
+      "import os, tempfile\nwith tempfile.TemporaryDirectory() as d:\n    os.mkfifo(os.path.join(d, 'p'))\n"
+      "    os.makedirs(d + '/a/b')");
   expect_passes(
       "import mmap, tempfile, time\nf = tempfile.TemporaryFile()\nf.truncate(4096)\n"
       "m = mmap.mmap(f.fileno(), 0)\nf.close()\nm[0] = 5\ntime.sleep(0.1)\nassert m[0] == 5");
-  if (!namespaces()) return;  // Landlock has no shared memory of its own, and does not watch over modes
-  expect_passes(
-      "import multiprocessing as m\nwith m.Pool(3) as p: assert p.map(abs, range(-9, 0)) == [*range(9, 0, "
-      "-1)]");
+  if (!namespaces()) return;  // Landlock has no shared memory of its own
   expect_passes(
       "import multiprocessing as m\nv = m.Value('i', 0)\ndef f():\n    with v.get_lock(): v.value += 1\n"
-      "ps = [m.Process(target=f) for _ in range(4)]\nfor p in ps: p.start()\nfor p in ps: p.join()\nassert "
-      "v.value == 4");
-  expect_passes(
-      "import shutil, os\nopen('a', 'w').write('1')\nshutil.copy2('a', 'b')\nos.chmod('b', 0o600)\nassert "
-      "os.stat('b').st_mode & 0o777 == 0o600");
-  expect_passes(
-      "from multiprocessing import shared_memory as s\nm = s.SharedMemory(create=True, size=64)\nm.buf[0] = "
-      "1\nm.close()\nm.unlink()");
+      "ps = [m.Process(target=f) for _ in range(4)]\nfor p in ps: p.start()\nfor p in ps: p.join()\n"
+      "assert v.value == 4");
 }
 
 TEST_P(PythonTest, TheReasonNamesTheErrorAndItsLine) {
