@@ -10,7 +10,6 @@
 #include "cli/eval_command.h"
 #include "decoding/iti.h"
 #include "eval/source.h"
-#include "eval/summary.h"
 #include "eval/tasks/tasks.h"
 #include "routing/plan.h"
 #include "routing/trace.h"
@@ -107,10 +106,8 @@ void read_records(const TaskEntry& task, const std::string& path) {
 }
 
 void read_run_folder(const std::string& folder) {
-  std::vector<EvalRun> runs = read_runs(folder);
-  runs.push_back(runs[0]);
-  const Json report = report_of(runs);
-  ASSERT_FALSE(report_text(report).empty());
+  const Json report = report_of(read_runs(folder));
+  (void)report_text(report, false);
   (void)report_text(report, true);
 }
 
@@ -167,9 +164,9 @@ std::vector<Format> formats() {
         R"({"id":2,"error":"too long"})"},
        [](const std::string& path) { (void)read_answers(path); }},
       {"samples", "samples.jsonl", kSamples, [](const std::string& path) {
-         const auto rows = read_samples(path);
-         (void)summarise_groups(rows);
-         (void)compare_rows(rows, rows);
+         for (const EvalJson& row : read_samples(path))
+           for (const auto& [key, value] : row.items())
+             ASSERT_TRUE(!value.is_number() || std::isfinite(value.get<double>())) << key;
          (void)SampleLog(path);
        }}};
   for (
@@ -235,8 +232,7 @@ void mutate(Json& root, Random& random) {
   Json& at = *places[random.below(static_cast<uint32_t>(places.size()))];
   const uint32_t kind = random.below(8);
   if (kind == 0 && at.is_object() && !at.empty())
-    at.erase(
-        (at.begin() + static_cast<std::ptrdiff_t>(random.below(static_cast<uint32_t>(at.size())))).key());
+    at.erase(std::next(at.begin(), random.below(static_cast<uint32_t>(at.size()))));
   else if (kind == 1 && at.is_object())
     at["colour"] = 1;
   else if (kind == 1 && at.is_array())
@@ -266,11 +262,11 @@ std::string outcome(const Format& format, const std::string& path, const std::st
   }
 }
 
-void expect_read_or_refused(const Format& format, const std::string& path) {
+void expect_read_or_refused(const Format& format, const std::string& path, int n_change) {
   EXPECT_EQ(outcome(format, path, format.text()), "") << format.name;
   Random random(7);
   int refused = 0;
-  for (int i = 0; i < 1000 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < n_change && !testing::Test::HasFailure(); ++i) {
     Format changed = format;
     std::string& line = changed.lines[random.below(static_cast<uint32_t>(changed.lines.size()))];
     Json value = Json::parse(line);
@@ -278,7 +274,7 @@ void expect_read_or_refused(const Format& format, const std::string& path) {
     line = value.dump();
     refused += !outcome(format, path, changed.text()).empty();
   }
-  EXPECT_LT(refused, 1000) << format.name;
+  EXPECT_LT(refused, n_change) << format.name;
 }
 
 }  // namespace
@@ -286,7 +282,8 @@ void expect_read_or_refused(const Format& format, const std::string& path) {
 TEST(Formats, AThousandChangesOfStructureAreReadOrRefused) {
   for (const Format& format : formats()) {
     const TempDir dir;
-    expect_read_or_refused(format, dir / format.file);
+    const bool one_record = format.lines.size() == 1 && format.name != "plan" && format.name != "iti";
+    expect_read_or_refused(format, dir / format.file, one_record ? 150 : 1000);  // of many tasks, one reader
   }
 }
 
@@ -296,7 +293,7 @@ TEST(Formats, ChangedResultsAreReportedOrRefused) {
   for (const std::string& row : kSamples) samples << row << "\n";
   samples.close();
   expect_read_or_refused({"results", "results_1.json", {golden_results()}, read_run_folder},
-                         dir / "results_1.json");
+                         dir / "results_1.json", 1000);
 }
 
 TEST(Formats, BrokenTextIsNamedByFileAndLine) {
@@ -419,15 +416,15 @@ TEST(Formats, WrongResultsAreNamedByTheirPath) {
   }
 }
 
-/// 0.5 MB of gzip unpack to half a gigabyte of line ends.
+/// 17 kB of gzip that unpack to 17 MB of line ends.
 TEST(Formats, AGzipUnpacksWithinBounds) {
   const TempDir dir;
   gzFile file = gzopen((dir / "lines.jsonl.gz").c_str(), "wb9");
   const std::string lines(1 << 20, '\n');
-  for (int i = 0; i < 64; ++i) ASSERT_GT(gzwrite(file, lines.data(), 1 << 20), 0);
+  for (int i = 0; i < 17; ++i) ASSERT_GT(gzwrite(file, lines.data(), 1 << 20), 0);
   gzclose(file);
   const auto packed = std::filesystem::file_size(dir / "lines.jsonl.gz");
-  EXPECT_LT(packed, 100000u);
+  EXPECT_LT(packed, 30000u);
   expect_refusal([&] { Source(dir / "lines.jsonl.gz").records(); }, Exit::usage,
                  "lines.jsonl.gz: unpacks to more than 16777216 bytes");
   std::ofstream(dir / "plain.jsonl") << std::string(1 << 20, '\n') << R"({"a": 1})"
