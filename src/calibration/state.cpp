@@ -38,7 +38,8 @@ WorkState::WorkState(const std::string& path, const Json& header, bool restart)
       const Json json = parse_json(text, where, Exit::bad_model);
       const JsonValue line(json, where, Exit::bad_model);
       line.only({"unit", "result"});
-      units_[line.at("unit").text()] = line.at("result").json();
+      const std::string& unit = line.at("unit").text();
+      units_[unit] = line.at("result").json();
       return;
     }
     begun_ = text == header_;

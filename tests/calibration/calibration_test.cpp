@@ -124,7 +124,7 @@ TEST(CalibrationRun, RefusesTheStateOfAnotherRun) {
   other.probe.delta = 0.2f;
   expect_refusal([&] { c.run(dir / "s", short_documents(), other); }, Exit::usage, "another calibration");
   std::ofstream(dir / "s", std::ios::app) << "{\"unit\":3}\n";
-  expect_refusal([&] { c.run(dir / "s", short_documents()); }, Exit::bad_model, "is no finished unit");
+  expect_refusal([&] { c.run(dir / "s", short_documents()); }, Exit::bad_model, ": unit is 3, expected text");
 }
 
 TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {

@@ -29,11 +29,11 @@ std::string outcome(const Format& format, const std::string& path, const std::st
   }
 }
 
-void expect_read_or_refused(const Format& format, const std::string& path) {
+void expect_read_or_refused(const Format& format, const std::string& path, int n_change) {
   EXPECT_EQ(outcome(format, path, format.text()), "") << format.name;
   Random random(7);
   int refused = 0;
-  for (int i = 0; i < 1000 && !testing::Test::HasFailure(); ++i) {
+  for (int i = 0; i < n_change && !testing::Test::HasFailure(); ++i) {
     Format changed = format;
     std::string& line = changed.lines[random.below(static_cast<uint32_t>(changed.lines.size()))];
     Json value = Json::parse(line);
@@ -41,7 +41,7 @@ void expect_read_or_refused(const Format& format, const std::string& path) {
     line = value.dump();
     refused += !outcome(format, path, changed.text()).empty();
   }
-  EXPECT_LT(refused, 1000) << format.name;
+  EXPECT_LT(refused, n_change) << format.name;
 }
 
 }  // namespace
@@ -49,7 +49,8 @@ void expect_read_or_refused(const Format& format, const std::string& path) {
 TEST(Formats, AThousandChangesOfStructureAreReadOrRefused) {
   for (const Format& format : formats()) {
     const TempDir dir;
-    expect_read_or_refused(format, dir / format.file);
+    const bool one_record = format.lines.size() == 1 && format.name != "plan" && format.name != "iti";
+    expect_read_or_refused(format, dir / format.file, one_record ? 150 : 1000);  // of many tasks, one reader
   }
 }
 
@@ -59,7 +60,7 @@ TEST(Formats, ChangedResultsAreReportedOrRefused) {
   for (const std::string& row : golden_samples()) samples << row << "\n";
   samples.close();
   expect_read_or_refused({"results", "results_1.json", {golden_results()}, read_run_folder},
-                         dir / "results_1.json");
+                         dir / "results_1.json", 1000);
 }
 
 TEST(Formats, BrokenTextIsNamedByFileAndLine) {
