@@ -1,6 +1,7 @@
 /// routing/replay.cpp - the experts that `rouse trace` recorded, position by position: reproduction, and
 /// routing of one quantisation under another. Weights follow the model's rule over the present gates.
 #include "base/error.h"
+#include "base/quoting.h"
 #include "routing/choices.h"
 #include "routing/trace.h"
 
@@ -10,7 +11,7 @@ namespace {
 class Replay final : public Choice {
  public:
   explicit Replay(const std::string& path) : path_(path), trace_(read_trace(path)) {}
-  std::string text() const override { return "replay:" + path_; }
+  std::string text() const override { return "replay:" + quote(path_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
     require_model(trace_.n_expert == router.n_expert && trace_.layers == router.layers, path_,
@@ -52,7 +53,8 @@ class Replay final : public Choice {
 
 }  // namespace
 
-std::unique_ptr<Choice> replay(const std::string& path) {
+std::unique_ptr<Choice> replay(const std::string& text) {
+  const std::string path = unquote(text);
   require_usage(!path.empty(), "policy replay: expected replay:TRACE, a file written by `rouse trace`");
   return std::make_unique<Replay>(path);
 }
