@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
 namespace {
@@ -26,7 +27,7 @@ int chat(const ChatOptions& o) {
                  method_text(resolved(o.method, session.router())).c_str());
   std::string line;
   while (!interrupted) {
-    if (terminal) std::cout << "> " << std::flush;
+    if (terminal) print_now("> ");
     if (!std::getline(std::cin, line) || line == "/exit") break;
     if (line == "/clear") {
       messages.resize(o.system.empty() ? 0 : 1);
@@ -38,12 +39,13 @@ int chat(const ChatOptions& o) {
       const auto generation = session.start(
           o.method,
           session.tokenizer->encode(session.tokenizer->render_chat(messages, o.chat_template), true, true),
-          o.generate, [](const std::string& piece) { std::cout << piece << std::flush; });
+          o.generate, print_now);
       Generation* one = generation.get();
       run_generations(session.engines(), {&one, 1}, &interrupted);
-      std::cout << "\n";
+      print_now("\n");
       messages.push_back({"assistant", generation->text()});
     } catch (const Error& e) {
+      flush_output();  // where it is lost, so is the conversation
       messages.pop_back();
       std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", e.what());
     }
@@ -61,7 +63,7 @@ void add_chat(CLI::App& app) {
   add_generate_options(*sub, o->generate);
   sub->add_option("--system", o->system, "system message");
   sub->add_option("--chat-template", o->chat_template, "use this template instead of the file's");
-  sub->callback([o] { std::exit(chat(*o)); });
+  on_run(*sub, [o] { return chat(*o); });
 }
 
 }  // namespace rouse

@@ -13,6 +13,8 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/lock.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
 
@@ -41,10 +43,7 @@ Words model_flags(const ModelOptions& o) {
 /// "rouse eval --tasks ...", to be pasted into a shell.
 std::string shell_text(const Words& command) {
   std::string out = "rouse";
-  for (const std::string& word : command) {
-    const bool plain = word.find_first_of(" |*?$\"'()") == std::string::npos;
-    out += " " + (plain ? word : cat("'", word, "'"));
-  }
+  for (const std::string& word : command) out += " " + shell_quoted(word);
   return out;
 }
 
@@ -156,6 +155,7 @@ int repro(const Paper& paper, const ReproOptions& o) {
                   std::min(8, spec.router.n_selectable())};
   const std::vector<Step> steps = paper.steps(s);
   fs::create_directories(o.eval.output);
+  const Lock lock(o.eval.output);
   Json record{{"paper", paper.help},
               {"model", file.path()},
               {"fingerprint", file.fingerprint()},
@@ -217,7 +217,7 @@ void add_repro(CLI::App& app) {
           ->check(CLI::Range(2, kMaxSequence / 2));
       c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
     }
-    c->callback([&paper, o] { std::exit(repro(paper, *o)); });
+    on_run(*c, [&paper, o] { return repro(paper, *o); });
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/files.h"
+#include "base/lock.h"
 #include "cli/run_command.h"
 #include "tokenizer/grammar.h"
 
@@ -123,6 +124,7 @@ class BatchWriter {
 int run_batch(const RunOptions& o) {
   require_usage(!o.output.empty(), "--batch needs -o OUT.jsonl for the answers");
   std::vector<BatchItem> items = read_batch(o);
+  const Lock lock(o.output);  // two processes would answer everything twice
   const std::set<std::string> done = answered(o.output);
   std::vector<MethodOptions> methods;
   for (const BatchItem& item : items) methods.push_back(item.options.method);
