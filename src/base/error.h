@@ -15,7 +15,8 @@ enum class Exit {
   bad_model = 3,
   partial = 4,
   no_sandbox = 5,
-  interrupted = 130
+  interrupted = 130,  ///< as a shell says of a program that SIGINT ended
+  closed_pipe = 141   ///< likewise of SIGPIPE: nobody reads standard output any more
 };
 
 /// Its text names the thing, what was found and what was wanted.

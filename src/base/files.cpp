@@ -1,5 +1,10 @@
 #include "base/files.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -8,25 +13,42 @@
 
 namespace rouse {
 
-void write_whole(const std::string& path, const std::string& text) {
-  const std::string partial = path + ".partial";
-  std::ofstream out(partial, std::ios::binary);
-  out << text;
-  out.close();
-  require(out.good(), partial, ": cannot write (disk full?)");
-  std::filesystem::rename(partial, path);
+namespace fs = std::filesystem;
+
+bool written_in_place(const std::string& path) {
+  if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;  // where -o /dev/stdout is a file
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status);
 }
 
-std::vector<std::string> resume_lines(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in.good()) return {};
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  std::vector<std::string> lines;
-  size_t at = 0;
-  for (size_t end; (end = text.find('\n', at)) != std::string::npos; at = end + 1)
-    lines.push_back(text.substr(at, end - at));
-  if (at < text.size()) std::filesystem::resize_file(path, at);
-  return lines;
+std::string link_target(const std::string& path) {
+  std::error_code error;
+  if (!fs::is_symlink(path, error)) return path;
+  const fs::path target = fs::canonical(path, error);
+  return error ? path : target.string();
+}
+
+void put_in_place(const std::string& partial, const std::string& path) {
+  const int file = open(partial.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool synced = file >= 0 && (fsync(file) == 0 || errno == EINVAL);  // EINVAL: nothing to bring there
+  const int error = errno;
+  if (file >= 0) close(file);
+  require(synced, partial, ": cannot write (", std::strerror(error), ")");
+  std::error_code failed;
+  fs::rename(partial, path, failed);
+  require(!failed, path, ": cannot write (", failed.message(), ")");
+}
+
+void write_whole(const std::string& path, const std::string& text) {
+  const bool in_place = written_in_place(path);
+  const std::string target = link_target(path), written = in_place ? path : target + ".partial";
+  errno = 0;
+  std::ofstream out(written, std::ios::binary);
+  out << text;
+  out.close();
+  require(out.good(), written, ": cannot write (", errno ? std::strerror(errno) : "disk full?", ")");
+  if (!in_place) put_in_place(written, target);
 }
 
 }  // namespace rouse

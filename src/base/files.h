@@ -6,11 +6,14 @@
 
 namespace rouse {
 
-/// Writes the file whole or not at all: beside it first, then renamed. Throws Error.
+/// Writes the file whole or not at all: beside it first, on the disk, then renamed. A link stays a link; what
+/// is no file (/dev/stdout, a pipe) is written in place. Throws Error.
 void write_whole(const std::string& path, const std::string& text);
-
-/// The whole lines of a log that is appended and flushed a line at a time; none when there is no file. A last
-/// line that was cut off is removed from the file, so that appending can go on.
-std::vector<std::string> resume_lines(const std::string& path);
+/// Whether a name stands for no file that could be replaced: a device, a pipe.
+bool written_in_place(const std::string& path);
+/// Where a link leads, so that the file there is replaced and not the link.
+std::string link_target(const std::string& path);
+/// Brings a file that was written beside `path` to the disk and gives it that name. Throws Error.
+void put_in_place(const std::string& partial, const std::string& path);
 
 }  // namespace rouse

@@ -33,13 +33,14 @@ class Calibration {
         probe_(engine, o.probe) {
     plan_.fingerprint = engine.model().file().fingerprint();
     plan_.options = provenance;
-    state_.emplace(state_path, header(provenance));
     for (const int layer : o_.layers)
       require_usage(std::count(plan_.layers.begin(), plan_.layers.end(), layer) == 1, "--layers: block ",
                     layer, " is no MoE layer of this model");
     layers_ = o_.layers.empty() ? plan_.layers : o_.layers;
     std::sort(layers_.begin(), layers_.end());
     layers_.erase(std::unique(layers_.begin(), layers_.end()), layers_.end());
+    state_.emplace(state_path, header(provenance),
+                   o_.restart);  // last: what is refused leaves nothing behind
   }
 
   std::optional<Plan> run(const std::function<void(double)>& progress, const std::atomic<bool>* interrupted) {
@@ -105,6 +106,7 @@ class Calibration {
         plan_.n_easy += x < below;
       }
     plan_.n_scored = static_cast<int>(all.size());
+    if (plan_.n_hard == 0 || plan_.n_easy == 0) state_->remove();  // no command could go on with it
     require_usage(plan_.n_hard > 0 && plan_.n_easy > 0, "of ", all.size(), " scored tokens ", plan_.n_hard,
                   " are hard and ", plan_.n_easy, " easy; score more tokens or move --percentiles");
     return true;

@@ -23,6 +23,7 @@ struct CalibrateOptions {
   double hard = 80, easy = 20;  ///< percentiles of NLL
   std::vector<int> layers;      ///< block numbers to measure; empty: all MoE blocks
   bool only_intensive = false;  ///< CEI only in blocks whose R is above the mean
+  bool restart = false;         ///< an unfinished state of other settings gives way instead of being refused
   ProbeOptions probe;
 };
 
@@ -30,8 +31,8 @@ struct CalibrateOptions {
 int calibration_cells(const CalibrateOptions& options);
 
 /// state_path: where finished units are kept. progress: share done. Returns nothing when interrupted; running
-/// the same again then goes on. Throws Error (exit 2) when the state belongs to another model, text or
-/// options.
+/// the same again then goes on. Throws Error (exit 2) naming what differs when the state belongs to
+/// another model, text or options; what is refused leaves no state.
 std::optional<Plan> calibrate(Engine& engine, std::vector<Document> documents,
                               const CalibrateOptions& options, const nlohmann::ordered_json& provenance,
                               const std::string& state_path, const std::function<void(double)>& progress,

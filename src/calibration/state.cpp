@@ -47,7 +47,7 @@ WorkState::WorkState(const std::string& path, const Json& header, bool restart)
     const Json before = other_header(text, header);
     require_state(!before.is_null());
     require_usage(restart, path, ": holds the state of another calibration (", difference(before, header),
-                  "); delete it or choose another -o");
+                  "); --force begins anew, or choose another -o");
     other = true;
   });
   require_state(begun_ || other || header_.starts_with(log_.cut_off()));

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/random.h"
 #include "base/statistics.h"
 #include "base/text.h"
@@ -76,7 +77,7 @@ std::vector<BenchRow> bench_rows(const BenchOptions& o, const RouterSpec& router
         if (other >= 1 && other != k) add(cat("topk:", other), routed(cat("topk:", other)));
       add(cat("rank:", k), routed(cat("rank:", k)));
       add("dynamic:0.6", routed("dynamic:0.6"));
-      if (!o.plan.empty()) add("plan", routed("plan:" + o.plan));
+      if (!o.plan.empty()) add("plan", routed("plan:" + quote(o.plan)));
       for (const char* execution : {"plain", "fused", "lazy", "auto"}) {
         MethodOptions m = method("scmoe");
         m.weak = o.weak;
@@ -381,7 +382,7 @@ void add_bench(CLI::App& app) {
   sub->add_option("--only", o->only, "only rows whose name begins so, beside greedy; repeatable");
   sub->add_flag("--peer", o->peer, "also measure libllama on the same file and threads");
   sub->add_flag("--json", o->json, "print JSON");
-  sub->callback([o] { std::exit(bench(*o)); });
+  on_run(*sub, [o] { return bench(*o); });
 }
 
 }  // namespace rouse

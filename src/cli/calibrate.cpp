@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/command.h"
 
@@ -16,6 +17,7 @@ struct CalibrateCommand {
   std::vector<std::string> texts;
   std::vector<double> percentiles{20, 80};
   std::string output, perturb = "scale";
+  bool force = false;
 };
 
 Json provenance_of(const CalibrateCommand& c) {
@@ -43,15 +45,19 @@ int calibrate_command(CalibrateCommand c) {
                 "--percentiles: expected EASY HARD with 0 <= EASY < HARD <= 100");
   o.easy = c.percentiles[0], o.hard = c.percentiles[1];
   o.probe.noise = c.perturb == "noise";
+  o.restart = c.force;
   require_usage(o.probe.delta > 0 && o.probe.delta <= 10, "--delta is ", o.probe.delta,
                 ", expected more than 0, at most 10");
+  std::vector<std::string> inputs = c.texts;
+  inputs.push_back(model_path(c.model));
+  const OutputFile output(c.output, c.force, inputs);
   c.model.n_ctx = calibration_cells(o);
   Session session(c.model, 1);
   require_usage(session.model->spec().router.moe(), "a dense model has no routing to calibrate");
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
   choose_scored(documents, o.n_scored, o.probe.seed);
 
-  const std::string state = c.output + ".state";
+  const std::string state = output.file() + ".state";
   const double begin = now_seconds();
   ProgressBar bar("calibrating");
   const auto plan = calibrate(
@@ -62,7 +68,7 @@ int calibrate_command(CalibrateCommand c) {
                  state.c_str());
     return static_cast<int>(Exit::interrupted);
   }
-  save_plan(*plan, c.output);
+  save_plan(*plan, output.file());
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
                plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
@@ -102,8 +108,13 @@ void add_calibrate(CLI::App& app) {
                 "ablate only where R is above the mean, as the paper does");
   sub->add_flag("--naive", c->options.probe.naive, "by full passes: the same, slower; for the proof");
   sub->add_option("-s,--seed", c->options.probe.seed, "seed of every draw")->capture_default_str();
-  sub->add_option("-o,--output", c->output, "plan to write (*.cor.json)")->required();
-  sub->callback([c] { std::exit(calibrate_command(*c)); });
+  sub->add_option(
+         "-o,--output", c->output,
+         "plan to write (*.cor.json); what is done is kept in FILE.state until it is whole, and the same "
+         "command goes on")
+      ->required();
+  add_force_option(*sub, c->force);
+  on_run(*sub, [c] { return calibrate_command(*c); });
 }
 
 }  // namespace rouse

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
 namespace {
@@ -28,7 +29,7 @@ int chat(const ChatOptions& o) {
                  method_text(resolved(o.method, session.router())).c_str());
   std::string line;
   while (!interrupted) {
-    if (terminal) std::cout << "> " << std::flush;
+    if (terminal) print_now("> ");
     if (!std::getline(std::cin, line)) break;
     line = plain_text(line + '\n');  // standard input may come from a file
     line.pop_back();
@@ -42,12 +43,13 @@ int chat(const ChatOptions& o) {
     try {
       const auto generation = session.start(
           o.method, session.tokenizer->encode_chat(messages, o.chat_template, o.special.value_or(false)),
-          o.generate, [](const std::string& piece) { std::cout << piece << std::flush; });
+          o.generate, print_now);
       Generation* one = generation.get();
       run_generations(session.engines(), {&one, 1}, &interrupted);
-      std::cout << "\n";
+      print_now("\n");
       messages.push_back({"assistant", generation->text()});
     } catch (const Error& e) {
+      flush_output();  // where it is lost, so is the conversation
       messages.pop_back();
       std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", printable(e.what(), true).c_str());
     }
@@ -66,7 +68,7 @@ void add_chat(CLI::App& app) {
   sub->add_option("--system", o->system, "system message");
   sub->add_option("--chat-template", o->chat_template, "use this template instead of the file's");
   add_special_option(*sub, o->special);
-  sub->callback([o] { std::exit(chat(*o)); });
+  on_run(*sub, [o] { return chat(*o); });
 }
 
 }  // namespace rouse

@@ -18,7 +18,10 @@ namespace rouse {
 using Json = nlohmann::ordered_json;
 
 /// Set by Ctrl-C; long work looks at it between steps.
-extern std::atomic<bool> interrupted;
+inline std::atomic<bool> interrupted = false;
+
+/// What a command does once the words and the environment are read; it returns the exit code.
+void on_run(CLI::App& command, std::function<int()> run);
 
 struct ModelOptions {
   std::string model;  ///< path; empty: the default model
@@ -37,6 +40,8 @@ struct PromptOptions {
 };
 void add_prompt_options(CLI::App& app, PromptOptions& o);
 
+/// --force, for commands that leave a file.
+void add_force_option(CLI::App& app, bool& force);
 void add_method_options(CLI::App& app, MethodOptions& o);
 void add_generate_options(CLI::App& app, GenerateOptions& o);
 
@@ -89,9 +94,14 @@ std::string prompt_text(const PromptOptions& o);
 
 /// The whole file. Throws Error (exit 2); `what` names it.
 std::string file_text(const std::string& path, const char* what);
-/// "scmoe weak=rank:3 beta=0.8", "topk:4", "greedy routing=rank:2": a method or a policy, then its options.
-/// Throws Error (exit 2).
+/// "scmoe weak=rank:3 beta=0.8", "topk:4", "greedy routing='plan:my file.json'": a method or a policy, then
+/// its options, quoted where they must be (base/quoting.h). Throws Error (exit 2).
 MethodOptions parse_variant(const std::string& text);
+/// What tells a method from others: "scmoe(weak=rank:2) plan:x.cor.json", "topk:4", and "greedy" under the
+/// model's own rule. `policy` is its routing, files by their name alone.
+std::string variant_label(const MethodOptions& method, const RoutingPolicy& policy);
+/// The same from their texts, as results hold them.
+std::string variant_label(const std::string& method_text, const std::string& policy_text);
 /// One line a method.
 std::string method_help();
 

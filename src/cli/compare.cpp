@@ -1,12 +1,14 @@
 /// cli/compare.cpp - one prompt under several methods and routings, side by side: what they say and what it
-/// cost.
+/// cost. A speed of one run says little, so ratios come with --repeat, interleaved; `rouse bench` measures.
 #include <algorithm>
 #include <iostream>
 #include <set>
 
 #include "base/error.h"
+#include "base/statistics.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
 namespace {
@@ -16,6 +18,7 @@ struct CompareOptions {
   PromptOptions prompt;
   GenerateOptions generate;
   std::vector<std::string> with;
+  int n_repeat = 1;
   bool json = false, strip = false;
 };
 
@@ -89,10 +92,14 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
   for (const char c : shown) indented += c == '\n' ? std::string("\n  ") : std::string(1, c);
   std::printf("  %s%s\n", std::string(trim(indented)).c_str(),
               same ? cat(dim, "  (the same)", off).c_str() : "");
-  std::printf("  %sprefill %.0f tok/s   step %.1f tok/s   %.2fx greedy   %.1f expert evaluations a token",
-              dim, row["timings"]["prefill_tok_s"].get<double>(), row["timings"]["step_tok_s"].get<double>(),
-              row["step_ratio_to_greedy"].get<double>(),
-              row["cost"].value("expert_evaluations_per_token", 0.0));
+  std::printf("  %sprefill %.0f tok/s   step %.1f tok/s   ", dim,
+              row["timings"]["prefill_tok_s"].get<double>(), row["timings"]["step_tok_s"].get<double>());
+  if (row.contains("step_ratio_to_greedy")) {
+    const Json& interval = row["step_ratio_to_greedy_interval"];
+    std::printf("time of a token %.2f [%.2f, %.2f] of greedy's   ", row["step_ratio_to_greedy"].get<double>(),
+                interval[0].get<double>(), interval[1].get<double>());
+  }
+  std::printf("%.1f expert evaluations a token", row["cost"].value("expert_evaluations_per_token", 0.0));
   if (row.contains("unchosen_share"))
     std::printf("   %.0f%% of weak experts unchosen by strong", 100 * row["unchosen_share"].get<double>());
   std::printf("%s\n", off);
@@ -101,6 +108,34 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
       std::printf("  %sblk %2d %s%s\n", dim, line["layer"].get<int>(),
                   strip_text(line["used"].get<std::vector<int>>()).c_str(), off);
   std::printf("\n");
+}
+
+/// Seconds of one run, a token.
+struct Times {
+  double prefill_s, step_s;
+};
+
+Times times_of(const Generation& g) {
+  const auto per = [](double seconds, int64_t n) {
+    return seconds / static_cast<double>(std::max<int64_t>(1, n));
+  };
+  return {per(g.prefill().seconds, g.prefill().tokens), per(g.step().seconds, g.step().tokens)};
+}
+
+/// Puts the medians of repeated runs in the place of the first one's speeds, and the ratio beside greedy's.
+void add_speeds(Json& row, const std::vector<Times>& greedy, const std::vector<Times>& own) {
+  std::vector<double> prefill, step, greedy_step;
+  for (const Times& t : own) prefill.push_back(t.prefill_s), step.push_back(t.step_s);
+  for (const Times& t : greedy) greedy_step.push_back(t.step_s);
+  const bool stepped = *std::min_element(step.begin(), step.end()) > 0 &&
+                       *std::min_element(greedy_step.begin(), greedy_step.end()) > 0;
+  row["timings"]["repeats"] = own.size();
+  row["timings"]["prefill_tok_s"] = 1 / spread(prefill).median;
+  if (!stepped) return;  // an answer of one token has no step
+  row["timings"]["step_tok_s"] = 1 / spread(step).median;
+  const Spread ratio = ratio_interval(step, greedy_step);
+  row["step_ratio_to_greedy"] = ratio.median;
+  row["step_ratio_to_greedy_interval"] = {ratio.low, ratio.high};
 }
 
 int compare(const CompareOptions& o) {
@@ -112,7 +147,7 @@ int compare(const CompareOptions& o) {
   const RouterSpec& router = session.model->spec().router;
   const std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
   std::vector<std::string> variants = o.with.empty() ? default_variants(router) : o.with;
-  if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the ratios refer to
+  if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the others are set beside
   methods.clear();
   for (const std::string& v : variants) {
     methods.push_back(parse_variant(v));
@@ -130,27 +165,36 @@ int compare(const CompareOptions& o) {
   };
   if (!o.json) {
     std::printf("%s, %s\n", printable(session.model->spec().name).c_str(), session.devices->text().c_str());
-    std::printf("prompt: %zu tokens, at most %d to answer\n\n", prompt.size(), o.generate.n_predict);
+    std::printf("prompt: %zu tokens, at most %d to answer; %s\n\n", prompt.size(), o.generate.n_predict,
+                o.n_repeat > 1 ? cat("speeds are medians of ", o.n_repeat, " runs").c_str()
+                               : "speeds are of one run, --repeat N compares them");
   }
-  generate(methods[0], 2);  // graphs and caches warm, so that the first variant is not the slowest
+  std::vector<std::vector<Times>> times(variants.size());  // [variant][repeat]
+  if (o.n_repeat > 1) {
+    ProgressBar bar("repeating");
+    const double n = (o.n_repeat + 1) * static_cast<double>(variants.size());
+    for (int repeat = -1; repeat < o.n_repeat && !interrupted; ++repeat)  // the first is a warm-up
+      for (size_t i = 0; i < variants.size() && !interrupted; ++i) {
+        const Times t = times_of(*generate(methods[i], o.generate.n_predict));
+        if (repeat >= 0) times[i].push_back(t);
+        bar.update(((repeat + 1) * static_cast<double>(variants.size()) + static_cast<double>(i + 1)) / n);
+      }
+  }
   Json rows = Json::array();
-  double greedy_s = 0;
   const bool strip = o.strip || (router.moe() && router.layers.size() <= 8 && router.n_expert <= 128);
   for (size_t i = 0; i < variants.size() && !interrupted; ++i) {
-    generate(methods[i], 2);
+    generate(methods[i], std::min(o.generate.n_predict, 4));  // graphs and caches warm
     const auto g = generate(methods[i], o.generate.n_predict);
     Json row = generation_json(*g, methods[i], router);
-    row["variant"] = methods[i].name == "greedy" ? cat("greedy, ", g->method().streams()[0].policy.text())
-                                                 : row["method"].get<std::string>();
-    const double step_s = g->step().seconds / static_cast<double>(std::max<int64_t>(1, g->step().tokens));
-    if (i == 0) greedy_s = step_s;
-    row["step_ratio_to_greedy"] = greedy_s > 0 ? step_s / greedy_s : 0.0;
+    row["variant"] = variant_label(resolved(methods[i], router), g->method().streams()[0].policy);
+    if (o.n_repeat > 1) add_speeds(row, times[0], times[i]);
     if (const double share = unchosen_share(*g); share >= 0) row["unchosen_share"] = share;
     row["strip"] = Json::array();
     const auto use = expert_use(*g, 0, router);
     for (size_t l = 0; l < use.size(); ++l)
       row["strip"].push_back({{"layer", router.layers[l]}, {"used", use[l]}});
     if (!o.json) print_variant(row, rows.empty() ? "" : rows[0]["text"].get<std::string>(), i == 0, strip);
+    flush_output();
     rows.push_back(std::move(row));
   }
   if (o.json)
@@ -173,10 +217,16 @@ void add_compare(CLI::App& app) {
   sub->add_option(
       "--with", o->with,
       "\"METHOD|POLICY [name=value...]\", such as \"scmoe weak=rank:3 beta=0.8\" or topk:4; repeatable");
+  sub->add_option(
+         "--repeat", o->n_repeat,
+         "run everything so often, in turn after a warm-up: median speeds, and the time of a token beside "
+         "greedy's with a 95% interval")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1000));
   sub->add_flag("--strip", o->strip, "show the used experts of every block (default for small models)");
   sub->add_flag("--json", o->json, "print JSON");
   sub->footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
-  sub->callback([o] { std::exit(compare(*o)); });
+  on_run(*sub, [o] { return compare(*o); });
 }
 
 }  // namespace rouse

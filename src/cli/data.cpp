@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "eval/source.h"
@@ -65,8 +66,10 @@ static int import_data(const std::string& name, const std::string& from, const s
   const std::string path = (fs::path(folder) / task.file).string();
   require_usage(force || !fs::exists(path), path, ": is there already; --force replaces it");
   const std::string text = lines_of(task, Source(from));
-  fs::create_directories(folder);
-  write_whole(path, text);
+  fs::create_directories(folder);  // nothing is made before the file was understood
+  OutputFile output(path, force, {&from, 1});
+  output.stream() << text;
+  output.commit();
   std::printf("%s: %td records, sha256 %s\n", path.c_str(), std::count(text.begin(), text.end(), '\n'),
               sha256_of(text).c_str());
   return 0;
@@ -81,12 +84,12 @@ void add_data(CLI::App& app) {
   auto json = std::make_shared<bool>(false);
   list->add_option("--data", *folder, "folder with the files");
   list->add_flag("--json", *json, "print JSON");
-  list->callback([folder, json] {
+  on_run(*list, [folder, json] {
     Json all = Json::array();
     for (const TaskEntry* task : task_registry()) all.push_back(state_of(*task, *folder));
     if (*json) {
       std::cout << all.dump(2) << '\n';
-      std::exit(0);
+      return 0;
     }
     for (const Json& t : all) {
       const std::string records = t.contains("records") ? cat(t["records"], " lines, ") : "";
@@ -96,7 +99,7 @@ void add_data(CLI::App& app) {
       if (t["state"] == "missing") std::printf("%-16s from %s\n", "", t["source"].get<std::string>().c_str());
       if (t.contains("shots")) std::printf("%-16s %s\n", "", t["shots"].get<std::string>().c_str());
     }
-    std::exit(0);
+    return 0;
   });
 
   CLI::App* add = sub->add_subcommand(
@@ -114,7 +117,7 @@ void add_data(CLI::App& app) {
   for (const TaskEntry* task : task_registry())
     if (!comes_with_rouse(*task)) footer += cat("  ", padded(task->name, 16), " ", task->source, "\n");
   add->footer(footer);
-  add->callback([o] { std::exit(import_data(o->task, o->file, o->folder, o->force)); });
+  on_run(*add, [o] { return import_data(o->task, o->file, o->folder, o->force); });
 }
 
 }  // namespace rouse

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
 
@@ -180,6 +181,7 @@ int eval_run(EvalOptions o) {
   std::vector<std::string> texts;
   std::vector<Sweep> sweeps;
   for (const std::string& text : o.sweeps) sweeps.push_back(parse_sweep(text));
+  check_sweeps(o.methods, sweeps);
   for (const std::string& method : o.methods)
     for (std::string& variant : sweep_variants(method, sweeps)) texts.push_back(std::move(variant));
   const std::vector<MethodOptions> methods = parse_methods(texts, entries, o.runner);
@@ -195,6 +197,8 @@ int eval_run(EvalOptions o) {
     o.runner.sandbox = sandbox.get();
     std::fprintf(stderr, "sandbox: %s\n", sandbox->level().c_str());
   }
+  fs::create_directories(o.output);
+  const Lock lock(o.output);
   EvalCommand command(o, session, sweeps);
   if (!command.run(tasks)) {
     std::fprintf(stderr, "rouse: interrupted; every finished item is kept in %s, the same command goes on\n",
@@ -286,26 +290,24 @@ void add_eval(CLI::App& app) {
   const auto report = [folders, json, markdown] {
     std::vector<EvalRun> runs;
     for (const std::string& folder : *folders)
-      for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
+      for (EvalRun& run : read_runs(folder, true)) runs.push_back(std::move(run));
     const Json r = report_of(runs);
     if (*json)
       std::cout << r.dump(2) << '\n';
     else
       std::cout << printable(report_text(r, *markdown), true);
-    std::exit(0);
+    return 0;
   };
   for (const auto& [name, help] :
-       {std::pair{"show", "the scores of saved runs"},
+       {std::pair{"show", "the scores of saved runs, and how far unfinished ones are"},
         std::pair{"compare", "saved runs on the same items, each against the first"}}) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
     c->add_flag("--json", *json, "print JSON");
     c->add_flag("--markdown", *markdown, "print Markdown tables");
-    c->callback(report);
+    on_run(*c, report);
   }
-  sub->callback([o, sub] {
-    if (sub->get_subcommands().empty()) std::exit(eval_run(*o));
-  });
+  on_run(*sub, [o] { return eval_run(*o); });
 }
 
 }  // namespace rouse

@@ -34,6 +34,8 @@ Sweep parse_sweep(const std::string& text);
 /// The variants of a method: its own grid ("scmoe weak=rank:1..4 beta=0.3|0.6"), and the sweeps of those
 /// options that it reads and does not set itself.
 std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps);
+/// Throws Error (exit 2) naming a sweep that none of the methods takes.
+void check_sweeps(std::span<const std::string> methods, std::span<const Sweep> sweeps);
 
 /// A task with the items to run.
 struct LoadedEval {
@@ -74,11 +76,13 @@ class MethodRun {
   Json settings_, results_;
 };
 
-/// A finished run: the folder of one method.
+/// A run: the folder of one method.
 struct EvalRun {
   std::string folder, method;
-  Json results;                                          ///< of its newest results file
+  std::string model, fingerprint;  ///< the model's name and its file
+  Json results;                    ///< of its newest results file; null: nothing is finished
   std::map<std::string, std::vector<EvalJson>> samples;  ///< by task
+  std::map<std::string, std::string> unfinished;         ///< by task: "37 of 200" items are saved
 };
 /// The newest file of a folder that begins and ends so, or "".
 std::string newest_file(const std::filesystem::path& folder, const std::string& begin,
@@ -88,10 +92,14 @@ std::string newest_file(const std::filesystem::path& folder, const std::string& 
 Json newest_results(const std::filesystem::path& folder);
 /// Results and samples.
 EvalRun read_run(const std::filesystem::path& folder);
-/// The run in a folder, or the runs in the folders it holds. Throws Error (exit 2) when there is none.
-std::vector<EvalRun> read_runs(const std::string& folder);
-/// {"baseline", "tasks": {TASK: [{"method", "groups", "cost", "against_baseline"}]}}: the scores of runs, and
-/// each against the first on the same items with Holm's correction over all of them.
+/// The run in a folder, or the runs in the folders it holds; `unfinished`: with tasks that are not done.
+/// Throws Error (exit 2) when there is none.
+std::vector<EvalRun> read_runs(const std::string& folder, bool unfinished = false);
+/// Adds the rows of tasks that are not finished, as far as they were saved.
+void add_unfinished(EvalRun& run, const std::filesystem::path& folder);
+/// {"baseline", "tasks": {TASK: [{"method", "model", "groups", "cost", "unfinished", "against_baseline"}]},
+/// "notes"}: the scores of runs, and each against the first on the same items with Holm's correction over all
+/// of them; a cost is there of finished ones. The notes say where runs are of several models.
 Json report_of(const std::vector<EvalRun>& runs);
 
 /// Rows of cells, the first row the columns' names.

@@ -32,6 +32,8 @@ EvalRun read_run(const fs::path& folder) {
   run.folder = folder.string();
   run.results = newest_results(folder);
   run.method = run.results["rouse"]["label"].get<std::string>();
+  run.model = run.results["rouse"].value("model", "");
+  run.fingerprint = run.results["rouse"].value("settings", Json::object()).value("model", "");
   for (const auto& [task, scores] : run.results["results"].items()) {
     const std::string samples = newest_file(folder, "samples_" + task + "_", ".jsonl");
     require_usage(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
@@ -40,35 +42,78 @@ EvalRun read_run(const fs::path& folder) {
   return run;
 }
 
-std::vector<EvalRun> read_runs(const std::string& folder) {
+/// The run of a folder, if it is one.
+static std::optional<EvalRun> find_run(const fs::path& folder, bool unfinished) {
+  EvalRun run;
+  if (!newest_file(folder, "results_", ".json").empty()) run = read_run(folder);
+  run.folder = folder.string();
+  if (unfinished) add_unfinished(run, folder);
+  return run.samples.empty() ? std::nullopt : std::optional(std::move(run));
+}
+
+std::vector<EvalRun> read_runs(const std::string& folder, bool unfinished) {
   require_usage(fs::is_directory(folder), folder, ": is no folder");
-  std::vector<EvalRun> runs;
-  if (!newest_file(folder, "results_", ".json").empty()) return {read_run(folder)};
+  if (auto run = find_run(folder, unfinished)) return {std::move(*run)};
   std::vector<fs::path> inside;
   for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory() && !newest_file(entry.path(), "results_", ".json").empty())
-      inside.push_back(entry.path());
+    if (entry.is_directory()) inside.push_back(entry.path());
   std::sort(inside.begin(), inside.end());
-  for (const fs::path& path : inside) runs.push_back(read_run(path));
-  require_usage(!runs.empty(), folder, ": holds no finished run of `rouse eval`");
-  // In the order in which the methods were given.
-  std::stable_sort(runs.begin(), runs.end(), [](const EvalRun& a, const EvalRun& b) {
-    return a.results["rouse"].value("order", 0) < b.results["rouse"].value("order", 0);
-  });
+  std::vector<EvalRun> runs;
+  for (const fs::path& path : inside)
+    if (auto run = find_run(path, unfinished)) runs.push_back(std::move(*run));
+  require_usage(!runs.empty(), folder, ": holds no ", unfinished ? "" : "finished ", "run of `rouse eval`");
+  // In the order in which the methods were given; what has no results yet came last.
+  const auto order = [](const EvalRun& run) {
+    return run.results.is_null() ? INT32_MAX : run.results["rouse"].value("order", 0);
+  };
+  std::stable_sort(runs.begin(), runs.end(),
+                   [&](const EvalRun& a, const EvalRun& b) { return order(a) < order(b); });
   return runs;
 }
 
+/// Names of the runs' models, one each; a name that two files share is followed by its file's fingerprint.
+static std::map<std::string, std::string> model_names(const std::vector<EvalRun>& runs) {
+  std::map<std::string, std::string> names;  // by fingerprint
+  for (const EvalRun& run : runs) names[run.fingerprint] = run.model;
+  std::map<std::string, int> n_file;
+  for (const auto& [fingerprint, name] : names) ++n_file[name];
+  for (auto& [fingerprint, name] : names)
+    if (n_file[name] > 1) name += cat(" (", fingerprint.substr(0, 8), ")");
+  return names;
+}
+
+/// Where the runs are of several models: a difference may be the model's.
+static Json notes_on(const std::vector<EvalRun>& runs, const std::map<std::string, std::string>& models) {
+  Json notes = Json::array();
+  if (models.size() < 2) return notes;
+  std::vector<std::string> names;
+  for (const auto& [fingerprint, name] : models) names.push_back(name);
+  notes.push_back(cat("these runs are of ", names.size(), " models: ", join(names, ", ")));
+  const EvalRun& first = runs[0];
+  for (const EvalRun& run : runs)
+    if (run.fingerprint != first.fingerprint && run.method != first.method)
+      notes.push_back(cat(run.method, " of ", models.at(run.fingerprint), " differs from ", first.method,
+                          " of ", models.at(first.fingerprint), " in the model and in the method"));
+  return notes;
+}
+
 Json report_of(const std::vector<EvalRun>& runs) {
-  Json out{{"baseline", runs[0].method}, {"tasks", Json::object()}};
+  const auto models = model_names(runs);
+  Json out{{"baseline", runs[0].method}, {"tasks", Json::object()}, {"notes", notes_on(runs, models)}};
   std::vector<double> p;
   std::vector<Json*> places;
   for (const EvalRun& run : runs)
     for (const auto& [task, rows] : run.samples) {
-      const Json& saved = run.results["rouse"]["tasks"][task];
-      Json entry{{"method", run.method},
-                 {"groups", saved["groups"]},
-                 {"cost", saved["cost"]},
-                 {"n_failed", saved.value("n_failed", 0)}};
+      Json entry{{"method", run.method}, {"model", models.at(run.fingerprint)}};
+      if (const auto open = run.unfinished.find(task); open != run.unfinished.end()) {
+        entry["groups"] = summarise_groups(rows);
+        entry["unfinished"] = open->second;
+      } else {
+        const Json& saved = run.results["rouse"]["tasks"][task];
+        entry["groups"] = saved["groups"];
+        entry["cost"] = saved["cost"];
+        entry["n_failed"] = saved.value("n_failed", 0);
+      }
       const auto base = runs[0].samples.find(task);
       if (&run != &runs[0] && base != runs[0].samples.end())
         entry["against_baseline"] = compare_rows(base->second, rows);
@@ -114,7 +159,7 @@ static std::string difference_cell(const std::string& metric, const Json& c) {
 
 /// One row a method: the metric over all items, by group, and against the first method; expert evaluations a
 /// token.
-static Table table_of(const Json& entries, const std::string& metric) {
+static Table table_of(const Json& entries, const std::string& metric, bool with_model) {
   Table table{{"method"}};
   const bool grouped = entries[0]["groups"].size() > 1;
   for (const auto& [group, scores] : entries[0]["groups"].items())
@@ -123,7 +168,10 @@ static Table table_of(const Json& entries, const std::string& metric) {
   table[0].emplace_back("experts a token");
   for (const Json& e : entries) {
     if (!e["groups"]["all"].contains(metric)) continue;  // a score of DoLa's is no likelihood: no perplexity
-    table.push_back({e["method"].get<std::string>()});
+    std::string name = e["method"];
+    if (with_model) name += cat(" of ", e["model"].get<std::string>());
+    if (e.contains("unfinished")) name += cat(" (unfinished, ", e["unfinished"].get<std::string>(), ")");
+    table.push_back({name});
     for (const auto& [group, first] : entries[0]["groups"].items()) {
       const bool there = e["groups"].contains(group) && e["groups"][group].contains(metric);
       table.back().push_back(there ? cell(metric, e["groups"][group][metric]) : "");
@@ -131,7 +179,8 @@ static Table table_of(const Json& entries, const std::string& metric) {
     const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
     table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
     char experts[32] = "";
-    std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_token"].get<double>());
+    if (e.contains("cost"))
+      std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_token"].get<double>());
     table.back().emplace_back(experts);
   }
   return table;
@@ -155,25 +204,26 @@ std::string table_text(const Table& table, bool markdown) {
   return out;
 }
 
-/// "news, topk: 3 items failed and are left out": where any did.
-static std::string failures_text(const Json& report) {
+/// What to know before reading the tables: "news, topk: 3 items failed and are left out".
+static std::string notes_text(const Json& report, bool markdown) {
   std::string out;
+  for (const Json& note : report["notes"]) out += cat(markdown ? "\n" : "", note.get<std::string>(), "\n");
   for (const auto& [task, entries] : report["tasks"].items())
     for (const Json& e : entries)
-      if (e["n_failed"] > 0)
+      if (e.value("n_failed", 0) > 0)
         out += cat("\n", task, ", ", e["method"].get<std::string>(), ": ", e["n_failed"].get<int>(),
                    " items failed and are left out\n");
   return out;
 }
 
 std::string report_text(const Json& report, bool markdown) {
-  std::string out = failures_text(report);
+  std::string out = notes_text(report, markdown);
   for (const auto& [task, entries] : report["tasks"].items())
     for (const auto& [metric, score] : entries[0]["groups"]["all"].items()) {
       const char *mark = markdown ? "**" : "", *gap = markdown ? "\n" : "",
                  *unit = metric == "perplexity" ? "" : ", percent";
       out += cat("\n", mark, task, mark, ", ", metric, unit, " (n = ", score["n"].get<int>(), ")\n", gap,
-                 table_text(table_of(entries, metric), markdown));
+                 table_text(table_of(entries, metric, !report["notes"].empty()), markdown));
     }
   return out;
 }

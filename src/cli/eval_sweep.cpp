@@ -1,7 +1,8 @@
 /// cli/eval_sweep.cpp - grids of method options.
-#include <sstream>
+#include <algorithm>
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "cli/eval_command.h"
 
@@ -37,11 +38,13 @@ static std::vector<std::string> whole_range(const std::string& text) {
   return out;
 }
 
-/// Every value of "A|B", LOW:HIGH:STEP and rank:1..8; most texts are one value.
+/// Every value of "A|B", LOW:HIGH:STEP and rank:1..8; most texts are one value. One in quotes is itself, and
+/// keeps them.
 static std::vector<std::string> values_of(const std::string& text) {
   std::vector<std::string> out;
-  for (const std::string& part : split(text, '|')) {
-    std::vector<std::string> values = number_range(part);
+  for (const std::string& part : split_quoted(text, "|")) {
+    const bool in_quotes = part.starts_with('\'') || part.starts_with('"');
+    std::vector<std::string> values = in_quotes ? std::vector{part} : number_range(part);
     if (values.empty()) values = whole_range(part);
     if (values.empty() && !part.empty()) values = {part};
     require_usage(!values.empty(), "\"", text, "\" gives no values where \"|\" separates nothing");
@@ -65,19 +68,36 @@ Sweep parse_sweep(const std::string& text) {
   const size_t equals = text.find('=');
   require_usage(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), "--sweep: \"", text,
                 "\" is not NAME=VALUES");
-  const Sweep sweep{text.substr(0, equals), values_of(text.substr(equals + 1))};
+  Sweep sweep{text.substr(0, equals), values_of(text.substr(equals + 1))};
+  std::replace(sweep.name.begin(), sweep.name.end(), '_', '-');  // as in variants and batches
   MethodOptions probe;
   for (const std::string& value : sweep.values)
-    require_usage(set_method_option(probe, sweep.name, value), "--sweep: no method has an option \"",
+    require_usage(set_method_option(probe, sweep.name, unquote(value)), "--sweep: no method has an option \"",
                   sweep.name, "\"");
   return sweep;
 }
 
+/// A method runs under a sweep of an option that it reads and that it does not set itself.
+static bool takes(const MethodOptions& method, const Sweep& sweep) {
+  return !method.given.count(sweep.name) && method_reads(method.name, sweep.name);
+}
+
+void check_sweeps(std::span<const std::string> methods, std::span<const Sweep> sweeps) {
+  for (const Sweep& sweep : sweeps) {
+    const bool taken = std::any_of(methods.begin(), methods.end(), [&](const std::string& method) {
+      return takes(parse_variant(sweep_variants(method, {})[0]), sweep);
+    });
+    require_usage(taken, "--sweep ", sweep.name, ": no method given reads it and leaves it open (",
+                  join(std::vector<std::string>(methods.begin(), methods.end()), "; "), ")");
+  }
+}
+
 std::vector<std::string> sweep_variants(const std::string& method, std::span<const Sweep> sweeps) {
   std::vector<std::string> out{""};
-  std::istringstream words(method);
-  for (std::string word; words >> word;) {
-    const size_t equals = out[0].empty() ? std::string::npos : word.find('=');
+  std::vector<std::string> words = split_quoted(method, " \t\r\n\v\f");
+  std::erase(words, "");
+  for (const std::string& word : words) {
+    const size_t equals = out[0].empty() ? std::string::npos : find_unquoted(word, "=");
     const std::string name = equals == std::string::npos ? "" : word.substr(0, equals + 1);
     std::vector<std::string> values;
     for (const std::string& value : values_of(word.substr(name.size()))) values.push_back(name + value);
@@ -85,7 +105,7 @@ std::vector<std::string> sweep_variants(const std::string& method, std::span<con
   }
   const MethodOptions base = parse_variant(out[0]);
   for (const Sweep& sweep : sweeps) {
-    if (base.given.count(sweep.name) || !method_reads(base.name, sweep.name)) continue;
+    if (!takes(base, sweep)) continue;
     std::vector<std::string> values;
     for (const std::string& value : sweep.values) values.push_back(cat(sweep.name, "=", value));
     out = combined(out, values);

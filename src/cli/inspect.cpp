@@ -266,7 +266,7 @@ void add_inspect(CLI::App& app) {
   sub->add_flag("--placement", o->placement, "load the weights and say where each part landed");
   add_placement_options(*sub, o->where);
   sub->add_flag("--json", o->json, "print JSON");
-  sub->callback([o] { std::exit(inspect(*o)); });
+  on_run(*sub, [o] { return inspect(*o); });
 }
 
 }  // namespace rouse

@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/lines.h"
+#include "base/output_file.h"
 #include "base/text.h"
 #include "calibration/iti_fit.h"
 #include "cli/eval_command.h"
@@ -13,6 +14,7 @@ namespace {
 struct ItiOptions {
   EvalOptions eval;  ///< the model, and which items
   ItiFitOptions fit;
+  bool force = false;
   std::string task, form = "Q: {question}\\nA: {answer}";
 };
 
@@ -145,6 +147,7 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
 }
 
 int iti_fit(const ItiOptions& o) {
+  const OutputFile output(o.eval.output, o.force, {&o.eval.data, o.eval.data.empty() ? 0u : 1u});
   const std::vector<ItiText> texts = read_answers(o);
   const Session session(o.eval.model);
   const ItiData data = activations_of(session, texts);
@@ -158,7 +161,7 @@ int iti_fit(const ItiOptions& o) {
                   {"form", o.form},        {"fingerprint", session.model->file().fingerprint()},
                   {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
                   {"seed", o.fit.seed}};
-  save_iti(file, o.eval.output);
+  save_iti(file, output.file());
   if (o.eval.json) {
     std::cout << Json{{"output", o.eval.output}, {"report", file.report}}.dump(2) << '\n';
     return 0;
@@ -215,10 +218,11 @@ void add_iti(CLI::App& app) {
   fit->add_option("-s,--seed", o->fit.seed, "seed of the folds")->capture_default_str();
   fit->add_option("-o,--output", e.output, "file to write")->required();
   fit->add_flag("--json", e.json, "print the report as JSON");
-  fit->callback([o] {
+  add_force_option(*fit, o->force);
+  on_run(*fit, [o] {
     require_usage(!o->task.empty() || !o->eval.data.empty(),
                   "rouse iti fit: give --data FILE or --task NAME");
-    std::exit(iti_fit(*o));
+    return iti_fit(*o);
   });
 }
 

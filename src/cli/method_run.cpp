@@ -15,16 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// "scmoe(weak=rank:2) plan:x.cor.json", "topk:4": a method under a policy.
-std::string label_of(const MethodOptions& m, const RoutingPolicy& policy) {
-  std::string method = method_text(m), routing = policy.text();
-  if (routing == "topk") return method;
-  const size_t slash = routing.rfind('/', routing.find(','));  // a plan by its file's name
-  if (slash != std::string::npos)
-    routing = routing.substr(0, routing.find(':') + 1) + routing.substr(slash + 1);
-  return method == "greedy" ? routing : cat(method, " ", routing);
-}
-
 std::string folder_name(const std::string& label, uint64_t hash) {
   std::string out;
   for (const char c : label) {
@@ -97,7 +87,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
       session_(session),
       method_(resolved(method, session.router())),
       policy_(method_.routing, session.router()),
-      label_(label_of(method_, policy_)),
+      label_(variant_label(method_, policy_)),
       date_(date_text()),
       order_(order),
       folder_(output / folder_name(label_, hash_text(cat(label_, hex64(policy_.hash()))))),
@@ -154,6 +144,7 @@ bool MethodRun::run(std::span<const LoadedEval> tasks) {
     const fs::path samples = folder_ / cat("samples_", task.entry->name, ".jsonl");
     SampleLog(samples.string()).check(task.items);
     settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
+    settings_[cat("items of ", task.entry->name, ", number")] = task.items.size();
     check_settings(folder_, settings_);
     if (done) continue;
     fs::create_directories(folder_);  // all is checked

@@ -10,11 +10,11 @@ void add_methods(CLI::App& app) {
       app.add_subcommand("methods", "List decoding methods, routing policies and what goes together");
   auto markdown = std::make_shared<bool>(false);
   sub->add_flag("--markdown", *markdown, "only the table of what goes together, as docs/methods.md holds it");
-  sub->callback([markdown] {
+  on_run(*sub, [markdown] {
     if (!*markdown)
       std::cout << "Methods:\n" << method_help() << "Routing policies:\n" << policy_help() << '\n';
     std::cout << method_table();
-    std::exit(0);
+    return 0;
   });
 }
 

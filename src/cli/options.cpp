@@ -1,10 +1,10 @@
-#include <algorithm>
 #include <fstream>
 #include <sstream>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/environment.h"
 #include "tokenizer/grammar.h"
 
 namespace rouse {
@@ -18,6 +18,10 @@ void add_placement_options(CLI::App& app, ModelOptions& o) {
   app.add_option("--override-tensor", o.overrides,
                  "(-ot) REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable")
       ->allow_extra_args(false);
+}
+
+void add_force_option(CLI::App& app, bool& force) {
+  app.add_flag("--force", force, "replace what is there already");
 }
 
 void add_model_options(CLI::App& app, ModelOptions& o) {
@@ -64,30 +68,13 @@ static std::string default_text(const MethodOption& option) {
   return cat(o.*std::get<int MethodOptions::*>(option.member));
 }
 
-MethodOptions parse_variant(const std::string& text) {
-  MethodOptions m;
-  std::istringstream words(text);
-  std::string word;
-  words >> word;
-  const bool is_method =
-      std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return word == e.name; });
-  (is_method ? m.name : m.routing) = word;
-  if (!is_method) m.given.insert("routing");
-  while (words >> word) {
-    const size_t equals = word.find('=');
-    require_usage(equals != std::string::npos, "method \"", text, "\": \"", word, "\" is not name=value");
-    const std::string key = word.substr(0, equals);
-    require_usage(key != "method" && set_method_option(m, key, word.substr(equals + 1)), "method \"", text,
-                  "\": unknown option ", key);
-  }
-  return m;
-}
-
 void add_method_options(CLI::App& app, MethodOptions& o) {
   for (const MethodOption& option : method_options()) {
     const std::string help = *option.methods ? cat(option.methods, ": ", option.help) : option.help;
     const auto set = [&o, name = std::string(option.name)](const std::string& value) {
+      const std::set<std::string> given = o.given;
       set_method_option(o, name, value);
+      if (from_environment()) o.given = given;  // a default, so the method need not read it
     };
     auto* flag = app.add_option_function<std::string>(cat("--", option.name), set, help);
     flag->type_name("")->default_str(default_text(option));

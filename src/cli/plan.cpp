@@ -9,11 +9,12 @@ void add_plan(CLI::App& app) {
   sub->require_subcommand(1);
   const auto add = [&](const char* name, const char* help, int (*command)(const PlanOptions&)) {
     CLI::App* c = sub->add_subcommand(name, help);
-    c->callback([o, command] { std::exit(command(*o)); });
+    on_run(*c, [o, command] { return command(*o); });
     return c;
   };
   const auto output = [&](CLI::App* c) {
-    c->add_option("-o,--output", o->output, "plan to write")->required();
+    c->add_option("-o,--output", o->output, "file to write")->required();
+    add_force_option(*c, o->force);
   };
   const auto source = [&](CLI::App* c) { c->add_option("plan", o->first, "a plan")->required(); };
   const auto model = [&](CLI::App* c) {

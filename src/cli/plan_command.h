@@ -12,7 +12,7 @@ struct PlanOptions {
   ModelOptions model;
   uint64_t seed = 1;
   int n_expert = 10;
-  bool json = false;
+  bool json = false, force = false;
 };
 
 /// Each returns the exit code.

@@ -1,5 +1,7 @@
 /// cli/plan_export.cpp - a plan inside a model file, where its format has a place for one.
 #include "base/error.h"
+#include "base/output_file.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "cli/plan_command.h"
 #include "gguf/writer.h"
@@ -11,6 +13,8 @@ namespace rouse {
 /// chooses experts as `plan:FILE,experts-only` does. Budgets cannot be written: the format has one k for all
 /// blocks.
 int plan_export(const PlanOptions& o) {
+  const std::string inputs[] = {o.first, o.gguf};
+  const OutputFile output(o.output, o.force, inputs);
   const GgufFile file(o.gguf);
   const ModelSpec spec = read_spec(file);
   require_model(spec.selection_bias, o.gguf, ": files of architecture ", spec.arch,
@@ -18,7 +22,8 @@ int plan_export(const PlanOptions& o) {
   require_model(file.n_part() == 1, o.gguf, ": is split; merge its parts first");
   RouterSpec router = spec.router;
   router.fingerprint = [&] { return file.fingerprint(); };
-  const RoutingPolicy policy(cat("plan:", o.first, ",experts-only,lambda=", number_text(o.lambda)), router);
+  const RoutingPolicy policy(cat("plan:", quote(o.first), ",experts-only,lambda=", number_text(o.lambda)),
+                             router);
 
   std::vector<const ggml_tensor*> copied;
   for (const ggml_tensor* t : file.tensors())
@@ -39,7 +44,7 @@ int plan_export(const PlanOptions& o) {
     writer.add(name, GGML_TYPE_F32, {router.n_expert});
   }
   ProgressBar bar("writing");
-  writer.write(o.output, [&](size_t i) {
+  writer.write(output.file(), [&](size_t i) {
     if (interrupted) throw Error(cat(o.output, ": interrupted, nothing was written"), Exit::interrupted);
     bar.update(static_cast<double>(i) / static_cast<double>(writer.tensors().size()));
     return i < copied.size() ? file.data(copied[i]) : std::as_bytes(std::span(biases[i - copied.size()]));

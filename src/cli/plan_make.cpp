@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/plan_command.h"
@@ -18,14 +19,16 @@ static Plan unmeasured(const GgufFile& file) {
 }
 
 int plan_uniform(const PlanOptions& o) {
+  const OutputFile output(o.output, o.force);
   Plan p = unmeasured(GgufFile(model_path(o.model)));
   p.options = {{"source", "uniform"}};
-  save_plan(p, o.output);
+  save_plan(p, output.file());
   return 0;
 }
 
 /// Random intensities and impacts: budgets and biases of the same kind, about nothing.
 int plan_random(const PlanOptions& o) {
+  const OutputFile output(o.output, o.force);
   const GgufFile file(model_path(o.model));
   const RouterSpec router = read_spec(file).router;
   Plan p = unmeasured(file);
@@ -35,12 +38,13 @@ int plan_random(const PlanOptions& o) {
   for (auto& row : p.impact)
     for (double& x : row) x = random.uniform();
   p.budget = plan_budget(p.intensity, p.k * static_cast<int>(p.layers.size()), router.n_selectable());
-  save_plan(p, o.output);
+  save_plan(p, output.file());
   return 0;
 }
 
 /// The same numbers at other places: layers' intensities and budgets among layers, impacts within each layer.
 int plan_shuffle(const PlanOptions& o) {
+  const OutputFile output(o.output, o.force, {&o.first, 1});
   const Plan source = read_plan(o.first);
   Plan p = source;
   p.options = {{"source", "shuffle"}, {"seed", o.seed}, {"of", source.options}};
@@ -57,12 +61,13 @@ int plan_shuffle(const PlanOptions& o) {
     shuffle(p.impact[l], random);
     p.impact_ci[l].assign(p.impact[l].size(), {NAN, NAN});
   }
-  save_plan(p, o.output);
+  save_plan(p, output.file());
   return 0;
 }
 
 /// How often hard tokens use an expert instead of what its absence costs them.
 int plan_by_frequency(const PlanOptions& o) {
+  const OutputFile output(o.output, o.force, {&o.first, 1});
   Plan p = read_plan(o.first);
   p.options = {{"source", "by-frequency"}, {"of", p.options}};
   for (size_t l = 0; l < p.layers.size(); ++l)
@@ -70,11 +75,12 @@ int plan_by_frequency(const PlanOptions& o) {
       p.impact[l][e] = p.samples[l][e];
       p.impact_ci[l][e] = {NAN, NAN};
     }
-  save_plan(p, o.output);
+  save_plan(p, output.file());
   return 0;
 }
 
 int plan_from_counts(const PlanOptions& o) {
+  const OutputFile output(o.output, o.force);
   const GgufFile file(model_path(o.model));
   const RouterSpec router = read_spec(file).router;
   Plan p = unmeasured(file);
@@ -88,7 +94,7 @@ int plan_from_counts(const PlanOptions& o) {
                   "\" is no budget of 1 to ", router.n_selectable());
     p.budget[l] = static_cast<int>(*k);
   }
-  save_plan(p, o.output);
+  save_plan(p, output.file());
   const int sum = std::accumulate(p.budget.begin(), p.budget.end(), 0),
             usual = p.k * static_cast<int>(p.layers.size());
   if (sum != usual)

@@ -144,9 +144,9 @@ void add_report(CLI::App& app) {
                              Json (*make)(const std::vector<std::string>&)) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
-    c->callback([folders, make] {
+    on_run(*c, [folders, make] {
       std::cout << make(*folders).dump(2) << '\n';
-      std::exit(0);
+      return 0;
     });
   };
   over_runs("sweep", "every run's score and cost, by task: routing sweeps (k, rank) and grids", points_of);
@@ -172,7 +172,7 @@ void add_report(CLI::App& app) {
   d->add_option("--document-tokens", o->n_token, "a text is cut to this many tokens")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 16));
-  d->callback([o] { std::exit(run_divergence(*o)); });
+  on_run(*d, [o] { return run_divergence(*o); });
 }
 
 }  // namespace rouse

@@ -16,6 +16,8 @@
 
 #include "base/files.h"
 #include "base/json.h"
+#include "base/lock.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
 
@@ -44,10 +46,7 @@ Words model_flags(const ModelOptions& o) {
 /// "rouse eval --tasks ...", to be pasted into a shell.
 std::string shell_text(const Words& command) {
   std::string out = "rouse";
-  for (const std::string& word : command) {
-    const bool plain = word.find_first_of(" |*?$\"'()") == std::string::npos;
-    out += " " + (plain ? word : cat("'", word, "'"));
-  }
+  for (const std::string& word : command) out += " " + shell_quoted(word);
   return out;
 }
 
@@ -212,6 +211,8 @@ int repro(const Paper& paper, const ReproOptions& o) {
   const Setting s{o, model_flags(o.eval.model), tasks_at_hand(paper, o.eval), spec.router.n_expert_used,
                   std::min(8, spec.router.n_selectable())};
   const std::vector<ReproStep> steps = paper.steps(s);
+  fs::create_directories(o.eval.output);
+  const Lock lock(o.eval.output);
   Json record{{"paper", paper.help},
               {"model", file.path()},
               {"fingerprint", file.fingerprint()},
@@ -280,7 +281,7 @@ void add_repro(CLI::App& app) {
           ->check(CLI::Range(2, kMaxSequence / 2));
       c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
     }
-    c->callback([&paper, o] { std::exit(repro(paper, *o)); });
+    on_run(*c, [&paper, o] { return repro(paper, *o); });
   }
 }
 

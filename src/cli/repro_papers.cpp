@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
 
@@ -15,6 +16,10 @@ Words with(Words words, const Words& more) {
 }
 
 namespace {
+
+std::string policy_of(const std::string& plan) {
+  return "plan:" + quote(plan);
+}
 
 /// Which items of a benchmark.
 Words of_items(const Setting& s) {
@@ -133,12 +138,8 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
                    s.at("profile.json"),
                    true});
   const std::string dola = "dola dola-layers=low|high";
-  Words main{"topk",
-             cat("greedy routing=random:", s.k),
-             dola,
-             cat("plan:", random),
-             cat("plan:", plan),
-             cat(dola, " routing=plan:", plan)};
+  Words main{"topk",          cat("greedy routing=random:", s.k),     dola, policy_of(random),
+             policy_of(plan), cat(dola, " routing=", policy_of(plan))};
   const std::string dev = cat(s.o.eval.dev_share);
   const bool enough = s.o.eval.limit == 0 || s.o.eval.dev_share * s.o.eval.limit >= 10;
   if (const Words tasks = tasks_where(s, judges); !tasks.empty() && s.o.eval.dev_share > 0 && enough) {
@@ -147,18 +148,18 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
         {"iti", "Inference-time intervention: heads, on the development items",
          with(with({"iti", "fit", "--task", tasks[0], "--dev-share", dev, "-o", iti}, of_items(s)), s.model),
          iti});
-    main.push_back(cat("greedy iti=", iti, " iti-alpha=1|5|15"));
+    main.push_back(cat("greedy iti=", quote(iti), " iti-alpha=1|5|15"));
   } else {
     std::fprintf(stderr, "rouse: no ten development items of TruthfulQA or lab_contrast: ITI is left out\n");
   }
   steps.push_back(evaluation(s, "main", "Main results at equal cost; grids chosen on the development split",
                              s.tasks, main, {"--dev-share", dev}));
   steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
-                             {"topk", cat("plan:", plan, ",layers-only"), cat("plan:", plan, ",experts-only"),
-                              cat("plan:", plan), cat("plan:", shuffled), cat("plan:", random)}));
+                             {"topk", policy_of(plan) + ",layers-only", policy_of(plan) + ",experts-only",
+                              policy_of(plan), policy_of(shuffled), policy_of(random)}));
   steps.push_back(
       evaluation(s, "pareto", "More experts for every token, or the same ones better spent", s.tasks,
-                 {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), cat("plan:", plan)},
+                 {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), policy_of(plan)},
                  {"--dev-share", "0"}));
   return steps;
 }

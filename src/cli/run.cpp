@@ -3,6 +3,8 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/output_file.h"
+#include "cli/output.h"
 #include "cli/run_command.h"
 #include "decoding/vote.h"
 
@@ -13,35 +15,56 @@ int stop_code() {
   return interrupted ? static_cast<int>(Exit::interrupted) : 0;
 }
 
-void print_json(const Json& json) {
-  std::cout << json.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
-}
+/// Where the answer goes: the file of -o, or standard output.
+class Answers {
+ public:
+  explicit Answers(const RunOptions& o) {
+    const std::string inputs[] = {model_path(o.model), o.prompt.file};
+    if (!o.output.empty()) file_.emplace(o.output, o.force, inputs);
+  }
+  /// Prints as text is generated; nothing where a file takes the whole.
+  Generation::OnText printer() const { return file_ ? Generation::OnText() : Generation::OnText(print_now); }
+  bool to_file() const { return file_.has_value(); }
+  void add(const std::string& text) { (file_ ? file_->stream() : std::cout) << text; }
+  void add_json(const Json& json) { add(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
+  /// Returns the exit code.
+  int finish() {
+    if (file_ && interrupted) throw Error("interrupted; no answer was written", Exit::interrupted);
+    if (file_) file_->commit();
+    return stop_code();
+  }
+
+ private:
+  std::optional<OutputFile> file_;
+};
 
 int run_one(const RunOptions& o) {
+  Answers out(o);
   const std::string text = prompt_text(o.prompt);
   const Session session(o.model, {&o.method, 1});
-  Generation::OnText print;
-  if (!o.json) print = [](const std::string& piece) { std::cout << piece << std::flush; };
+  const Generation::OnText print = o.json ? Generation::OnText() : out.printer();
   const auto generation =
       session.start(o.method, prompt_tokens(o.prompt, *session.tokenizer, text), o.generate, print);
   Generation* one = generation.get();
   run_generations(session.engines(), {&one, 1}, &interrupted);
   if (o.json) {
-    print_json(generation_json(*generation, o.method, session.router()));
-    return stop_code();
+    out.add_json(generation_json(*generation, o.method, session.router()));
+    return out.finish();
   }
-  std::cout << '\n';
+  out.add((out.to_file() ? generation->text() : "") + "\n");
+  const int code = out.finish();
   const Json t = timings_json(*generation);
   std::fprintf(stderr, "\n%s | %s | prompt %zu tokens at %.0f/s | %zu tokens at %.1f/s | load %.2f s\n",
                method_text(resolved(o.method, session.router())).c_str(),
                generation->method().streams()[0].policy.text().c_str(), generation->prompt().size(),
                t["prefill_tok_s"].get<double>(), generation->tokens().size(), t["step_tok_s"].get<double>(),
                session.load_seconds);
-  return stop_code();
+  return code;
 }
 
 /// Self-consistency: n samples that share the prompt, seeds in a row, and the majority of their answers.
 int run_samples(const RunOptions& o) {
+  Answers out(o);
   const std::string text = prompt_text(o.prompt);
   require_usage(o.generate.sampling.temperature > 0,
                 "--samples: every sample would be the same at temperature 0; give --temp");
@@ -75,22 +98,27 @@ int run_samples(const RunOptions& o) {
       const auto at = majority(std::span(answers).first(k));
       major.push_back(at ? Json(*at) : Json(nullptr));
     }
-    print_json({{"vote", vote ? Json(*vote) : Json(nullptr)},
-                {"extractor", entry.name},
-                {"major_at_k", major},
-                {"seconds", seconds},
-                {"samples", rows}});
-    return stop_code();
+    out.add_json({{"vote", vote ? Json(*vote) : Json(nullptr)},
+                  {"extractor", entry.name},
+                  {"major_at_k", major},
+                  {"seconds", seconds},
+                  {"samples", rows}});
+    return out.finish();
   }
   std::map<std::string, int> counts;
   for (const auto& a : answers) ++counts[a ? *a : "(none)"];
-  for (const auto& [answer, n] : counts) std::printf("%4d  %s\n", n, answer.c_str());
-  std::printf("%s\n", vote ? vote->c_str() : "(no answer)");
+  for (const auto& [answer, n] : counts) {
+    char count[16];
+    std::snprintf(count, sizeof count, "%4d  ", n);
+    out.add(cat(count, answer, "\n"));
+  }
+  out.add((vote ? *vote : "(no answer)") + "\n");
+  const int code = out.finish();
   std::fprintf(stderr, "\n%s | %s | %d samples, %lld tokens at %.1f/s\n",
                method_text(resolved(o.method, session.router())).c_str(),
                samples[0]->method().streams()[0].policy.text().c_str(), o.n_sample,
                static_cast<long long>(n_token), static_cast<double>(n_token) / seconds);
-  return stop_code();
+  return code;
 }
 
 }  // namespace
@@ -113,11 +141,16 @@ void add_run(CLI::App& app) {
   run->add_option("--parallel", o->n_parallel, "texts of --batch that run side by side")
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxSequence / 2));
-  run->add_option("-o,--output", o->output, "where --batch appends its answers; running again continues");
+  run->add_option("-o,--output", o->output,
+                  "write the answer (with --json the object) to this file; with --batch append the answers: "
+                  "running again continues");
+  add_force_option(*run, o->force);
   run->add_flag("--json", o->json, "print one JSON object");
-  run->callback([o] {
+  on_run(*run, [o] {
     require_usage(o->n_sample == 1 || o->batch.empty(), "--samples is for one prompt, --batch for many");
-    std::exit(!o->batch.empty() ? run_batch(*o) : o->n_sample > 1 ? run_samples(*o) : run_one(*o));
+    require_usage(!o->force || o->batch.empty(),
+                  "--force replaces one answer; --batch continues its file, choose another -o to begin anew");
+    return !o->batch.empty() ? run_batch(*o) : o->n_sample > 1 ? run_samples(*o) : run_one(*o);
   });
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/files.h"
 #include "base/lines.h"
+#include "base/lock.h"
 #include "cli/batch_file.h"
 
 namespace rouse {
@@ -47,6 +48,7 @@ struct Running {
 int run_batch(const RunOptions& o) {
   require_usage(!o.output.empty(), "--batch needs -o OUT.jsonl for the answers");
   std::vector<BatchItem> items = read_batch(o);
+  const Lock lock(o.output);  // two processes would answer everything twice
   const Answers before = read_answers(o.output);
   std::vector<MethodOptions> methods;
   for (const BatchItem& item : items) methods.push_back(item.options.method);

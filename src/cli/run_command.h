@@ -12,7 +12,7 @@ struct RunOptions {
   GenerateOptions generate;
   int n_sample = 1, n_parallel = 1;
   std::string vote = "number", batch, output;
-  bool json = false;
+  bool json = false, force = false;
 };
 
 /// Returns the exit code.

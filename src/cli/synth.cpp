@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -20,7 +21,7 @@ struct SynthOptions {
   std::string arch, like, quant = "q4_0", vocab_from, output;
   std::map<std::string, int> fields;  ///< flag -> value, for those that were given
   uint64_t seed = 1;
-  bool tied = false;
+  bool tied = false, force = false;
 };
 
 ggml_type parse_type(const std::string& name) {
@@ -189,7 +190,8 @@ int synth(const SynthOptions& o) {
   const GgufFile vocab(model_path(m));
   require_model(vocab.array_length("tokenizer.ggml.tokens").has_value(), vocab.path(), ": has no vocabulary");
   Synth file(o, vocab);
-  const uint64_t n_byte = file.write(o.output);
+  const OutputFile output(o.output, o.force, {&vocab.path(), 1});
+  const uint64_t n_byte = file.write(output.file());
   std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),
                file.type_text().c_str());
   return 0;
@@ -224,7 +226,8 @@ void add_synth(CLI::App& app) {
                   "take the vocabulary of this GGUF (the default model's if left out)");
   sub->add_flag("--tied", o->tied, "no head of its own: the embeddings serve");
   sub->add_option("-o,--output", o->output, "file to write")->required();
-  sub->callback([o] { std::exit(synth(*o)); });
+  add_force_option(*sub, o->force);
+  on_run(*sub, [o] { return synth(*o); });
 }
 
 }  // namespace rouse

@@ -2,11 +2,12 @@
 /// (routing/trace.h).
 #include "routing/trace.h"
 
-#include <fstream>
 #include <iostream>
 
 #include "base/error.h"
+#include "base/output_file.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
 namespace {
@@ -16,9 +17,13 @@ struct TraceOptions {
   PromptOptions prompt;
   std::string routing = "topk", output;
   int n_predict = 0;
+  bool force = false;
 };
 
 int trace(const TraceOptions& o) {
+  const std::string inputs[] = {model_path(o.model), o.prompt.file};
+  std::optional<OutputFile> file;
+  if (!o.output.empty()) file.emplace(o.output, o.force, inputs);
   const std::string text = prompt_text(o.prompt);
   Session session(o.model, 1);
   const ModelSpec& spec = session.model->spec();
@@ -27,10 +32,7 @@ int trace(const TraceOptions& o) {
   std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
   require_usage(!prompt.empty(), "the prompt is empty");
 
-  std::ofstream file;
-  if (!o.output.empty()) file.open(o.output);
-  std::ostream& out = o.output.empty() ? std::cout : file;
-  require(out.good(), o.output, ": cannot write the trace");
+  std::ostream& out = file ? file->stream() : std::cout;
   write_trace_header(out, spec.arch, spec.router);
 
   const SeqId seq = session.engine->open(static_cast<int>(prompt.size()) + o.n_predict);
@@ -51,13 +53,16 @@ int trace(const TraceOptions& o) {
       }
       write_trace_row(out, row);
     }
+    if (!file) flush_output();
+    require(out.good(), o.output, ": cannot write the trace (disk full?)");
     const auto logits = result.logits(pending.size() - 1);
     std::vector<float> scores(logits.begin(), logits.end());
     pending = {chooser.pick(scores, {})};
     if (session.tokenizer->ends_generation(pending[0])) break;
   }
-  out.flush();
-  require(out.good(), o.output, ": cannot write the trace (disk full?)");
+  if (file && interrupted)
+    throw Error(cat(o.output, ": interrupted, nothing was written"), Exit::interrupted);
+  if (file) file->commit();
   return interrupted ? static_cast<int>(Exit::interrupted) : 0;
 }
 
@@ -74,8 +79,9 @@ void add_trace(CLI::App& app) {
       ->check(CLI::Range(0, 1 << 20));
   sub->add_option("-o,--output", o->output,
                   "write here instead of standard output; replay:FILE routes by it");
+  add_force_option(*sub, o->force);
   sub->footer("Routing policies:\n" + policy_help());
-  sub->callback([o] { std::exit(trace(*o)); });
+  on_run(*sub, [o] { return trace(*o); });
 }
 
 }  // namespace rouse

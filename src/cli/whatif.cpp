@@ -140,7 +140,7 @@ void add_whatif(CLI::App& app) {
   sub->add_flag("--rank", o->rank,
                 "every expert of every block, by effect on one token: chosen ones banned, others forced");
   sub->add_flag("--json", o->json, "print JSON");
-  sub->callback([o] { std::exit(whatif(*o)); });
+  on_run(*sub, [o] { return whatif(*o); });
 }
 
 }  // namespace rouse

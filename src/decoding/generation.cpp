@@ -325,30 +325,48 @@ void Generation::take(const Round& round, const std::array<size_t, kModels>& fir
   guard([&] { read(round, first_row); });
 }
 
+/// How many of n rows, the last of which has position end - 1, are tokens of a prompt.
+static size_t prompt_rows(size_t n_prompt, int end, size_t n) {
+  const size_t begin = static_cast<size_t>(end) - n;
+  return std::min(n, n_prompt - std::min(n_prompt, begin));
+}
+
+/// A stream that waits runs its prompt with the first step that needs it: what ran is shared out by rows.
 void Generation::read(const Round& round, const std::array<size_t, kModels>& first_row) {
-  bool prompt = false, whole = true;
-  Cost cost;
+  bool whole = true;
+  Cost prompt, step;
+  int64_t n_step = 0;
   for (Piece& piece : std::exchange(pieces_, {})) {
     piece.first -= first_row[static_cast<size_t>(piece.model)];
     const Round::Work& work = round.work[static_cast<size_t>(piece.model)];
     const StepResult& result = *work.result;
     const Ask& ask = asks_[piece.ask];
-    prompt = prompt || ask.prompt;
     keep(piece, result, work.exits);
-    cost.rows += static_cast<int64_t>(piece.n);
-    for (size_t r = piece.first; r < piece.first + piece.n; ++r)
-      cost.expert_evaluations += result.row_evaluations[r];
-    cost.head_rows += asked_[piece.ask] == ask.tokens.size() && ask.output == Output::logits;
-    cost.weight_bytes += result.cost.weight_bytes * static_cast<int64_t>(piece.n) / result.cost.rows;
-    cost.steps = std::max(cost.steps, result.cost.steps);
+    const SeqId seq = sequences_.at({ask.stream, ask.branch});
+    const size_t n_prompt = prompt_rows(prompt_.size(), engines_.of(piece.model).length(seq), piece.n);
+    const auto count = [&](Cost& cost, size_t begin, size_t end) {
+      const auto n = static_cast<int64_t>(end - begin);
+      cost.rows += n;
+      for (size_t r = piece.first + begin; r < piece.first + end; ++r)
+        cost.expert_evaluations += result.row_evaluations[r];
+      cost.weight_bytes += result.cost.weight_bytes * n / result.cost.rows;
+    };
+    count(prompt, 0, n_prompt);
+    count(step, n_prompt, piece.n);
+    (n_prompt == piece.n ? prompt : step).head_rows +=
+        asked_[piece.ask] == ask.tokens.size() && ask.output == Output::logits;
+    n_step = std::max(n_step, result.cost.steps);
   }
   for (size_t i = 0; i < asks_.size(); ++i) whole = whole && asked_[i] == asks_[i].tokens.size();
   const double begin = now_seconds();
   if (whole && answer()) choose();
   const double own = now_seconds() - begin;
-  Phase& phase = prompt ? prefill_ : step_;
-  phase.seconds += round.seconds + own;
-  phase.cost += cost;
+  (prompt.rows > step.rows ? prompt : step).steps = n_step;  // a run counts once, where most of its rows are
+  const double share = static_cast<double>(prompt.rows) / static_cast<double>(prompt.rows + step.rows);
+  prefill_.seconds += (round.seconds + own) * share;
+  step_.seconds += (round.seconds + own) * (1 - share);
+  prefill_.cost += prompt;
+  step_.cost += step;
 }
 
 /// Hands the method what its asks gave. True: the scores of the next token are there.

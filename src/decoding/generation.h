@@ -35,7 +35,7 @@ void check_options(const MethodOptions& method, const GenerateOptions& options);
 enum class StopReason { none, eos, length, stop_string, context, grammar, cancelled, failed };
 const char* stop_reason_text(StopReason reason);
 
-/// Seconds and cost of the prompt and of the steps, apart. In a shared batch rows, expert evaluations and
+/// The prompt and the steps, apart by rows, whichever round ran them. In a shared batch rows, evaluations and
 /// head rows are its own, bytes of weights its share by rows, and seconds and steps those of the batch.
 struct Phase {
   double seconds = 0;

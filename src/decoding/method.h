@@ -31,7 +31,7 @@ struct Ask {
   int stream;
   std::vector<int> tokens;
   Output output;
-  bool prompt = false;          ///< holds tokens of the prompt: counted as prefill, and may run in pieces
+  bool prompt = false;          ///< holds tokens of the prompt: may run in pieces
   bool every = false;           ///< hidden rows are wanted of all
   std::vector<int> exits = {};  ///< the last row after so many blocks is wanted too
   /// A stream can branch: the rows go to branch `branch`, begun anew as a copy of branch `from` when that is

@@ -1,6 +1,7 @@
 #include "routing/arguments.h"
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 
 namespace rouse {
@@ -8,16 +9,16 @@ namespace rouse {
 Arguments::Arguments(const std::string& owner, const std::string& text) : owner_(owner) {
   if (text.empty()) return;
   bool first = true;
-  for (const std::string& part : split(text, ',')) {
-    const size_t equals = part.find('=');
+  for (const std::string& part : split_quoted(text, ",")) {
+    const size_t equals = find_unquoted(part, "=");
     if (equals == std::string::npos) {
       require_usage(!part.empty(), "policy ", owner, ": an empty value");
       if (first)
-        leading_ = part;
+        leading_ = unquote(part);
       else
         require_usage(flags_.insert(part).second, "policy ", owner, ": ", part, " is given twice");
     } else {
-      const bool fresh = named_.emplace(part.substr(0, equals), part.substr(equals + 1)).second;
+      const bool fresh = named_.emplace(part.substr(0, equals), unquote(part.substr(equals + 1))).second;
       require_usage(fresh, "policy ", owner, ": ", part.substr(0, equals), " is given twice");
     }
     first = false;

@@ -1,4 +1,5 @@
-/// routing/arguments.h - "0.6,max=4,flag": one leading value, named ones, flags.
+/// routing/arguments.h - "0.6,max=4,flag": one leading value, named ones, flags; values may be quoted
+/// (base/quoting.h).
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "routing/arguments.h"
 #include "routing/choices.h"
@@ -25,7 +26,7 @@ class PlanChoice final : public Choice {
   explicit PlanChoice(const PlanOptions& o) : o_(o), plan_(read_plan(o.path)) {}
 
   std::string text() const override {
-    std::string out = cat("plan:", o_.path, ",lambda=", number_text(o_.lambda));
+    std::string out = cat("plan:", quote(o_.path), ",lambda=", number_text(o_.lambda));
     if (o_.layers_only) out += ",layers-only";
     if (o_.experts_only) out += ",experts-only";
     if (o_.k) out += cat(",k=", *o_.k);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 
 namespace rouse {
@@ -75,7 +76,7 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
     : router_(std::make_shared<RouterSpec>(router)) {
   require_usage(text.size() <= 1 << 16, "the routing policy is ", text.size(),
                 " characters long, the limit is 65536");
-  const size_t mask_at = text.find("+mask:"), force_at = text.find("+force:");
+  const size_t mask_at = find_unquoted(text, "+mask:"), force_at = find_unquoted(text, "+force:");
   const auto part = [&](size_t at, size_t skip) {  // up to the other modifier
     const size_t other = at == mask_at ? force_at : mask_at;
     return text.substr(at + skip,

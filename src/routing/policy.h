@@ -3,8 +3,8 @@
 /// A policy is a value. It is parsed from text, prints itself back, is checked against a model, and chooses
 /// experts from what the router said about one row. It never sees a model, a graph or a decoding method.
 /// Grammar: CHOICE[+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4", "rank:2", "random:1,seed=7",
-/// "dynamic:0.6,max=4", "replay:trace.jsonl", "topk+mask:3.17,5.2". Source: rouse's methods, section 1 of
-/// docs/methods.md.
+/// "dynamic:0.6,max=4", "replay:'my trace.jsonl'" (base/quoting.h), "topk+mask:3.17,5.2". Source: rouse's
+/// methods, section 1 of docs/methods.md.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ using Mask = std::vector<std::pair<int, int>>;
 class Choice {
  public:
   virtual ~Choice() = default;
-  /// Canonical text, such as "rank:2".
+  /// Canonical text, such as "rank:2", which parses to the same choice.
   virtual std::string text() const = 0;
   /// Throws Error (exit 2) unless the model can be routed so. Also resolves defaults that depend on the
   /// model.

@@ -1,6 +1,7 @@
 /// routing/replay.cpp - the experts that `rouse trace` recorded, position by position: reproduction, and
 /// routing of one quantisation under another. Weights follow the model's rule over the present gates.
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "routing/choices.h"
 #include "routing/trace.h"
@@ -24,7 +25,7 @@ uint64_t hash_of(const Trace& trace) {
 class Replay final : public Choice {
  public:
   explicit Replay(const std::string& path) : path_(path), trace_(read_trace(path)) {}
-  std::string text() const override { return "replay:" + path_; }
+  std::string text() const override { return "replay:" + quote(path_); }
   uint64_t content_hash() const override { return hash_of(trace_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
@@ -67,7 +68,8 @@ class Replay final : public Choice {
 
 }  // namespace
 
-std::unique_ptr<Choice> replay(const std::string& path) {
+std::unique_ptr<Choice> replay(const std::string& text) {
+  const std::string path = unquote(text);
   require_usage(!path.empty(), "policy replay: expected replay:TRACE, a file written by `rouse trace`");
   return std::make_unique<Replay>(path);
 }

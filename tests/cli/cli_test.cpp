@@ -214,11 +214,21 @@ TEST(Cli, CompareSetsMethodsSideBySide) {
             "--raw -p the -n 8 --json --with greedy --with 'scmoe weak=rank:4' --with topk:4")
           .out);
   ASSERT_EQ(j["rows"].size(), 3u);
-  EXPECT_EQ(j["rows"][0]["step_ratio_to_greedy"], 1.0);
+  EXPECT_EQ(j["rows"][0]["variant"], "greedy");
+  EXPECT_EQ(j["rows"][2]["variant"], "topk:4");
+  for (const auto& row : j["rows"])
+    EXPECT_FALSE(row.contains("step_ratio_to_greedy")) << "one run has no ratio";
   EXPECT_TRUE(j["rows"][1].contains("unchosen_share"));
   EXPECT_EQ(j["rows"][2]["cost"]["expert_evaluations_per_token"], 12.0);
   EXPECT_NE(rouse("compare" + kModel + "--raw -p the -n 8").out.find("expert evaluations a token"),
             std::string::npos);
+  const auto repeated = nlohmann::json::parse(
+      rouse("compare" + kModel +
+            "--raw -p the -n 3 --ignore-eos --json --repeat 3 --with 'scmoe routing=topk:4'")
+          .out);
+  EXPECT_EQ(repeated["rows"][0]["step_ratio_to_greedy"], 1.0);
+  EXPECT_EQ(repeated["rows"][1]["step_ratio_to_greedy_interval"].size(), 2u);
+  EXPECT_EQ(repeated["rows"][1]["variant"], "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto) topk:4");
   refused("compare" + kModel + "--raw -p the --with 'scmoe weak'", 2, "is not name=value");
 }
 
@@ -263,7 +273,7 @@ TEST(Cli, SynthAndInspectAgreeOnEveryShape) {
       " --layers 2 --embd 64 --expert-ff 32 --ff 32 --experts 8 --experts-used 2 --quant q8_0 ";
   const auto check = [&](const std::string& flags) {
     const CommandResult made =
-        rouse("synth " + flags + " --vocab-from " + golden("llama.gguf") + " -o " + dir / "m.gguf");
+        rouse("synth " + flags + " --force --vocab-from " + golden("llama.gguf") + " -o " + dir / "m.gguf");
     ASSERT_EQ(made.code, 0) << flags << made.err;
     const auto d = nlohmann::json::parse(rouse("inspect --json " + dir / "m.gguf").out);
     EXPECT_TRUE(d["supported"]) << flags << d;
@@ -332,7 +342,7 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
   ASSERT_EQ(rouse("plan shuffle " + plan + " -o " + dir / "s.json").code, 0);
   ASSERT_EQ(rouse("plan by-frequency " + plan + " -o " + dir / "f.json").code, 0);
   for (const char* kind : {"uniform", "random", "from 1,2,3"})
-    ASSERT_EQ(rouse(std::string("plan ") + kind + model + " -o " + dir / "x.json").code, 0) << kind;
+    ASSERT_EQ(rouse(std::string("plan ") + kind + model + " --force -o " + dir / "x.json").code, 0) << kind;
   const auto same = nlohmann::json::parse(rouse("plan diff --json " + plan + " " + plan).out);
   EXPECT_EQ(same["CEI"]["rank_correlation"], 1.0);
   EXPECT_TRUE(same["budget_changes"].empty());

@@ -1,5 +1,8 @@
 #include "routing/policy.h"
 
+#include "base/quoting.h"
+#include "base/random.h"
+#include "routing/plan.h"
 #include "routing/trace.h"
 #include "support.h"
 
@@ -31,6 +34,35 @@ TEST(Policy, PrintsItselfBackCanonically) {
     EXPECT_EQ(RoutingPolicy(policy.text(), router()).text(), canonical);
     EXPECT_EQ(RoutingPolicy(policy.text(), router()).hash(), policy.hash());
   }
+}
+
+/// File names as users have them: whatever separates values elsewhere.
+TEST(Policy, AFileOfAnyNameIsWrittenInQuotesAndReadsBack) {
+  const TempDir dir;
+  Random random(7);
+  const std::string characters = "ab ,=+:|'\"\\.()*?#\t";
+  Plan plan = Plan::empty(router(), "llama", 4);
+  plan.fingerprint = "abc";
+  for (int i = 0; i < 60; ++i) {
+    std::string name = "/";
+    for (uint32_t n = 1 + random.below(9); n > 0; --n)
+      name += characters[random.below(static_cast<uint32_t>(characters.size()))];
+    const std::string path = dir.path.string() + name + "x";
+    save_plan(plan, path);
+    const RoutingPolicy policy(cat("plan:", quote(path), ",lambda=0.25+mask:1.2"), router());
+    const RoutingPolicy again(policy.text(), router());
+    EXPECT_EQ(again.text(), policy.text());
+    EXPECT_EQ(again.hash(), policy.hash());
+    EXPECT_EQ(policy.text(), cat("plan:", quote(path), ",lambda=0.25+mask:1.2"));
+    std::ofstream trace(path);
+    write_trace_header(trace, "llama", router());
+    write_trace_row(trace, {0, 5, {{0, 1}, {2, 3}, {4, 5}}, {{0.5f, 0.5f}, {0.5f, 0.5f}, {0.5f, 0.5f}}});
+    trace.close();
+    const std::string replay = RoutingPolicy("replay:" + quote(path), router()).text();
+    EXPECT_EQ(RoutingPolicy(replay, router()).text(), replay);
+  }
+  expect_refusal([] { RoutingPolicy("plan:'a.json", router()); }, Exit::usage, "the quote ' is not closed");
+  expect_refusal([] { RoutingPolicy("plan:'a.json'b", router()); }, Exit::usage, "follows the quoted value");
 }
 
 TEST(Policy, EveryRegisteredKindHasHelp) {

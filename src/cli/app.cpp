@@ -1,0 +1,98 @@
+#include "cli/app.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/error.h"
+#include "cli/command.h"
+#include "cli/environment.h"
+
+namespace rouse {
+namespace {
+
+/// The command that the words name.
+struct Chosen {
+  CLI::App* command = nullptr;
+  std::function<int()> run;
+};
+Chosen chosen;
+
+/// llama.cpp's short names with several letters, which a flag parser would take for several flags.
+std::string long_name(const std::string& word) {
+  static const std::map<std::string, std::string> names = {{"-ngl", "--n-gpu-layers"},
+                                                           {"-ncmoe", "--n-cpu-moe"},
+                                                           {"-ot", "--override-tensor"},
+                                                           {"-fa", "--flash-attn"}};
+  const auto found = names.find(word);
+  return found == names.end() ? word : found->second;
+}
+
+void widen_columns(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    widen_columns(*command);
+    command->get_formatter()->column_width(34);
+  }
+}
+
+}  // namespace
+
+void on_run(CLI::App& command, std::function<int()> run) {
+  command.callback([&command, run = std::move(run)] {
+    if (command.get_subcommands().empty()) chosen = {&command, run};
+  });
+}
+
+CommandLine::CommandLine(const std::string& version)
+    : app_("rouse: programmable routing for Mixture-of-Experts language models") {
+  app_.require_subcommand(1);
+  app_.set_version_flag("--version", "rouse " + version);
+  app_.footer(
+      "Every flag can be set by the environment: --kv-type by ROUSE_KV_TYPE, or for `rouse run` alone by\n"
+      "ROUSE_RUN_KV_TYPE; flags that can be repeated take a value from every line.\n"
+      "A value with blanks, commas, + or quotes in a method or a policy stands in quotes:\n"
+      "--with \"scmoe weak='plan:my file.json'\", --routing \"plan:'a, b.json',lambda=0.2\".\n"
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted,\n"
+      "141 nobody reads standard output any more.");
+  add_run(app_);
+  add_chat(app_);
+  add_compare(app_);
+  add_inspect(app_);
+  add_trace(app_);
+  add_calibrate(app_);
+  add_plan(app_);
+  add_whatif(app_);
+  add_iti(app_);
+  add_methods(app_);
+  add_eval(app_);
+  add_data(app_);
+  add_repro(app_);
+  add_report(app_);
+  add_synth(app_);
+  add_bench(app_);
+  widen_columns(app_);
+}
+
+void CommandLine::parse(std::vector<std::string> words) {
+  chosen = {};
+  relax_requirements(app_);
+  std::transform(words.begin(), words.end(), words.begin(), long_name);
+  std::reverse(words.begin(), words.end());  // as CLI11 takes them
+  app_.parse(words);
+  if (chosen.command) fill_from_environment(*chosen.command);
+}
+
+int CommandLine::run() {
+  return chosen.run ? chosen.run() : static_cast<int>(Exit::ok);
+}
+
+int run_command_line(const std::vector<std::string>& words, const std::string& version) {
+  CommandLine line(version);
+  try {
+    line.parse(words);
+  } catch (const CLI::ParseError& e) {
+    return line.app().exit(e) == 0 ? 0 : static_cast<int>(Exit::usage);
+  }
+  return line.run();
+}
+
+}  // namespace rouse

@@ -1,0 +1,14 @@
+/// cli/output.h - standard output that says when it was lost: a full disk, a reader that has gone.
+#pragma once
+
+#include <string>
+
+namespace rouse {
+
+/// Everything printed so far is out. Throws Error: quietly with Exit::closed_pipe where nobody reads any
+/// more, else naming standard output.
+void flush_output();
+/// Prints at once and throws likewise, so that whoever generates text stops when it cannot be read.
+void print_now(const std::string& text);
+
+}  // namespace rouse
