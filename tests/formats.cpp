@@ -1,5 +1,7 @@
 #include "formats.h"
 
+#include <numeric>
+
 #include "calibration/corpus.h"
 #include "calibration/state.h"
 #include "cli/batch_file.h"
@@ -48,6 +50,10 @@ void read_plan_file(const std::string& path) {
   for (const auto& row : p.impact)
     for (const float x : normalised_impact(row)) ASSERT_TRUE(x >= 0 && x <= 1) << read_file(path);
   ASSERT_EQ(plan_text(parse_plan(plan_text(p), "again")), plan_text(p));
+  if (std::any_of(p.intensity.begin(), p.intensity.end(), [](double r) { return std::isnan(r); })) return;
+  const int total = p.k * static_cast<int>(p.layers.size());
+  const std::vector<int> budget = plan_budget(p.intensity, total, p.n_expert);
+  ASSERT_EQ(std::accumulate(budget.begin(), budget.end(), 0), total);
 }
 
 void read_iti_file(const std::string& path) {

@@ -1,5 +1,6 @@
 /// Answers as the published scorers read them: tests/golden/answers.json is their own code's
 /// (tools/golden/answers.py).
+#include "base/json.h"
 #include "base/text.h"
 #include "eval/code.h"
 #include "eval/published.h"
@@ -19,7 +20,7 @@ const nlohmann::json& answers() {
 Item item_of(const TaskEntry& task, const EvalJson& record) {
   TaskInput input;
   input.n_shot = 0;
-  Item item = task.item(record, input);
+  Item item = task.item(JsonValue(record, ""), input);
   item.doc = record;
   return item;
 }
