@@ -529,8 +529,8 @@ assert asyncio.run(main()) == 5
 import signal, os
 a = []; signal.signal(signal.SIGUSR1, lambda *x: a.append(1)); os.kill(os.getpid(), signal.SIGUSR1); assert a == [1]
 ---
-import signal
-signal.signal(signal.SIGALRM, lambda *x: 1 / 0); signal.setitimer(signal.ITIMER_REAL, 0.01); signal.pause()
+import signal, time
+signal.signal(signal.SIGALRM, lambda *x: 1 / 0); signal.setitimer(signal.ITIMER_REAL, 0.01); time.sleep(5)
 ---
 import signal, time
 class Late(Exception): pass
