@@ -21,7 +21,8 @@ static int code_of(Work work) {
   try {
     return work();
   } catch (const Error& e) {
-    if (e.exit_code() != Exit::closed_pipe) std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());
+    if (e.exit_code() != Exit::closed_pipe)
+      std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());
     return static_cast<int>(e.exit_code());
   } catch (const std::exception& e) {
     std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());

@@ -5,8 +5,8 @@
 
 #include "base/json.h"
 #include "base/lines.h"
-#include "base/text.h"
 #include "base/random.h"
+#include "base/text.h"
 
 namespace rouse {
 namespace {

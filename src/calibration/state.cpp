@@ -4,15 +4,18 @@
 
 namespace rouse {
 
-/// "tokens was 60, now it is 80": the first value that two headers do not share.
+/// "tokens was 60, now it is 80": the first value that two headers do not share, options before what follows
+/// from them; "" where all of `now` is the same.
 static std::string difference(const Json& before, const Json& now) {
-  for (const auto& [key, value] : now.items()) {
-    const Json was = before.value(key, Json());
-    if (was == value) continue;
-    if (was.is_object() && value.is_object()) return difference(was, value);
-    return cat(key, " was ", json_text(was), ", now it is ", json_text(value));
-  }
-  return "it holds other settings";
+  for (const bool options : {true, false})
+    for (const auto& [key, value] : now.items()) {
+      const Json was = before.value(key, Json());
+      if (was == value || options != (was.is_object() && value.is_object())) continue;
+      const std::string text = options ? difference(was, value)
+                                       : cat(key, " was ", json_text(was), ", now it is ", json_text(value));
+      if (!text.empty()) return text;
+    }
+  return "";
 }
 
 /// The header of another calibration; null for any other line.

@@ -13,8 +13,8 @@ class WorkState {
  public:
   /// Reads the file, where there is one; it is written from the first unit on. `header` identifies the run:
   /// another one in the file throws Error (exit 2) naming what differs, or with `restart` gives way; anything
-  /// else in the file throws Error (exit 2) and stays as it is. A last line that was cut off is dropped. Throws
-  /// Error (exit 3) naming a damaged line.
+  /// else in the file throws Error (exit 2) and stays as it is. A last line that was cut off is dropped.
+  /// Throws Error (exit 3) naming a damaged line.
   WorkState(const std::string& path, const Json& header, bool restart = false);
   /// The result of a finished unit, or null.
   const Json* find(const std::string& unit) const;

@@ -120,7 +120,7 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
       group.rows.back().output = Output::hidden;
       batch.push_back(std::move(group));
     }
-    const StepResult& r = engine.run({.batch = std::move(batch), .taps = {.heads = true}});
+    const StepResult& r = engine.run({.batch = batch, .taps = {.heads = true}});
     const size_t row_size = static_cast<size_t>(spec.attention.n_embd_out());
     size_t last = 0;  // row of the batch
     for (size_t i = 0; i < n; ++i, ++last) {

@@ -32,7 +32,7 @@ Words of_items(const Setting& s) {
 
 /// A `rouse eval` over methods, in a folder of the step's name.
 ReproStep evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
-                const Words& methods, const Words& more = {}) {
+                     const Words& methods, const Words& more = {}) {
   const EvalOptions& e = s.o.eval;
   Words words{"eval",
               "--tasks",

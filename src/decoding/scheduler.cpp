@@ -45,7 +45,7 @@ void Scheduler::collect(Generation& generation, size_t n_row) {
   generation.collect(round_, n_row);
   for (size_t model = 0; model < kModels; ++model)
     part.n_group[model] = round_.work[model].batch.size() - part.first_group[model];
-  parts_.push_back(part);
+  if (part.n_group != std::array<size_t, kModels>{}) parts_.push_back(part);
 }
 
 void Scheduler::run(size_t model, Round::Work& work) {

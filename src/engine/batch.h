@@ -39,9 +39,9 @@ using Batch = std::vector<RowGroup>;
 struct Taps {
   bool routing = false;  ///< experts and gates of every row at every MoE layer
   /// Every row as it enters the feed-forward half of these blocks, residual included.
-  std::vector<int> ffn_layers;
-  std::vector<int> exits;  ///< rows with an output, after so many blocks, ascending; 0: the embeddings
-  bool heads = false;      ///< what the heads give to the output projection, rows with an output, every block
+  std::vector<int> ffn_layers = {};
+  std::vector<int> exits = {};  ///< rows with an output, after so many blocks, ascending; 0: the embeddings
+  bool heads = false;  ///< what the heads give to the output projection, rows with an output, every block
 };
 
 /// Multiplies what one MoE block adds to the residual, shared experts included: CoR's probe of a layer.

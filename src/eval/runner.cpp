@@ -166,8 +166,7 @@ class Runner {
   /// The prompt, and the choices behind it: room is left for the longest of them.
   ScoreRequest request_of(const Item& item) {
     if (!item.tokens.empty()) return {item.prefix, {item.tokens}};
-    EncodedPairs pairs =
-        encode_pairs(model_.tokenizer, prompt_of(item), item.choices, item.end_space);
+    EncodedPairs pairs = encode_pairs(model_.tokenizer, prompt_of(item), item.choices, item.end_space);
     size_t longest = 1;
     for (const auto& c : pairs.continuations) longest = std::max(longest, c.size());
     return {cut(std::move(pairs.context), longest - 1), std::move(pairs.continuations)};

@@ -10,7 +10,8 @@
 namespace rouse {
 
 /// A row in lm-evaluation-harness's layout: doc_id, doc, target, arguments, resps, filtered_resps and the
-/// metrics, with rouse's id, group and item_hash; of a program why it failed ("" when it passed) and its seconds.
+/// metrics, with rouse's id, group and item_hash; of a program why it failed ("" when it passed) and its
+/// seconds.
 EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores);
 /// What the row of an item depends on, beside settings: its record and all that was made of it.
 std::string item_hash(const Item& item);

@@ -28,8 +28,8 @@ enum class EndSpace {
 /// to the continuations, context + continuation are encoded as one text, and of its tokens those after the
 /// context's own number are the continuation's. An empty context is BOS, or where there is none the end
 /// token; a continuation that begins with that token gives it up. BOS stands in front as the file asks.
-/// The context comes in parts, each with its rule for control tokens; continuations are plain text. Throws Error when the context is empty and nothing can stand for
-/// it.
+/// The context comes in parts, each with its rule for control tokens; continuations are plain text. Throws
+/// Error when the context is empty and nothing can stand for it.
 EncodedPairs encode_pairs(const Tokenizer& tokenizer, std::vector<TextPart> context,
                           std::span<const std::string> continuations,
                           EndSpace end_space = EndSpace::continuation);

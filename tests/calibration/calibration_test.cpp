@@ -172,10 +172,11 @@ TEST(Corpus, ReadsRecordsTokensAndPlainText) {
   EXPECT_EQ(again[0].scored, chosen[0].scored);
 
   std::ofstream(dir / "c.jsonl") << "{\"text\":\"ok then\"}\n{\"txt\":1}\n";
-  expect_refusal([&] { read_corpus({dir / "c.jsonl"}, tokenizer, 32); }, Exit::failed,
+  expect_refusal([&] { read_corpus({dir / "c.jsonl"}, tokenizer, 32); }, Exit::usage,
                  "c.jsonl:2: field text is missing");
   std::ofstream(dir / "d.jsonl") << "{\"tokens\":[272]}\n";
-  expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, Exit::failed, "272 is no token id");
+  expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, Exit::usage,
+                 "d.jsonl:1: tokens[0] is 272, expected an integer of 0 to 271");
 }
 
 TEST(Intervention, EqualsAFullPassWithThatRowRoutedSo) {

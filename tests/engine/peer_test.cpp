@@ -46,7 +46,7 @@ TEST(Peer, AnExportedPlanChoosesTheSameExperts) {
   TinyModel exported(out);
   EXPECT_LT(max_difference(planned, exported.logits(kText)), 1e-5f);
   const CommandResult r =
-      rouse(cat("plan export ", dir / "p.cor.json", " --gguf ", golden("mixtral.gguf"), " -o ", out));
+      rouse(cat("plan export ", dir / "p.cor.json", " --gguf ", golden("mixtral.gguf"), " --force -o ", out));
   EXPECT_EQ(r.code, 3);
   EXPECT_NE(r.err.find("have no selection bias"), std::string::npos) << r.err;
 }
@@ -93,7 +93,7 @@ TEST_P(PeerQuant, FilesGiveLibllamasLogits) {
       const std::string path = dir / "m.gguf";
       const CommandResult made =
           rouse(cat("synth ", GetParam().flags, " --expert-ff 256 --layers 2 --embd 256 --heads 4 --quant ",
-                    quant, " --seed ", seed, " --vocab-from ", golden("llama.gguf"), " -o ", path));
+                    quant, " --seed ", seed, " --vocab-from ", golden("llama.gguf"), " --force -o ", path));
       ASSERT_EQ(made.code, 0) << made.err;
       const PeerModel peer(path);
       const std::vector<float> text = peer.logits(kText), token = peer.logits({7});

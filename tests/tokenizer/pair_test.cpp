@@ -28,7 +28,8 @@ void check(const std::string& path, const char* part, size_t n_expected) {
   for (const auto& c : cases[part]) {
     std::vector<std::string> continuations;
     for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
-    const EncodedPairs got = encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations);
+    const EncodedPairs got =
+        encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations);
     EXPECT_EQ(got.context, c["tokens"].get<std::vector<int>>()) << c["context"];
     for (size_t i = 0; i < continuations.size(); ++i, ++n) {
       const auto& pair = c["pairs"][i];
@@ -62,8 +63,8 @@ TEST(Pairs, ANewlineMayStayTheContexts) {
     for (const auto& c : cases[part]) {
       std::vector<std::string> continuations;
       for (const auto& pair : c["pairs"]) continuations.push_back(pair[0]);
-      const EncodedPairs got =
-          encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}}, continuations, EndSpace::context);
+      const EncodedPairs got = encode_pairs(tokenizer, {{c["context"].get<std::string>(), false}},
+                                            continuations, EndSpace::context);
       EXPECT_EQ(got.context, c["tokens"].get<std::vector<int>>()) << c["context"];
       for (size_t i = 0; i < continuations.size(); ++i)
         EXPECT_EQ(got.continuations[i], c["pairs"][i][1].get<std::vector<int>>()) << c["pairs"][i];
