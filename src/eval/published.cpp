@@ -111,9 +111,9 @@ std::string triviaqa_normalised(const std::string& text) {
     (word ? run : plain) += kPunctuation.find(c) == kPunctuation.npos ? c : U' ';
   }
   end_run();
-  std::string out;
-  for (const std::u32string& word : split_words(plain)) out += (out.empty() ? "" : " ") + utf8(word);
-  return out;
+  std::vector<std::string> words;
+  for (const std::u32string& word : split_words(plain)) words.push_back(utf8(word));
+  return join(words, " ");
 }
 
 std::optional<std::string> scmoe_number(const std::string& text) {
@@ -154,7 +154,8 @@ std::optional<std::string> scmoe_yes_no(const std::string& text) {
       if (has(own, h)) hint = h;
     if (!hint.empty()) own = before(own, hint);
   }
-  Text plain = U" " + Text(own) + U" ";
+  Text plain(1, U' ');
+  plain.append(own).append(1, U' ');
   for (char32_t& c : plain)
     if (c == '.' || c == ',' || c == ';') c = ' ';
   std::optional<std::string> last;
