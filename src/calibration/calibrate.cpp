@@ -149,7 +149,7 @@ class Calibration {
     if (!whole) return false;
     for (const auto& [layer, both] : change) {
       const size_t l = index(layer);
-      const auto& [hard, easy] = both;
+      const std::vector<double>&hard = both.first, &easy = both.second;
       plan_.hard[l] = mean(hard);
       plan_.easy[l] = mean(easy);
       plan_.intensity[l] = intensity(hard, easy);
@@ -199,12 +199,13 @@ class Calibration {
     for (const auto& [layer, experts] : changes)
       for (size_t e = 0; e < n_expert; ++e) {
         const size_t l = index(layer);
+        const std::vector<double>& change = experts[e];
         plan_.gate[l][e] = gates[layer][e] / plan_.n_hard;
-        plan_.samples[l][e] = static_cast<int>(experts[e].size());
-        if (experts[e].empty()) continue;
-        plan_.impact[l][e] = mean(experts[e]);
+        plan_.samples[l][e] = static_cast<int>(change.size());
+        if (change.empty()) continue;
+        plan_.impact[l][e] = mean(change);
         plan_.impact_ci[l][e] = interval(static_cast<uint64_t>(layer) * 65536 + e + 4096,
-                                         [&](Random& random) { return mean(resample(experts[e], random)); });
+                                         [&](Random& random) { return mean(resample(change, random)); });
       }
     return true;
   }

@@ -55,7 +55,8 @@ Rows all_of(const std::vector<EvalJson>& rows) {
 
 EvalJson summary_of(const Rows& rows) {
   EvalJson out = EvalJson::object();
-  for (const auto& [name, ratio] : metrics_of(rows)) {
+  for (const auto& [name, values] : metrics_of(rows)) {
+    const Ratio& ratio = values;
     const size_t n = ratio.above.size();
     std::vector<double> a(n), b(n), draws;
     const Interval interval = bootstrap_interval(1, 0, kResamples, [&](Random& random) {
@@ -132,7 +133,8 @@ EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson
   }
   EvalJson out = EvalJson::object();
   const auto x = metrics_of(left), y = metrics_of(right);
-  for (const auto& [name, before] : x) {
+  for (const auto& [name, values] : x) {
+    const Ratio& before = values;
     const auto after = y.find(name);
     if (after == y.end() || after->second.above.size() != before.above.size()) continue;
     const Ratio& now = after->second;
