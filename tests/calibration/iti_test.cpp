@@ -39,7 +39,7 @@ TEST(Iti, FindsAPlantedSeparableHead) {
   EXPECT_GT(file.heads[0].direction[3], 0.95f) << "from false to true";
   EXPECT_NEAR(file.heads[0].sigma, std::sqrt(4 + 0.25), 0.2);
   for (const auto& fold : file.report["folds"]) {
-    EXPECT_EQ(fold["best_head"], (nlohmann::json{1, 2}));
+    EXPECT_EQ(fold["best_head"], (nlohmann::ordered_json{1, 2}));
     EXPECT_GT(fold["accuracy"], 0.98);
     EXPECT_LE(fold["interval"][0], fold["accuracy"]);
     EXPECT_GE(fold["interval"][1], fold["accuracy"]);

@@ -41,7 +41,7 @@ TEST_F(ModelFile, RefusesAMissingTensor) {
                                                         {"qwen2moe.gguf", "blk.1.ffn_gate_inp_shexp.weight"},
                                                         {"olmoe.gguf", "output_norm.weight"}})
     refused(
-        file, [&](Edited& e) { e.drop(name); }, "tensor " + name + " is missing");
+        file, [&name = name](Edited& e) { e.drop(name); }, "tensor " + name + " is missing");
 }
 
 TEST_F(ModelFile, RefusesAShapeThatContradictsTheMetadata) {
