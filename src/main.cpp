@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/app.h"
 #include "cli/command.h"
+#include "cli/exit.h"
 #include "cli/output.h"
 
 namespace rouse {
@@ -21,9 +22,9 @@ static int code_of(Work work) {
   try {
     return work();
   } catch (const Error& e) {
-    if (e.exit_code() != Exit::closed_pipe)
+    if (e.kind() != ErrorKind::closed_pipe)
       std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());
-    return static_cast<int>(e.exit_code());
+    return static_cast<int>(exit_of(e.kind()));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());
     return static_cast<int>(Exit::failed);

@@ -76,7 +76,7 @@ void read_state_file(const std::string& path) {
   const WorkState state(path, kHeader);
   const Json* result = state.find("loss:0");
   if (!result) return;
-  for (const double x : JsonValue(*result, path, Exit::bad_model).reals(0, 9, -1e30, 1e30))
+  for (const double x : JsonValue(*result, path, ErrorKind::bad_model).reals(0, 9, -1e30, 1e30))
     ASSERT_TRUE(std::isfinite(x));
 }
 

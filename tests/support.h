@@ -64,14 +64,14 @@ inline float max_difference(std::span<const float> a, std::span<const float> b) 
   return worst;
 }
 
-/// Expects `call` to throw an Error with this exit code whose text holds `part`.
+/// Expects `call` to throw an Error of this kind whose text holds `part`.
 template <class Call>
-void expect_refusal(Call call, Exit exit_code, const std::string& part) {
+void expect_refusal(Call call, ErrorKind kind, const std::string& part) {
   try {
     call();
     ADD_FAILURE() << "not refused; expected: " << part;
   } catch (const Error& e) {
-    EXPECT_EQ(e.exit_code(), exit_code) << e.what();
+    EXPECT_EQ(e.kind(), kind) << e.what();
     EXPECT_NE(std::string(e.what()).find(part), std::string::npos)
         << "\"" << e.what() << "\" lacks \"" << part << "\"";
   }

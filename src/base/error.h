@@ -4,30 +4,37 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <utility>
 
 namespace rouse {
 
-/// Exit codes of the command line; an Error carries the one that ends the command.
-enum class Exit {
-  ok = 0,
-  failed = 1,
-  usage = 2,
-  bad_model = 3,
-  partial = 4,
-  no_sandbox = 5,
-  interrupted = 130,  ///< as a shell says of a program that SIGINT ended
-  closed_pipe = 141   ///< likewise of SIGPIPE: nobody reads standard output any more
+/// Who can mend it. The command line maps kinds to exit codes (cli/exit.h), a server to a status.
+enum class ErrorKind {
+  usage,        ///< what was asked for: an option, a request, a record of the user's data
+  bad_model,    ///< a model file
+  bad_file,     ///< another file that belongs to a model: a plan, a trace, a state, heads for ITI
+  no_room,      ///< memory, or the context
+  unsupported,  ///< sound, but not built
+  internal,     ///< the machine failed, or rouse
+  no_sandbox,   ///< programs cannot be run safely here
+  interrupted,  ///< by the user
+  closed_pipe   ///< nobody reads standard output any more
 };
 
-/// Its text names the thing, what was found and what was wanted.
+/// Its text names the thing, what was found and what was wanted. Its subject is the thing alone where that is
+/// an option or a field of a request, by its name in the option table ("alpha", "n_ctx"), else empty.
 class Error : public std::runtime_error {
  public:
-  explicit Error(const std::string& text, Exit exit_code = Exit::failed)
-      : std::runtime_error(text), exit_code_(exit_code) {}
-  Exit exit_code() const { return exit_code_; }
+  explicit Error(const std::string& text, ErrorKind kind = ErrorKind::internal, std::string subject = "")
+      : std::runtime_error(text), kind_(kind), subject_(std::move(subject)) {}
+  ErrorKind kind() const { return kind_; }
+  const std::string& subject() const { return subject_; }
+  /// The same, said of something: "answer 3: ...".
+  Error within(const std::string& where) const { return Error(where + ": " + what(), kind_, subject_); }
 
  private:
-  Exit exit_code_;
+  ErrorKind kind_;
+  std::string subject_;
 };
 
 /// Folds its arguments into one string.
@@ -45,11 +52,25 @@ void require(bool ok, const Parts&... parts) {
 }
 template <class... Parts>
 void require_usage(bool ok, const Parts&... parts) {
-  if (!ok) throw Error(cat(parts...), Exit::usage);
+  if (!ok) throw Error(cat(parts...), ErrorKind::usage);
+}
+/// The message begins with the option's name: require_option(x > 0, "alpha", " is ", x, ", expected ...").
+template <class... Parts>
+void require_option(bool ok, const char* option, const Parts&... parts) {
+  if (!ok) throw Error(cat(option, parts...), ErrorKind::usage, option);
 }
 template <class... Parts>
 void require_model(bool ok, const Parts&... parts) {
-  if (!ok) throw Error(cat(parts...), Exit::bad_model);
+  if (!ok) throw Error(cat(parts...), ErrorKind::bad_model);
+}
+template <class... Parts>
+void require_file(bool ok, const Parts&... parts) {
+  if (!ok) throw Error(cat(parts...), ErrorKind::bad_file);
+}
+/// `subject`: what could be raised or lowered ("n_ctx"); or empty.
+template <class... Parts>
+void require_room(bool ok, const char* subject, const Parts&... parts) {
+  if (!ok) throw Error(cat(parts...), ErrorKind::no_room, subject);
 }
 
 }  // namespace rouse

@@ -20,10 +20,10 @@ static std::string plain(const std::exception& e) {
   return end == std::string::npos ? text : text.substr(end + 2);
 }
 
-Json parse_json(std::string_view text, const std::string& where, Exit exit, const JsonBounds& bounds) {
+Json parse_json(std::string_view text, const std::string& where, ErrorKind kind, const JsonBounds& bounds) {
   const std::string begin = where.empty() ? "" : where + ": ";
   const auto require_here = [&](bool ok, const auto&... parts) {
-    if (!ok) throw Error(cat(begin, parts...), exit);
+    if (!ok) throw Error(cat(begin, parts...), kind);
   };
   require_here(text.size() <= bounds.n_byte, "is ", text.size(), " bytes of JSON, expected at most ",
                bounds.n_byte);
@@ -47,19 +47,19 @@ Json parse_json(std::string_view text, const std::string& where, Exit exit, cons
   try {
     return Json::parse(text, check);
   } catch (const Json::exception& e) {
-    throw Error(cat(begin, "is broken JSON: ", plain(e)), exit);
+    throw Error(cat(begin, "is broken JSON: ", plain(e)), kind);
   }
 }
 
-Json read_json(const std::string& path, Exit exit, const JsonBounds& bounds) {
+Json read_json(const std::string& path, ErrorKind kind, const JsonBounds& bounds) {
   struct stat info {};
   const bool there = stat(path.c_str(), &info) == 0;
-  if (there && !S_ISREG(info.st_mode)) throw Error(cat(path, ": is no regular file"), exit);
+  if (there && !S_ISREG(info.st_mode)) throw Error(cat(path, ": is no regular file"), kind);
   if (there && static_cast<uint64_t>(info.st_size) > bounds.n_byte)
-    throw Error(cat(path, ": is ", info.st_size, " bytes, expected at most ", bounds.n_byte), exit);
+    throw Error(cat(path, ": is ", info.st_size, " bytes, expected at most ", bounds.n_byte), kind);
   std::ifstream in(path, std::ios::binary);
-  if (!there || !in.good()) throw Error(cat(path, ": cannot open"), exit);
-  return parse_json(std::string{std::istreambuf_iterator<char>(in), {}}, path, exit, bounds);
+  if (!there || !in.good()) throw Error(cat(path, ": cannot open"), kind);
+  return parse_json(std::string{std::istreambuf_iterator<char>(in), {}}, path, kind, bounds);
 }
 
 std::string json_text(const Json& value) {
@@ -79,7 +79,7 @@ std::string JsonValue::place() const {
 void JsonValue::refuse(const std::string& expected) const {
   throw Error(cat(where_, where_.empty() ? "" : ": ", path_.empty() ? "the whole" : path_, " is ",
                   json_text(*value_), ", expected ", expected),
-              exit_);
+              kind_);
 }
 
 const Json& JsonValue::object() const {
@@ -89,8 +89,8 @@ const Json& JsonValue::object() const {
 
 JsonValue JsonValue::at(const std::string& key) const {
   const auto found = object().find(key);
-  if (found == value_->end()) throw Error(cat(place(), "field ", key, " is missing"), exit_);
-  return {*found, where_, path_.empty() ? key : cat(path_, ".", key), exit_};
+  if (found == value_->end()) throw Error(cat(place(), "field ", key, " is missing"), kind_);
+  return {*found, where_, path_.empty() ? key : cat(path_, ".", key), kind_};
 }
 
 std::optional<JsonValue> JsonValue::find(const std::string& key) const {
@@ -104,12 +104,12 @@ void JsonValue::only(std::initializer_list<std::string_view> keys) const {
     if (std::find(keys.begin(), keys.end(), field.key()) == keys.end())
       throw Error(cat(place(), "unknown field ", json_text(field.key()),
                       "; known: ", join({keys.begin(), keys.end()}, ", ")),
-                  exit_);
+                  kind_);
 }
 
 JsonValue JsonValue::operator[](size_t i) const {
   if (!value_->is_array() || i >= value_->size()) refuse(cat("a list of more than ", i));
-  return {(*value_)[i], where_, cat(path_, "[", i, "]"), exit_};
+  return {(*value_)[i], where_, cat(path_, "[", i, "]"), kind_};
 }
 
 const Json& JsonValue::array(size_t low, size_t high) const {
@@ -155,7 +155,7 @@ std::vector<std::pair<std::string, JsonValue>> JsonValue::fields() const {
   std::vector<std::pair<std::string, JsonValue>> out;
   const std::string begin = path_.empty() ? "" : path_ + ".";
   for (const auto& field : object().items())
-    out.emplace_back(field.key(), JsonValue(field.value(), where_, begin + field.key(), exit_));
+    out.emplace_back(field.key(), JsonValue(field.value(), where_, begin + field.key(), kind_));
   return out;
 }
 

@@ -27,11 +27,11 @@ struct JsonBounds {
 /// Text to a value. Throws Error with that exit code: `where` (a file, a line of a file), what is wrong, at
 /// which line and column. Refused: more than the bounds, a key twice in one object, text after the value, no
 /// UTF-8.
-Json parse_json(std::string_view text, const std::string& where, Exit exit = Exit::usage,
+Json parse_json(std::string_view text, const std::string& where, ErrorKind kind = ErrorKind::usage,
                 const JsonBounds& bounds = {});
 /// The whole file, read and parsed. Throws Error with that exit code when it cannot be opened or is no
 /// regular file.
-Json read_json(const std::string& path, Exit exit = Exit::usage, const JsonBounds& bounds = {});
+Json read_json(const std::string& path, ErrorKind kind = ErrorKind::usage, const JsonBounds& bounds = {});
 
 /// At most some 60 characters of a value, for messages.
 std::string json_text(const Json& value);
@@ -41,8 +41,8 @@ std::string json_text(const Json& value);
 /// may be empty, for who adds the place to the message.
 class JsonValue {
  public:
-  JsonValue(const Json& value, std::string where, Exit exit = Exit::usage)
-      : JsonValue(value, std::move(where), "", exit) {}
+  JsonValue(const Json& value, std::string where, ErrorKind kind = ErrorKind::usage)
+      : JsonValue(value, std::move(where), "", kind) {}
 
   /// A field that must be there.
   JsonValue at(const std::string& key) const;
@@ -80,14 +80,14 @@ class JsonValue {
   [[noreturn]] void refuse(const std::string& expected) const;
 
  private:
-  JsonValue(const Json& value, std::string where, std::string path, Exit exit)
-      : value_(&value), where_(std::move(where)), path_(std::move(path)), exit_(exit) {}
+  JsonValue(const Json& value, std::string where, std::string path, ErrorKind kind)
+      : value_(&value), where_(std::move(where)), path_(std::move(path)), kind_(kind) {}
   const Json& object() const;
   const Json& array(size_t low, size_t high) const;
 
   const Json* value_;
   std::string where_, path_;
-  Exit exit_;
+  ErrorKind kind_;
 };
 
 }  // namespace rouse

@@ -5,12 +5,12 @@
 
 namespace rouse {
 
-LineReader::LineReader(std::string path, std::string what, Exit exit, size_t n_byte)
-    : path_(std::move(path)), what_(std::move(what)), exit_(exit), n_byte_(n_byte) {
+LineReader::LineReader(std::string path, std::string what, ErrorKind kind, size_t n_byte)
+    : path_(std::move(path)), what_(std::move(what)), kind_(kind), n_byte_(n_byte) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path_, ignored);
   if (!folder) in_.open(path_, std::ios::binary);
-  if (folder || !in_.good()) throw Error(cat(path_, ": cannot open the ", what_), exit_);
+  if (folder || !in_.good()) throw Error(cat(path_, ": cannot open the ", what_), kind_);
 }
 
 bool LineReader::fill() {
@@ -21,7 +21,7 @@ bool LineReader::fill() {
   buffer_.resize(before + kPiece);
   in_.read(buffer_.data() + before, kPiece);
   buffer_.resize(before + static_cast<size_t>(in_.gcount()));
-  if (in_.bad()) throw Error(cat(path_, ": cannot read the ", what_), exit_);
+  if (in_.bad()) throw Error(cat(path_, ": cannot read the ", what_), kind_);
   return buffer_.size() > before;
 }
 
@@ -34,7 +34,7 @@ bool LineReader::next() {
     whole_ = newline != std::string::npos;
     const size_t n = (whole_ ? newline : buffer_.size()) - at_;
     if (line_.size() + n > n_byte_)
-      throw Error(cat(where(), ": is a line of more than ", n_byte_, " bytes"), exit_);
+      throw Error(cat(where(), ": is a line of more than ", n_byte_, " bytes"), kind_);
     line_.append(buffer_, at_, n);
     at_ += n + whole_;
   }

@@ -19,7 +19,7 @@ class LineReader {
 
   /// `what` names the file in "PATH: cannot open the WHAT". Throws Error with that exit code, also where a
   /// line is longer than n_byte.
-  explicit LineReader(std::string path, std::string what = "file", Exit exit = Exit::usage,
+  explicit LineReader(std::string path, std::string what = "file", ErrorKind kind = ErrorKind::usage,
                       size_t n_byte = kMostBytes);
   /// The next line, or false at the end.
   bool next();
@@ -34,7 +34,7 @@ class LineReader {
   bool fill();
 
   std::string path_, what_;
-  Exit exit_;
+  ErrorKind kind_;
   size_t n_byte_;
   std::ifstream in_;
   std::string buffer_, line_;

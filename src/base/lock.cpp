@@ -40,7 +40,7 @@ bool Lock::open(const std::string& target) {
     const std::string holder = holder_of(file_);
     ::close(file_);
     throw Error(cat(target, ": another rouse", holder, " is at work here; wait for it, or choose another -o"),
-                Exit::usage);
+                ErrorKind::usage);
   }
   struct stat held {
   }, there{};

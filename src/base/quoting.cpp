@@ -24,7 +24,7 @@ static size_t after_quote(std::string_view text, size_t at) {
     if (text[i] == quote) return i + 1;
     if (quote == '"' && text[i] == '\\') ++i;
   }
-  throw Error(cat("\"", text, "\": the quote ", quote, " is not closed"), Exit::usage);
+  throw Error(cat("\"", text, "\": the quote ", quote, " is not closed"), ErrorKind::usage);
 }
 
 std::vector<std::string> split_quoted(std::string_view text, std::string_view separators) {

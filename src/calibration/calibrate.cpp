@@ -75,7 +75,7 @@ class Calibration {
       try {
         state_->add(name, work());
       } catch (const Error& e) {
-        throw Error(cat("calibration unit ", name, ": ", e.what()), e.exit_code());
+        throw e.within(cat("calibration unit ", name));
       }
       done = state_->find(name);
     }
@@ -224,7 +224,7 @@ class Calibration {
   size_t index(int layer) const { return layer_index(plan_.layers, layer); }
   /// What a state file holds, which is input too.
   static JsonValue unit_value(const Json& result, const std::string& unit) {
-    return {result, cat("the state's unit ", unit), Exit::bad_model};
+    return {result, cat("the state's unit ", unit), ErrorKind::bad_file};
   }
   static std::vector<double> numbers(const Json& result, size_t n, const std::string& unit) {
     return unit_value(result, unit).reals(n, n, -kMost, kMost);

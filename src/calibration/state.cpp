@@ -38,8 +38,8 @@ WorkState::WorkState(const std::string& path, const Json& header, bool restart)
   log_.read([&](std::string_view text, const std::string& where) {
     if (other) return;
     if (begun_) {
-      const Json json = parse_json(text, where, Exit::bad_model);
-      const JsonValue line(json, where, Exit::bad_model);
+      const Json json = parse_json(text, where, ErrorKind::bad_file);
+      const JsonValue line(json, where, ErrorKind::bad_file);
       line.only({"unit", "result"});
       const std::string& unit = line.at("unit").text();
       units_[unit] = line.at("result").json();

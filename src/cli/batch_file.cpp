@@ -128,7 +128,7 @@ std::vector<BatchItem> read_batch(const RunOptions& o) {
     try {
       items.push_back(batch_item(o, JsonValue(record, "")));
     } catch (const Error& e) {
-      throw Error(cat(in.where(), ": ", e.what()), Exit::usage);
+      throw Error(cat(in.where(), ": ", e.what()), ErrorKind::usage);
     }
     items.back().where = in.where();
     const auto [first, fresh] = lines.emplace(items.back().id.dump(), in.number());

@@ -92,9 +92,9 @@ void fill_from_environment(CLI::App& command) {
     try {
       fill(*option, value);
     } catch (const CLI::ParseError& e) {
-      throw Error(cat(name, ": ", e.what()), Exit::usage);
+      throw Error(cat(name, ": ", e.what()), ErrorKind::usage);
     } catch (const Error& e) {
-      throw Error(cat(name, ": ", e.what()), e.exit_code());
+      throw e.within(name);
     }
   }
 }

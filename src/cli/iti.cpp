@@ -104,7 +104,7 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
   const RoutingPolicy policy("topk", spec.router);
   ProgressBar bar("reading heads");
   for (size_t first = 0; first < texts.size();) {
-    if (interrupted) throw Error("interrupted; nothing was written", Exit::interrupted);
+    if (interrupted) throw Error("interrupted; nothing was written", ErrorKind::interrupted);
     Batch batch;
     std::vector<SeqId> seqs;
     size_t n = 0;
@@ -128,7 +128,7 @@ ItiData activations_of(const Session& session, const std::vector<ItiText>& texts
       try {
         r.require_sound(last);
       } catch (const Error& e) {
-        throw Error(cat("answer ", first + i + 1, ": ", e.what()), e.exit_code());
+        throw e.within(cat("answer ", first + i + 1));
       }
       for (const auto& layer : r.heads) {
         const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(i * row_size);

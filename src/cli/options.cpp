@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
@@ -25,6 +26,7 @@ void add_force_option(CLI::App& app, bool& force) {
 }
 
 void add_model_options(CLI::App& app, ModelOptions& o) {
+  o.progress = [bar = std::make_shared<ProgressBar>("loading")](double done) { bar->update(done); };
   app.add_option("-m,--model", o.model, "model file (GGUF); the default model if left out");
   app.add_option("-t,--threads", o.n_thread, "threads (0: one a core)")->check(CLI::Range(0, 1024));
   app.add_option("-c,--ctx-size", o.n_ctx,
@@ -158,38 +160,11 @@ std::string prompt_text(const PromptOptions& o) {
   return written_text(text.str(), "standard input");
 }
 
-static std::vector<TextPart> prompt_parts(const PromptOptions& o, const Tokenizer& tokenizer,
-                                          const std::string& prompt) {
-  require_usage(!prompt.empty(), "the prompt is empty");
-  if (o.raw) return {{prompt, o.special.value_or(true)}};
-  std::vector<ChatMessage> messages;
-  if (!o.system.empty()) messages.push_back({"system", o.system});
-  messages.push_back({"user", prompt});
-  return tokenizer.chat_parts(messages, o.chat_template, o.special.value_or(false));
-}
-
-std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer,
-                               const std::string& prompt) {
-  if (o.tokens.empty()) return tokenizer.encode(prompt_parts(o, tokenizer, prompt), true);
-  std::vector<int> ids;
-  for (const std::string& part : split(o.tokens, ',')) {
-    const auto id = parse_int(trim(part));
-    require_usage(id && *id >= 0 && *id < tokenizer.n_vocab(), "--tokens: \"", part,
-                  "\" is no token id in 0..", tokenizer.n_vocab() - 1);
-    ids.push_back(static_cast<int>(*id));
-  }
-  return ids;
-}
-
-EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,
-                         const std::string& continuation) {
-  if (o.tokens.empty())
-    return encode_pairs(tokenizer, prompt_parts(o, tokenizer, prompt), {&continuation, 1}, EndSpace::context);
-  EncodedPairs out{prompt_tokens(o, tokenizer, prompt), {}};
-  const std::string text = tokenizer.decode(out.context);
-  const std::vector<int> whole = tokenizer.encode(text + continuation, false, true);
-  const size_t n = std::min(whole.size(), tokenizer.encode(text, false, true).size());
-  out.continuations.emplace_back(whole.begin() + static_cast<std::ptrdiff_t>(n), whole.end());
+std::vector<std::string> data_folders(const std::string& given) {
+  std::vector<std::string> out;
+  if (!given.empty()) out.push_back(given);
+  if (const std::string model = default_model(); !model.empty())
+    out.push_back((std::filesystem::path(model).parent_path() / "lab").string());
   return out;
 }
 

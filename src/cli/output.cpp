@@ -26,7 +26,7 @@ void flush_output() {
   if (std::cout.good() && flushed && !std::ferror(stdout)) return;
   const int error = errno;
   if (error == EPIPE || reader_gone())
-    throw Error("standard output: nobody reads it any more", Exit::closed_pipe);
+    throw Error("standard output: nobody reads it any more", ErrorKind::closed_pipe);
   throw Error(
       cat("standard output: cannot write (", error ? std::strerror(error) : "what was printed is lost", ")"));
 }

@@ -5,7 +5,7 @@
 
 namespace rouse {
 
-/// Everything printed so far is out. Throws Error: quietly with Exit::closed_pipe where nobody reads any
+/// Everything printed so far is out. Throws Error: quietly with ErrorKind::closed_pipe where nobody reads any
 /// more, else naming standard output.
 void flush_output();
 /// Prints at once and throws likewise, so that whoever generates text stops when it cannot be read.

@@ -45,7 +45,7 @@ int plan_export(const PlanOptions& o) {
   }
   ProgressBar bar("writing");
   writer.write(output.file(), [&](size_t i) {
-    if (interrupted) throw Error(cat(o.output, ": interrupted, nothing was written"), Exit::interrupted);
+    if (interrupted) throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
     bar.update(static_cast<double>(i) / static_cast<double>(writer.tensors().size()));
     return i < copied.size() ? file.data(copied[i]) : std::as_bytes(std::span(biases[i - copied.size()]));
   });

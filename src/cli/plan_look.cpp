@@ -131,9 +131,9 @@ int plan_show(const PlanOptions& o) {
 
 int plan_diff(const PlanOptions& o) {
   const Plan a = read_plan(o.first), b = read_plan(o.second);
-  require_model(a.layers == b.layers && a.n_expert == b.n_expert, o.second, ": ", b.layers.size(),
-                " MoE layers of ", b.n_expert, " experts, ", o.first, " has ", a.layers.size(), " of ",
-                a.n_expert);
+  require_file(a.layers == b.layers && a.n_expert == b.n_expert, o.second, ": ", b.layers.size(),
+               " MoE layers of ", b.n_expert, " experts, ", o.first, " has ", a.layers.size(), " of ",
+               a.n_expert);
   std::vector<double> x, y;
   for (size_t l = 0; l < a.layers.size(); ++l) {
     x.insert(x.end(), a.impact[l].begin(), a.impact[l].end());

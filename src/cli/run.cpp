@@ -29,7 +29,7 @@ class Answers {
   void add_json(const Json& json) { add(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
   /// Returns the exit code.
   int finish() {
-    if (file_ && interrupted) throw Error("interrupted; no answer was written", Exit::interrupted);
+    if (file_ && interrupted) throw Error("interrupted; no answer was written", ErrorKind::interrupted);
     if (file_) file_->commit();
     return stop_code();
   }

@@ -39,7 +39,7 @@ ggml_type parse_type(const std::string& name) {
     if (same) return type;
     known.emplace_back(ggml_type_name(type));
   }
-  throw Error(cat("--quant \"", name, "\" is not known; known: ", join(known, ", ")), Exit::usage);
+  throw Error(cat("--quant \"", name, "\" is not known; known: ", join(known, ", ")), ErrorKind::usage);
 }
 
 /// The type for rows of n elements: where they do not divide into its blocks, what llama.cpp's quantiser
@@ -102,7 +102,7 @@ class Synth {
   uint64_t write(const std::string& path) {
     ProgressBar bar("writing");
     return writer_->write(path, [&](size_t i) {
-      if (interrupted) throw Error(cat(path, ": interrupted, nothing was written"), Exit::interrupted);
+      if (interrupted) throw Error(cat(path, ": interrupted, nothing was written"), ErrorKind::interrupted);
       bar.update(static_cast<double>(i) / static_cast<double>(writer_->tensors().size()));
       draw(writer_->tensors()[i], i);
       return std::span<const std::byte>(data_);
@@ -122,7 +122,7 @@ class Synth {
     try {
       return read_spec(GgufFile("synth", std::move(keys), std::move(shapes)));
     } catch (const Error& e) {
-      throw Error(e.what(), Exit::usage);  // flags said it, not a file
+      throw Error(e.what(), ErrorKind::usage);  // flags said it, not a file
     }
   }
 

@@ -61,7 +61,7 @@ int trace(const TraceOptions& o) {
     if (session.tokenizer->ends_generation(pending[0])) break;
   }
   if (file && interrupted)
-    throw Error(cat(o.output, ": interrupted, nothing was written"), Exit::interrupted);
+    throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
   if (file) file->commit();
   return interrupted ? static_cast<int>(Exit::interrupted) : 0;
 }

@@ -56,7 +56,7 @@ Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
       answers[some[i]] = {{"what", questions[some[i]].text()}, {"change", sum}, {"tokens", tokens}};
     }
     bar.update((done += 1) / static_cast<double>(by_layer.size()));
-    if (interrupted) throw Error("interrupted", Exit::interrupted);
+    if (interrupted) throw Error("interrupted", ErrorKind::interrupted);
   }
   return answers;
 }

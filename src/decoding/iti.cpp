@@ -24,8 +24,8 @@ static ItiHead parse_head(const JsonValue& h, const ItiFile& file) {
 }
 
 ItiFile read_iti(const std::string& path) {
-  const Json json = read_json(path, Exit::bad_model);
-  const JsonValue root(json, path, Exit::bad_model);
+  const Json json = read_json(path, ErrorKind::bad_file);
+  const JsonValue root(json, path, ErrorKind::bad_file);
   if (root.at("format").text() != "rouse-iti") root.at("format").refuse("\"rouse-iti\", of `rouse iti fit`");
   root.at("version").integer(1, 1);
   root.only({"format", "version", "model", "options", "report", "heads"});
@@ -76,11 +76,11 @@ void save_iti(const ItiFile& file, const std::string& path) {
 std::shared_ptr<const HeadShift> head_shift(const ItiFile& file, const ModelSpec& spec, float alpha,
                                             int n_head) {
   const int width = static_cast<int>(spec.attention.n_embd_out()) / spec.attention.n_head;
-  require_model(file.arch == spec.arch && file.n_layer == spec.n_layer &&
-                    file.n_head == spec.attention.n_head && file.width == width,
-                file.path, ": is for ", file.arch, " of ", file.n_layer, " blocks with ", file.n_head,
-                " heads of ", file.width, "; the model is ", spec.arch, " of ", spec.n_layer, " with ",
-                spec.attention.n_head, " of ", width);
+  require_file(file.arch == spec.arch && file.n_layer == spec.n_layer &&
+                   file.n_head == spec.attention.n_head && file.width == width,
+               file.path, ": is for ", file.arch, " of ", file.n_layer, " blocks with ", file.n_head,
+               " heads of ", file.width, "; the model is ", spec.arch, " of ", spec.n_layer, " with ",
+               spec.attention.n_head, " of ", width);
   require_usage(std::isfinite(alpha), "--iti-alpha is not finite");
   require_usage(n_head >= 1, "--iti-heads is ", n_head, ", expected 1 or more");
   auto shift = std::make_shared<HeadShift>(static_cast<size_t>(spec.n_layer));

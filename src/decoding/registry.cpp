@@ -47,7 +47,7 @@ const MethodEntry& method_entry(const std::string& name) {
     if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
+  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage);
 }
 
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
@@ -95,7 +95,7 @@ Room Method::room(int model, int n_prompt, int n_predict) const {
 }
 
 double Method::score(std::span<const Answer>, int, float) const {
-  throw Error("this method's score is no distribution, so it cannot score a given text", Exit::usage);
+  throw Error("this method's score is no distribution, so it cannot score a given text", ErrorKind::usage);
 }
 
 }  // namespace rouse

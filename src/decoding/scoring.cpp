@@ -197,7 +197,7 @@ static void guard(Scored& out, Work&& work) {
   try {
     if (!out.error) work();
   } catch (const Error& e) {
-    if (e.exit_code() != Exit::failed) throw;
+    if (e.kind() == ErrorKind::usage) throw;
     out.error = e;
   }
 }

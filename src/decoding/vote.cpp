@@ -75,7 +75,7 @@ const ExtractorEntry& extractor(const std::string& name) {
     if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown extractor \"", name, "\"; known: ", join(names, ", ")), Exit::usage);
+  throw Error(cat("unknown extractor \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage);
 }
 
 std::optional<std::string> majority(std::span<const std::optional<std::string>> answers) {

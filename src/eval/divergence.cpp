@@ -208,7 +208,7 @@ std::vector<DivergenceRow> divergence(Engines engines, const Tokenizer& tokenize
     try {
       measurement.text(texts[i], n_token);
     } catch (const Error& e) {
-      throw Error(cat("text ", i + 1, ": ", e.what()), e.exit_code());
+      throw e.within(cat("text ", i + 1));
     }
     if (progress) progress(static_cast<double>(i + 1) / static_cast<double>(texts.size()));
   }

@@ -58,13 +58,13 @@ std::string Source::text() const {
 }
 
 EvalJson Source::json() const {
-  return parse_json(text(), path_, Exit::usage, {.n_byte = kMostBytes});
+  return parse_json(text(), path_, ErrorKind::usage, {.n_byte = kMostBytes});
 }
 
 EvalJson Source::records() const {
   const std::string all = text();
   if (trim(all).starts_with('[')) {
-    EvalJson list = parse_json(all, path_, Exit::usage, {.n_byte = kMostBytes});
+    EvalJson list = parse_json(all, path_, ErrorKind::usage, {.n_byte = kMostBytes});
     require_usage(list.is_array(), path_, ": is no list");
     return list;
   }
@@ -137,7 +137,7 @@ std::vector<EvalJson> Source::convert(const EvalJson& records, const Convert& co
       EvalJson converted = convert(JsonValue(record, ""), index++);
       if (!converted.is_null()) out.push_back(std::move(converted));
     } catch (const Error& e) {
-      throw Error(cat(path_, ": record ", index, ": ", e.what()), Exit::usage);
+      throw Error(cat(path_, ": record ", index, ": ", e.what()), ErrorKind::usage);
     }
   }
   return out;

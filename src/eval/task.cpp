@@ -27,7 +27,7 @@ const TaskEntry& task_entry(const std::string& name, const std::string& protocol
   }
   throw Error(cat("task ", name, " has no protocol \"", protocol, "\"; there are ", kOwnProtocol, " of all, ",
                   join(published, ", ")),
-              Exit::usage);
+              ErrorKind::usage);
 }
 
 std::string numbered_id(const char* prefix, size_t number) {

@@ -46,7 +46,7 @@ class Cursor {
 
   template <class... Parts>
   [[noreturn]] void fail(const Parts&... parts) const {
-    throw Error(cat(name_, ": not a usable GGUF file: ", parts...), Exit::bad_model);
+    throw Error(cat(name_, ": not a usable GGUF file: ", parts...), ErrorKind::bad_model);
   }
 
  private:

@@ -30,7 +30,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
                                                : nullptr;
   if (wrong) {
     close(fd);
-    throw Error(cat(path, ": ", wrong), Exit::bad_model);
+    throw Error(cat(path, ": ", wrong), ErrorKind::bad_model);
   }
   size_ = static_cast<size_t>(info.st_size);
   base_ = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -161,7 +161,7 @@ std::optional<int64_t> GgufFile::integer(const std::string& key) const {
     default:
       throw Error(cat(path_, ": key ", key, " is a ", gguf_type_name(gguf_get_kv_type(g, id)),
                       ", expected an integer"),
-                  Exit::bad_model);
+                  ErrorKind::bad_model);
   }
 }
 
@@ -253,7 +253,7 @@ std::vector<int64_t> GgufFile::integers(const std::string& key) const {
       read(int64_t{});
       break;
     default:
-      throw Error(cat(path_, ": key ", key, " is no array of integers"), Exit::bad_model);
+      throw Error(cat(path_, ": key ", key, " is no array of integers"), ErrorKind::bad_model);
   }
   return out;
 }

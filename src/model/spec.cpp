@@ -16,7 +16,7 @@ std::string Keys::full(const std::string& key) const {
 }
 
 void Keys::refuse(const std::string& key, const std::string& what) const {
-  throw Error(cat(file_.path(), ": key ", prefix_, key, " is ", what), Exit::bad_model);
+  throw Error(cat(file_.path(), ": key ", prefix_, key, " is ", what), ErrorKind::bad_model);
 }
 
 int Keys::integer_or(const std::string& key, int64_t fallback, int64_t low, int64_t high) const {
@@ -137,7 +137,7 @@ ModelSpec read_spec(const GgufFile& file) {
   }
   throw Error(
       cat(file.path(), ": architecture \"", *arch, "\" is not supported; supported: ", join(names, ", ")),
-      Exit::bad_model);
+      ErrorKind::bad_model);
 }
 
 }  // namespace rouse

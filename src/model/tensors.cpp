@@ -149,7 +149,7 @@ const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
 void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor) {
   throw Error(cat(file.path(), ": tensor ", tensor->name, " is not part of architecture ",
                   file.text("general.architecture").value_or("?"), " as rouse knows it"),
-              Exit::bad_model);
+              ErrorKind::bad_model);
 }
 
 void check_tensors(const GgufFile& file, const ModelSpec& spec) {

@@ -122,13 +122,13 @@ static Plan plan_of(const JsonValue& f) {
 }
 
 Plan parse_plan(const std::string& text, const std::string& name) {
-  const Json json = parse_json(text, name, Exit::bad_model);
-  return plan_of(JsonValue(json, name, Exit::bad_model));
+  const Json json = parse_json(text, name, ErrorKind::bad_file);
+  return plan_of(JsonValue(json, name, ErrorKind::bad_file));
 }
 
 Plan read_plan(const std::string& path) {
-  const Json json = read_json(path, Exit::bad_model);
-  return plan_of(JsonValue(json, path, Exit::bad_model));
+  const Json json = read_json(path, ErrorKind::bad_file);
+  return plan_of(JsonValue(json, path, ErrorKind::bad_file));
 }
 
 std::string plan_text(const Plan& p) {

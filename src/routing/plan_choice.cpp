@@ -49,15 +49,15 @@ class PlanChoice final : public Choice {
       counts_.assign(n, k);
     } else if (o_.k || o_.k_max) {
       for (const double r : plan_.intensity)
-        require_model(r == r, o_.path,
-                      ": R is not measured in every layer, so k and kmax cannot change its budgets");
+        require_file(r == r, o_.path,
+                     ": R is not measured in every layer, so k and kmax cannot change its budgets");
       counts_ = plan_budget(plan_.intensity, k * static_cast<int>(n), k_max);
     } else {
       counts_ = plan_.budget;
     }
     for (size_t l = 0; l < n; ++l) {
-      require_model(counts_[l] <= router.n_selectable(), o_.path, ": wants ", counts_[l],
-                    " experts in block ", plan_.layers[l], ", the model can select ", router.n_selectable());
+      require_file(counts_[l] <= router.n_selectable(), o_.path, ": wants ", counts_[l], " experts in block ",
+                   plan_.layers[l], ", the model can select ", router.n_selectable());
       bias_.push_back(normalised_impact(plan_.impact[l]));
       for (float& b : bias_.back()) b *= static_cast<float>(o_.layers_only ? 0.0 : o_.lambda);
     }
@@ -72,16 +72,16 @@ class PlanChoice final : public Choice {
 
  private:
   void check_model(const RouterSpec& router) const {
-    require_model(
+    require_file(
         plan_.layers == router.layers && plan_.n_expert == router.n_expert && plan_.k == router.n_expert_used,
         o_.path, ": is for ", plan_.layers.size(), " MoE layers of ", plan_.n_expert, " experts, top-",
         plan_.k, "; the model has ", router.layers.size(), " of ", router.n_expert, ", top-",
         router.n_expert_used);
     if (o_.any_quant || !router.fingerprint) return;
     const std::string fingerprint = router.fingerprint();
-    require_model(plan_.fingerprint == fingerprint, o_.path, ": was measured on another file (fingerprint ",
-                  plan_.fingerprint.substr(0, 12), ", this model has ", fingerprint.substr(0, 12),
-                  "); for another quantisation of the same model add ,any-quant");
+    require_file(plan_.fingerprint == fingerprint, o_.path, ": was measured on another file (fingerprint ",
+                 plan_.fingerprint.substr(0, 12), ", this model has ", fingerprint.substr(0, 12),
+                 "); for another quantisation of the same model add ,any-quant");
   }
   size_t index(int layer) const { return layer_index(plan_.layers, layer); }
 

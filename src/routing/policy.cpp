@@ -26,7 +26,7 @@ std::unique_ptr<Choice> parse_choice(const std::string& text) {
   }
   throw Error(cat("unknown routing policy \"", text, "\"; known: ", choice_names(),
                   ", each with +mask:L.E,... and +force:L.E,..."),
-              Exit::usage);
+              ErrorKind::usage);
 }
 
 /// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2). what: "mask" or "force".

@@ -29,9 +29,9 @@ class Replay final : public Choice {
   uint64_t content_hash() const override { return hash_of(trace_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
-    require_model(trace_.n_expert == router.n_expert && trace_.layers == router.layers, path_,
-                  ": a trace of ", trace_.layers.size(), " MoE layers x ", trace_.n_expert,
-                  " experts, the model has ", router.layers.size(), " x ", router.n_expert);
+    require_file(trace_.n_expert == router.n_expert && trace_.layers == router.layers, path_, ": a trace of ",
+                 trace_.layers.size(), " MoE layers x ", trace_.n_expert, " experts, the model has ",
+                 router.layers.size(), " x ", router.n_expert);
     counts_.assign(trace_.layers.size(), 0);
     for (const TraceRow& row : trace_.rows)
       for (size_t l = 0; l < row.experts.size(); ++l) {
@@ -53,8 +53,8 @@ class Replay final : public Choice {
     return static_cast<int>(ids.size());
   }
   void admit(int64_t position) const override {
-    require_model(position < static_cast<int64_t>(trace_.rows.size()), path_, ": the trace has ",
-                  trace_.rows.size(), " positions, position ", position, " was asked for");
+    require_file(position < static_cast<int64_t>(trace_.rows.size()), path_, ": the trace has ",
+                 trace_.rows.size(), " positions, position ", position, " was asked for");
   }
 
  private:

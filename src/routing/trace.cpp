@@ -62,17 +62,17 @@ static TraceRow parse_row(const JsonValue& line, const Trace& trace) {
 Trace read_trace(const std::string& path) {
   constexpr size_t kMaxRows = 1 << 20;
   Trace trace;
-  for (LineReader in(path, "trace", Exit::bad_model); in.next();) {
-    const Json json = parse_json(in.line(), in.where(), Exit::bad_model);
-    const JsonValue line(json, in.where(), Exit::bad_model);
+  for (LineReader in(path, "trace", ErrorKind::bad_file); in.next();) {
+    const Json json = parse_json(in.line(), in.where(), ErrorKind::bad_file);
+    const JsonValue line(json, in.where(), ErrorKind::bad_file);
     if (in.number() == 1) {
       trace = parse_header(line);
       continue;
     }
-    require_model(trace.rows.size() < kMaxRows, in.where(), ": more than ", kMaxRows, " rows");
+    require_file(trace.rows.size() < kMaxRows, in.where(), ": more than ", kMaxRows, " rows");
     trace.rows.push_back(parse_row(line, trace));
   }
-  require_model(!trace.rows.empty(), path, ": the trace has no rows");
+  require_file(!trace.rows.empty(), path, ": the trace has no rows");
   return trace;
 }
 

@@ -117,7 +117,7 @@ SandboxResult run_with(const Sandbox& sandbox, const std::string& program, bool 
 std::string python_path() {
   for (const char* path : {"/usr/bin/python3", "/bin/python3"})
     if (access(path, X_OK) == 0) return path;
-  throw Error("no Python below /usr to run programs with: install python3", Exit::no_sandbox);
+  throw Error("no Python below /usr to run programs with: install python3", ErrorKind::no_sandbox);
 }
 
 PythonVerdict run_python(const Sandbox& sandbox, const std::string& program) {

@@ -195,7 +195,7 @@ Sandbox::Sandbox(const SandboxLimits& limits, Isolation isolation)
     : limits_(limits), isolation_(isolation), level_(level_text(isolation)) {
   remove_left_folders();
   const std::string why = probe();
-  if (!why.empty()) throw Error(why, Exit::no_sandbox);
+  if (!why.empty()) throw Error(why, ErrorKind::no_sandbox);
 }
 
 Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits) {
@@ -212,7 +212,7 @@ Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits) {
   if (!unsafe)
     throw Error(cat("this machine cannot isolate model-written programs (", why,
                     "); --unsafe-exec runs them with limits alone, as you, with your files and your network"),
-                Exit::no_sandbox);
+                ErrorKind::no_sandbox);
 }
 
 SandboxResult Sandbox::run(const std::vector<std::string>& argv,

@@ -44,7 +44,7 @@ class Parser {
   void require_here(bool ok, const Parts&... parts) const {
     if (ok) return;
     const std::string rule = rule_.empty() ? "" : cat(", rule ", rule_);
-    throw Error(cat("the grammar cannot be used: line ", line(at_), rule, ": ", parts...), Exit::usage);
+    throw Error(cat("the grammar cannot be used: line ", line(at_), rule, ": ", parts...), ErrorKind::usage);
   }
   [[noreturn]] void expected(const std::string& what) const {
     const auto rest = text_.substr(at_, std::min<size_t>(20, text_.find('\n', at_) - at_));

@@ -285,12 +285,12 @@ class Converter {
 }  // namespace
 
 std::string json_schema_grammar(std::string_view schema) {
-  const Json root = parse_json(schema, "JSON schema", Exit::usage, {.n_byte = GbnfBounds::n_byte});
+  const Json root = parse_json(schema, "JSON schema", ErrorKind::usage, {.n_byte = GbnfBounds::n_byte});
   std::string grammar = Converter(root).grammar();
   try {
     (void)parse_gbnf(grammar);  // definitions that need themselves for ever, and what counts multiply to
   } catch (const Error& e) {
-    throw Error(cat("JSON schema: ", e.what()), e.exit_code());
+    throw e.within("JSON schema");
   }
   return grammar;
 }

@@ -66,7 +66,7 @@ std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool
                          static_cast<int>(tokens.size()), add_special, parse_special);
     });
   } catch (const std::invalid_argument&) {  // past the last code point
-    throw Error("the text is no UTF-8", Exit::usage);
+    throw Error("the text is no UTF-8", ErrorKind::usage);
   }
   require(n >= 0, "the tokenizer needs ", -n, " tokens for ", text.size(), " bytes");
   tokens.resize(static_cast<size_t>(n));

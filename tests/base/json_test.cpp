@@ -8,7 +8,7 @@ namespace rouse {
 namespace {
 
 std::string refusal(const std::string& text, const JsonBounds& bounds = {}) {
-  return message_of([&] { parse_json(text, "a.json", Exit::usage, bounds); });
+  return message_of([&] { parse_json(text, "a.json", ErrorKind::usage, bounds); });
 }
 std::string nested(size_t depth) {
   return std::string(depth, '[') + std::string(depth, ']');
@@ -18,7 +18,7 @@ TEST(Json, DepthIsBoundedBeforeAnythingRecurses) {
   EXPECT_EQ(parse_json(nested(64), "a").size(), 1u);
   EXPECT_EQ(refusal(nested(65)), "a.json: is JSON nested more than 64 deep");
   EXPECT_EQ(refusal(std::string(1000000, '[')), "a.json: is JSON nested more than 64 deep");
-  EXPECT_EQ(parse_json(R"(["[[[[", "\"[["])", "a", Exit::usage, {.depth = 1}).size(), 2u);
+  EXPECT_EQ(parse_json(R"(["[[[[", "\"[["])", "a", ErrorKind::usage, {.depth = 1}).size(), 2u);
 }
 
 TEST(Json, ATextIsOneValueWithoutDoubtfulKeys) {
@@ -35,7 +35,7 @@ TEST(Json, ATextIsOneValueWithoutDoubtfulKeys) {
 TEST(Json, AValueKnowsWhereItStands) {
   const Json json = parse_json(
       R"({"layers": [{"k": 2}, {"k": 0.9}], "name": "x", "none": null, "big": 18446744073709551615})", "p");
-  const JsonValue root(json, "p.json", Exit::bad_model);
+  const JsonValue root(json, "p.json", ErrorKind::bad_model);
   const JsonValue layers = root.at("layers");
   EXPECT_EQ(layers[0].at("k").integer(1, 64), 2);
   const auto message = [](auto&& f) { return message_of(f); };

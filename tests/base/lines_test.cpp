@@ -36,12 +36,12 @@ TEST(Lines, AreBoundedAndNamed) {
   const TempDir dir;
   std::ofstream(dir / "a") << "ok\n" << std::string(200000, 'x') << "\nok\n";
   EXPECT_EQ(lines_of(dir / "a")[1].size(), 200000u) << "a line may be longer than a piece of the file";
-  LineReader in(dir / "a", "trace", Exit::bad_model, 1000);
+  LineReader in(dir / "a", "trace", ErrorKind::bad_model, 1000);
   ASSERT_TRUE(in.next());
-  expect_refusal([&] { in.next(); }, Exit::bad_model, "a:2: is a line of more than 1000 bytes");
-  expect_refusal([&] { LineReader(dir / "b", "trace", Exit::bad_model); }, Exit::bad_model,
+  expect_refusal([&] { in.next(); }, ErrorKind::bad_model, "a:2: is a line of more than 1000 bytes");
+  expect_refusal([&] { LineReader(dir / "b", "trace", ErrorKind::bad_model); }, ErrorKind::bad_model,
                  "b: cannot open the trace");
-  expect_refusal([&] { LineReader(dir.path.string(), "trace"); }, Exit::usage, "cannot open the trace");
+  expect_refusal([&] { LineReader(dir.path.string(), "trace"); }, ErrorKind::usage, "cannot open the trace");
 }
 
 TEST(LineLog, ReadingChangesNothingAndWritingDropsWhatWasCutOff) {

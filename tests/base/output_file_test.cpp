@@ -35,7 +35,8 @@ TEST(OutputFile, IsThereWholeOrNotAtAll) {
 TEST(OutputFile, AFinishedProductIsReplacedOnlyWhenAsked) {
   const TempDir dir;
   std::ofstream(dir / "a") << "old";
-  expect_refusal([&] { OutputFile(dir / "a", false); }, Exit::usage, "is there already; --force replaces it");
+  expect_refusal([&] { OutputFile(dir / "a", false); }, ErrorKind::usage,
+                 "is there already; --force replaces it");
   EXPECT_EQ(read_file(dir / "a"), "old");
   OutputFile file(dir / "a", true);
   file.stream() << "new";
@@ -48,11 +49,12 @@ TEST(OutputFile, RefusesWhatCouldNotBeWrittenAndWhatIsRead) {
   const TempDir dir;
   std::ofstream(dir / "in") << "in";
   const std::vector<std::string> inputs{"", dir / "in"};
-  expect_refusal([&] { OutputFile(dir / "in", true, inputs); }, Exit::usage, "is read by this command");
+  expect_refusal([&] { OutputFile(dir / "in", true, inputs); }, ErrorKind::usage, "is read by this command");
   std::filesystem::create_symlink(dir / "in", dir / "link");
-  expect_refusal([&] { OutputFile(dir / "link", true, inputs); }, Exit::usage, "is read by this command");
-  expect_refusal([&] { OutputFile(dir / "no/a", false); }, Exit::usage, "there is no folder");
-  expect_refusal([&] { OutputFile(dir.path.string(), true); }, Exit::usage, "is a folder");
+  expect_refusal([&] { OutputFile(dir / "link", true, inputs); }, ErrorKind::usage,
+                 "is read by this command");
+  expect_refusal([&] { OutputFile(dir / "no/a", false); }, ErrorKind::usage, "there is no folder");
+  expect_refusal([&] { OutputFile(dir.path.string(), true); }, ErrorKind::usage, "is a folder");
   EXPECT_EQ(n_entry(dir), 2u);
 }
 
@@ -66,19 +68,20 @@ TEST(OutputFile, ALinkStaysALinkAndADeviceADevice) {
   write_whole("/dev/null", "lost");
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
   EXPECT_FALSE(std::filesystem::exists("/dev/null.partial"));
-  expect_refusal([] { (void)OutputFile("/dev/null", false).file(); }, Exit::usage, "is no file");
+  expect_refusal([] { (void)OutputFile("/dev/null", false).file(); }, ErrorKind::usage, "is no file");
   OutputFile full("/dev/full", false);
   full.stream() << "x";
-  expect_refusal([&] { full.commit(); }, Exit::failed, "/dev/full: cannot write (No space left on device)");
+  expect_refusal([&] { full.commit(); }, ErrorKind::internal,
+                 "/dev/full: cannot write (No space left on device)");
 }
 
 TEST(Lock, HoldsOthersOffAndNamesWhoHasIt) {
   const TempDir dir;
   {
     const Lock lock(dir / "a");
-    expect_refusal([&] { Lock(dir / "a"); }, Exit::usage,
+    expect_refusal([&] { Lock(dir / "a"); }, ErrorKind::usage,
                    cat("another rouse (process ", getpid(), ") is at work"));
-    expect_refusal([&] { OutputFile(dir / "a", false); }, Exit::usage, "another rouse");
+    expect_refusal([&] { OutputFile(dir / "a", false); }, ErrorKind::usage, "another rouse");
     const Lock other(dir / "b"), folder(dir.path.string());
   }
   EXPECT_EQ(n_entry(dir), 0u);

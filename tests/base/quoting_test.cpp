@@ -23,9 +23,9 @@ TEST(Quoting, AValueStandsWithoutItsQuotes) {
   EXPECT_EQ(unquote(R"("a \" \\ \n")"), R"(a " \ \n)");
   EXPECT_EQ(unquote("it's"), "it's");
   EXPECT_EQ(unquote("''"), "");
-  expect_refusal([] { unquote("'a"); }, Exit::usage, "is not closed");
-  expect_refusal([] { unquote("\"a\\\""); }, Exit::usage, "is not closed");
-  expect_refusal([] { unquote("'a'b"); }, Exit::usage, "\"b\" follows the quoted value");
+  expect_refusal([] { unquote("'a"); }, ErrorKind::usage, "is not closed");
+  expect_refusal([] { unquote("\"a\\\""); }, ErrorKind::usage, "is not closed");
+  expect_refusal([] { unquote("'a'b"); }, ErrorKind::usage, "\"b\" follows the quoted value");
 }
 
 TEST(Quoting, WhatIsQuotedReadsBackAmongOthers) {

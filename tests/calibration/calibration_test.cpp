@@ -122,9 +122,11 @@ TEST(CalibrationRun, RefusesTheStateOfAnotherRun) {
   c.run(dir / "s", short_documents());
   CalibrateOptions other;
   other.probe.delta = 0.2f;
-  expect_refusal([&] { c.run(dir / "s", short_documents(), other); }, Exit::usage, "another calibration");
+  expect_refusal([&] { c.run(dir / "s", short_documents(), other); }, ErrorKind::usage,
+                 "another calibration");
   std::ofstream(dir / "s", std::ios::app) << "{\"unit\":3}\n";
-  expect_refusal([&] { c.run(dir / "s", short_documents()); }, Exit::bad_model, ": unit is 3, expected text");
+  expect_refusal([&] { c.run(dir / "s", short_documents()); }, ErrorKind::bad_file,
+                 ": unit is 3, expected text");
 }
 
 TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {
@@ -143,7 +145,8 @@ TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {
   for (const double r : intense.intensity) mean += r / 3;
   for (size_t l = 0; l < 3; ++l) EXPECT_EQ(std::isnan(intense.gate[l][0]), intense.intensity[l] <= mean);
   o.layers = {7};
-  expect_refusal([&] { c.run(dir / "c", short_documents(), o); }, Exit::usage, "block 7 is no MoE layer");
+  expect_refusal([&] { c.run(dir / "c", short_documents(), o); }, ErrorKind::usage,
+                 "block 7 is no MoE layer");
 }
 
 TEST(Corpus, ReadsRecordsTokensAndPlainText) {
@@ -172,10 +175,10 @@ TEST(Corpus, ReadsRecordsTokensAndPlainText) {
   EXPECT_EQ(again[0].scored, chosen[0].scored);
 
   std::ofstream(dir / "c.jsonl") << "{\"text\":\"ok then\"}\n{\"txt\":1}\n";
-  expect_refusal([&] { read_corpus({dir / "c.jsonl"}, tokenizer, 32); }, Exit::usage,
+  expect_refusal([&] { read_corpus({dir / "c.jsonl"}, tokenizer, 32); }, ErrorKind::usage,
                  "c.jsonl:2: field text is missing");
   std::ofstream(dir / "d.jsonl") << "{\"tokens\":[272]}\n";
-  expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, Exit::usage,
+  expect_refusal([&] { read_corpus({dir / "d.jsonl"}, tokenizer, 32); }, ErrorKind::usage,
                  "d.jsonl:1: tokens[0] is 272, expected an integer of 0 to 271");
 }
 

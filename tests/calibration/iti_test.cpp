@@ -55,7 +55,7 @@ TEST(Iti, NoiseIsNotTakenForKnowledge) {
     EXPECT_LT(fold["interval"][0], 0.5);
   }
   d.truth.assign(d.truth.size(), 1);
-  expect_refusal([&] { fit_iti(d, {}); }, Exit::usage, "every answer is true");
+  expect_refusal([&] { fit_iti(d, {}); }, ErrorKind::usage, "every answer is true");
 }
 
 TEST(Iti, AProbeSolvesThePenalisedLikelihood) {
@@ -84,11 +84,11 @@ TEST(Iti, AFileReadsBackAndAWrongOneIsRefused) {
   EXPECT_EQ(back.heads[0].direction, file.heads[0].direction);
   EXPECT_EQ(back.report, file.report);
   TinyModel m(golden("mixtral.gguf"));
-  expect_refusal([&] { head_shift(back, m.model->spec(), 15, 48); }, Exit::bad_model,
+  expect_refusal([&] { head_shift(back, m.model->spec(), 15, 48); }, ErrorKind::bad_file,
                  "is for llama of 3 blocks with 4 heads of 6; the model is llama of 3 with 4 of 16");
   const auto refused = [&](const std::string& text, const std::string& part) {
     std::ofstream(dir / "b.json") << text;
-    expect_refusal([&] { read_iti(dir / "b.json"); }, Exit::bad_model, part);
+    expect_refusal([&] { read_iti(dir / "b.json"); }, ErrorKind::bad_file, part);
   };
   refused("{}", "b.json: field format is missing");
   refused(R"({"format":"x"})", "format is \"x\", expected \"rouse-iti\", of `rouse iti fit`");
@@ -96,7 +96,7 @@ TEST(Iti, AFileReadsBackAndAWrongOneIsRefused) {
   std::string text = read_file(dir / "a.iti.json");
   const size_t at = text.find("\"layer\":1");
   refused(text.replace(at, 9, "\"layer\":7"), "layer is 7, expected an integer of 0 to 2");
-  expect_refusal([&] { read_iti(dir / "none.json"); }, Exit::bad_model, "cannot open");
+  expect_refusal([&] { read_iti(dir / "none.json"); }, ErrorKind::bad_file, "cannot open");
 }
 
 /// Adding a shift before the output projection W is adding W * shift to what the block adds.

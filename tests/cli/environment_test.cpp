@@ -112,17 +112,17 @@ TEST(Environment, AMethodsOptionIsADefaultThatOthersIgnore) {
   EXPECT_NE(method_text(o).find("beta=0.7"), std::string::npos);
   set_method_option(o, "beta", "0.9");
   o.name = "greedy";
-  expect_refusal([&] { check_given(o); }, Exit::usage, "--beta has no effect on method greedy");
+  expect_refusal([&] { check_given(o); }, ErrorKind::usage, "--beta has no effect on method greedy");
 }
 
 TEST(Environment, ABadValueIsRefusedByTheVariablesName) {
   const Variables set{{"ROUSE_THREADS", "many"}, {"ROUSE_ALPHA", "x"}};
-  expect_refusal([] { values({"trace"}, "--threads"); }, Exit::usage, "ROUSE_THREADS: ");
+  expect_refusal([] { values({"trace"}, "--threads"); }, ErrorKind::usage, "ROUSE_THREADS: ");
   expect_refusal(
       [] {
         values({"chat", "--threads", "1"}, "--alpha");
       },
-      Exit::usage, "ROUSE_ALPHA: alpha: \"x\"");
+      ErrorKind::usage, "ROUSE_ALPHA: alpha: \"x\"");
 }
 
 }  // namespace rouse

@@ -44,7 +44,7 @@ TEST(EvalShow, AnUnfinishedRunShowsWhatIsThereAndReadsOnly) {
   const std::string samples = folder + "/samples_lab_facts.jsonl";
   std::ofstream(samples) << row(0, 1).dump() << '\n' << row(1, 0).dump() << "\n{\"id\": \"cut";
   const std::string before = read_file(samples);
-  expect_refusal([&] { read_runs(dir.path.string()); }, Exit::usage, "holds no finished run");
+  expect_refusal([&] { read_runs(dir.path.string()); }, ErrorKind::usage, "holds no finished run");
   const auto runs = read_runs(dir.path.string(), true);
   ASSERT_EQ(runs.size(), 1u);
   EXPECT_EQ(runs[0].method, "topk:4");
@@ -53,7 +53,7 @@ TEST(EvalShow, AnUnfinishedRunShowsWhatIsThereAndReadsOnly) {
       << report_text(report_of(runs));
   EXPECT_EQ(read_file(samples), before);
   std::ofstream(samples, std::ios::app) << "}\n";
-  expect_refusal([&] { read_runs(dir.path.string(), true); }, Exit::usage, "samples_lab_facts.jsonl:3");
+  expect_refusal([&] { read_runs(dir.path.string(), true); }, ErrorKind::usage, "samples_lab_facts.jsonl:3");
 }
 
 TEST(EvalShow, RunsOfSeveralModelsAreNamed) {

@@ -19,8 +19,9 @@ std::string outcome(const Format& format, const std::string& path, const std::st
                     : path);
     return "";
   } catch (const Error& e) {
-    EXPECT_TRUE(e.exit_code() == Exit::usage || e.exit_code() == Exit::bad_model)
-        << format.name << ": exit " << static_cast<int>(e.exit_code()) << ": " << e.what() << "\n"
+    EXPECT_TRUE(e.kind() == ErrorKind::usage || e.kind() == ErrorKind::bad_model ||
+                e.kind() == ErrorKind::bad_file)
+        << format.name << ": kind " << static_cast<int>(e.kind()) << ": " << e.what() << "\n"
         << text;
     return e.what();
   } catch (const std::exception& e) {
@@ -179,7 +180,7 @@ TEST(Formats, WrongResultsAreNamedByTheirPath) {
     Json changed = Json::parse(golden_results());
     changed[Json::json_pointer(pointer)] = value;
     std::ofstream(dir / "results_1.json") << changed.dump();
-    expect_refusal([&] { read_run_folder(dir.path.string()); }, Exit::usage, part);
+    expect_refusal([&] { read_run_folder(dir.path.string()); }, ErrorKind::usage, part);
   }
 }
 
@@ -192,23 +193,23 @@ TEST(Formats, AGzipUnpacksWithinBounds) {
   gzclose(file);
   const auto packed = std::filesystem::file_size(dir / "lines.jsonl.gz");
   EXPECT_LT(packed, 30000u);
-  expect_refusal([&] { Source(dir / "lines.jsonl.gz").records(); }, Exit::usage,
+  expect_refusal([&] { Source(dir / "lines.jsonl.gz").records(); }, ErrorKind::usage,
                  "lines.jsonl.gz: unpacks to more than 16777216 bytes");
   std::ofstream(dir / "plain.jsonl") << std::string(1 << 20, '\n') << R"({"a": 1})"
                                      << std::string(1 << 20, '\n');
   EXPECT_EQ(Source(dir / "plain.jsonl").records(), Json::parse(R"([{"a": 1}])"));
   std::ofstream(dir / "wide.csv") << std::string(300, ',') << "\n";
-  expect_refusal([&] { (void)Source(dir / "wide.csv").csv(); }, Exit::usage,
+  expect_refusal([&] { (void)Source(dir / "wide.csv").csv(); }, ErrorKind::usage,
                  "wide.csv: has more than 256 columns");
   std::ofstream(dir / "twice.csv") << "a,b,a\n1,2,3\n";
-  expect_refusal([&] { Source(dir / "twice.csv").csv_records(); }, Exit::usage,
+  expect_refusal([&] { Source(dir / "twice.csv").csv_records(); }, ErrorKind::usage,
                  "twice.csv: column \"a\" occurs twice");
 }
 
 TEST(Formats, AMillionValuesAreNoMoreThanTheirBytes) {
   std::string many = "[0";
   for (int i = 0; i < 1000; ++i) many += ",0";
-  EXPECT_EQ(message_of([&] { parse_json(many + "]", "a", Exit::usage, {.n_value = 1000}); }),
+  EXPECT_EQ(message_of([&] { parse_json(many + "]", "a", ErrorKind::usage, {.n_value = 1000}); }),
             "a: has more than 1000 values");
 }
 

@@ -30,9 +30,9 @@ TEST(Variant, ValuesMayStandInQuotes) {
   EXPECT_EQ(parse_variant("plan:'a, b.json',lambda=0.2").routing, "plan:'a, b.json',lambda=0.2");
   EXPECT_EQ(parse_variant("'plan:a b.json'").routing, "plan:a b.json");
   EXPECT_EQ(parse_variant("greedy routing=plan:it's.json").routing, "plan:it's.json");
-  expect_refusal([] { parse_variant("scmoe weak='rank:2"); }, Exit::usage, "is not closed");
-  expect_refusal([] { parse_variant("scmoe weak='rank:2'3"); }, Exit::usage, "follows the quoted value");
-  expect_refusal([] { parse_variant("scmoe 'beta'"); }, Exit::usage, "is not name=value");
+  expect_refusal([] { parse_variant("scmoe weak='rank:2"); }, ErrorKind::usage, "is not closed");
+  expect_refusal([] { parse_variant("scmoe weak='rank:2'3"); }, ErrorKind::usage, "follows the quoted value");
+  expect_refusal([] { parse_variant("scmoe 'beta'"); }, ErrorKind::usage, "is not name=value");
 }
 
 TEST(Variant, AnyValueThatIsQuotedReadsBack) {
@@ -76,8 +76,8 @@ TEST(Sweep, ThatNoMethodTakesIsRefusedByName) {
       [&] {
         check({"greedy", "dola"}, "beta=0.1|0.5");
       },
-      Exit::usage, "--sweep beta: no method given reads it and leaves it open (greedy; dola)");
-  expect_refusal([&] { check({"scmoe beta=0.3"}, "beta=0.1|0.5"); }, Exit::usage, "leaves it open");
+      ErrorKind::usage, "--sweep beta: no method given reads it and leaves it open (greedy; dola)");
+  expect_refusal([&] { check({"scmoe beta=0.3"}, "beta=0.1|0.5"); }, ErrorKind::usage, "leaves it open");
   EXPECT_EQ(parse_sweep("relative_top=0.1|0.2").name, "relative-top") << "as variants and batches write it";
   const Sweep sweeps[] = {parse_sweep("relative_top=0.1|0.2")};
   EXPECT_EQ(sweep_variants("dola", sweeps).size(), 2u);

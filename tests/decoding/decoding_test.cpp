@@ -22,7 +22,7 @@ TEST(Chooser, IsGreedyByDefaultWithTiesToTheLowerToken) {
   std::vector<float> scores = {1, 3, 3, 2};
   EXPECT_EQ(c.pick(scores, {}), 1);
   std::vector<float> nothing(3, -INFINITY);
-  expect_refusal([&] { c.pick(nothing, {}); }, Exit::failed, "no finite score");
+  expect_refusal([&] { c.pick(nothing, {}); }, ErrorKind::internal, "no finite score");
 }
 
 TEST(Chooser, TakesNoTokenWhereAScoreIsNotANumber) {
@@ -33,7 +33,8 @@ TEST(Chooser, TakesNoTokenWhereAScoreIsNotANumber) {
       for (const int at : {0, 2}) {
         std::vector<float> scores = {1, 3, -INFINITY, 2};
         scores[static_cast<size_t>(at)] = bad;
-        expect_refusal([&] { Chooser(o).pick(scores, {}); }, Exit::failed, cat("the score of token ", at));
+        expect_refusal([&] { Chooser(o).pick(scores, {}); }, ErrorKind::internal,
+                       cat("the score of token ", at));
       }
 }
 
@@ -83,7 +84,7 @@ TEST(Chooser, RefusesNonsense) {
   const auto refused = [](auto change, const char* part) {
     SamplingOptions o;
     change(o);
-    expect_refusal([&] { Chooser c(o); }, Exit::usage, part);
+    expect_refusal([&] { Chooser c(o); }, ErrorKind::usage, part);
   };
   refused([](auto& o) { o.temperature = -1; }, "--temp");
   refused([](auto& o) { o.top_p = 0; }, "--top-p");
@@ -162,7 +163,7 @@ TEST(Methods, RefuseWhatCannotBe) {
     MethodOptions o;
     o.name = "scmoe";
     change(o);
-    expect_refusal([&] { make_method(o, m.models()); }, Exit::usage, part);
+    expect_refusal([&] { make_method(o, m.models()); }, ErrorKind::usage, part);
   };
   refused([](auto& o) { o.alpha = 0; }, "--alpha is 0");
   refused([](auto& o) { o.alpha = 1.5f; }, "--alpha is 1.5");
@@ -189,9 +190,10 @@ TEST(Methods, RefuseWhatCannotBe) {
           "--dola-layers has no effect on method scmoe");
   refused([](auto& o) { set_method_option(o, "iti-alpha", "3"); }, "--iti-alpha has no effect without --iti");
   MethodOptions scmoe;
-  expect_refusal([&] { set_method_option(scmoe, "beta", "1e39"); }, Exit::usage, "\"1e39\" is not a number");
+  expect_refusal([&] { set_method_option(scmoe, "beta", "1e39"); }, ErrorKind::usage,
+                 "\"1e39\" is not a number");
   scmoe.name = "scmoe";
-  expect_refusal([&] { make_method(scmoe, {ModelSpec{}}); }, Exit::usage, "this model is dense");
+  expect_refusal([&] { make_method(scmoe, {ModelSpec{}}); }, ErrorKind::usage, "this model is dense");
   EXPECT_EQ(method_text(resolved(scmoe, m.router())), "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
 }
 
@@ -356,7 +358,7 @@ TEST(Generation, CountsAStopStringThatNoLongerOneBeatsBeforeTheEnd) {
   EXPECT_EQ(run.generation.text(), whole.substr(0, whole.find(last)));
   EXPECT_EQ(run.printed, run.generation.text());
   o.stop = {""};
-  expect_refusal([&] { Generated(m, tokenizer, {}, o); }, Exit::usage, "a stop string is empty");
+  expect_refusal([&] { Generated(m, tokenizer, {}, o); }, ErrorKind::usage, "a stop string is empty");
 }
 
 TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {
@@ -370,12 +372,12 @@ TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {
     EXPECT_EQ(run.generation.stop_reason(), StopReason::context);
     EXPECT_GT(run.generation.tokens().size(), 120u);
   }
-  expect_refusal([&] { Generated(m, tokenizer, {}, o, std::vector<int>(257, 1)); }, Exit::usage,
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, std::vector<int>(257, 1)); }, ErrorKind::usage,
                  "the prompt has 257 tokens, the context has room for 256");
   expect_refusal([&] { Generated(m, tokenizer, scmoe_method("fused"), o, std::vector<int>(200, 1)); },
-                 Exit::usage, "on each of 2 streams");
-  expect_refusal([&] { Generated(m, tokenizer, {}, o, {}); }, Exit::usage, "the prompt is empty");
-  expect_refusal([&] { Generated(m, tokenizer, {}, o, {5000}); }, Exit::usage,
+                 ErrorKind::usage, "on each of 2 streams");
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, {}); }, ErrorKind::usage, "the prompt is empty");
+  expect_refusal([&] { Generated(m, tokenizer, {}, o, {5000}); }, ErrorKind::usage,
                  "prompt token 5000 is outside");
 }
 
@@ -394,7 +396,8 @@ TEST(Generation, TheContextIsATextsOwnHoweverManyCellsThereAre) {
       return std::make_unique<Generation>(Engines{&engine}, tokenizer, make_method(method, {model->spec()}),
                                           std::vector<int>(static_cast<size_t>(n_prompt), 7), o);
     };
-    expect_refusal([&] { start(41); }, Exit::usage, "the prompt has 41 tokens, the context has room for 40");
+    expect_refusal([&] { start(41); }, ErrorKind::usage,
+                   "the prompt has 41 tokens, the context has room for 40");
     const auto text = start(30);
     Generation* one = text.get();
     run_generations({&engine}, {&one, 1});
@@ -412,7 +415,7 @@ TEST(Generation, WhoWaitsForAPromptThatFailsFailsToo) {
   Generation leader({&m.engine}, tokenizer, make_method({}, m.models()), {5, 6}, o);
   Generation follower(leader, 2);
   std::vector<Generation*> both{&leader, &follower};
-  expect_refusal([&] { run_generations({&m.engine}, both); }, Exit::failed,
+  expect_refusal([&] { run_generations({&m.engine}, both); }, ErrorKind::internal,
                  "the logit of token 17 after position 1 is");
   EXPECT_EQ(follower.stop_reason(), StopReason::failed);
 }

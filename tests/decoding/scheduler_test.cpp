@@ -146,7 +146,8 @@ TEST(Scheduler, RunningOutOfRoomEndsATextAndAnImpossibleOneIsRefused) {
   EXPECT_EQ(endless->stop_reason(), StopReason::context);
   EXPECT_EQ(endless->tokens().size(), 256u - 20 + 1) << "every cell, and a token after the last row";
   EXPECT_EQ(after->tokens().size(), 10u) << "it waited for the first";
-  expect_refusal([&] { lab.text(prompt(20, 1), 200, "beam"); }, Exit::usage, "this method needs 824 cells");
+  expect_refusal([&] { lab.text(prompt(20, 1), 200, "beam"); }, ErrorKind::usage,
+                 "this method needs 824 cells");
 }
 
 /// A plan that says what the model does anyway changes no method; one that does not is followed by each.
@@ -184,7 +185,7 @@ TEST(Scheduler, RefusesWhatDoesNotGoTogether) {
     m.name = method;
     GenerateOptions g;
     change(g);
-    expect_refusal([&] { check_options(m, g); }, Exit::usage, part);
+    expect_refusal([&] { check_options(m, g); }, ErrorKind::usage, part);
   };
   refused(
       "contrastive", [](auto& g) { g.sampling.temperature = 1; }, "--temp must stay 0");

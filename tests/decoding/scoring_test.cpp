@@ -150,7 +150,7 @@ TEST(Scoring, RefusesMethodsWithoutADistributionAndTextsThatDoNotFit) {
   beam.name = "beam";
   Scorer scorer({&m.engine}, make_method(beam, m.models()));
   const std::vector<ScoreRequest> one{{kPrefix, kContinuations}};
-  expect_refusal([&] { scorer.score(one); }, Exit::usage, "cannot score a given text");
+  expect_refusal([&] { scorer.score(one); }, ErrorKind::usage, "cannot score a given text");
   Scorer plain({&m.engine}, make_method({}, m.models()));
   const std::vector<ScoreRequest> some{
       {std::vector<int>(300, 5), {{1}}}, {kPrefix, kContinuations}, {kPrefix, {{1}, {}}}};

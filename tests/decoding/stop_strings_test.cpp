@@ -121,7 +121,7 @@ TEST(StopStrings, KeepCharactersWhole) {
 }
 
 TEST(StopStrings, RefuseAnEmptyOne) {
-  expect_refusal([] { StopStrings text({"a", ""}); }, Exit::usage, "a stop string is empty");
+  expect_refusal([] { StopStrings text({"a", ""}); }, ErrorKind::usage, "a stop string is empty");
 }
 
 }  // namespace rouse

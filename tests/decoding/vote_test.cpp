@@ -96,7 +96,7 @@ TEST(Vote, MajorityBreaksTiesByWhoCameFirst) {
   EXPECT_EQ(majority(Answers{"3", "4", "4", "3"}), "3");
   EXPECT_EQ(majority(Answers{std::nullopt, std::nullopt}), std::nullopt);
   EXPECT_EQ(majority(Answers{}), std::nullopt);
-  expect_refusal([] { extractor("guess"); }, Exit::usage, "known: number, yesno, line");
+  expect_refusal([] { extractor("guess"); }, ErrorKind::usage, "known: number, yesno, line");
 }
 
 }  // namespace rouse

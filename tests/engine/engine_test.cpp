@@ -237,14 +237,14 @@ TEST_P(EngineTest, RefusesBeforeAnythingChanged) {
       [&] {
         m.engine.run({{&policy, {{seq, 99999, Output::logits}}}});
       },
-      Exit::failed, "token 99999 is outside");
+      ErrorKind::internal, "token 99999 is outside");
   expect_refusal(
       [&] {
         m.engine.run({{&policy, {{seq + 1, 1, Output::logits}}}});
       },
-      Exit::failed, "not open");
+      ErrorKind::internal, "not open");
   RowGroup many{&policy, std::vector<Row>(257, Row{seq, 1, Output::none})};
-  expect_refusal([&] { m.engine.run({many}); }, Exit::failed, "the context is full");
+  expect_refusal([&] { m.engine.run({many}); }, ErrorKind::internal, "the context is full");
   EXPECT_EQ(m.engine.length(seq), 0);
   EXPECT_EQ(m.engine.n_free(), 256);
 }
@@ -345,9 +345,9 @@ TEST(Engine, ARowWhoseNumbersAreNotFiniteGivesNothingAndTheOthersStay) {
   const StepResult& r = token.engine.run(batch(token, with, without));
   EXPECT_EQ(max_difference(r.logits(0), right.logits(0)), 0);
   for (const size_t row : {1, 2}) {
-    expect_refusal([&] { r.logits(row); }, Exit::failed,
+    expect_refusal([&] { r.logits(row); }, ErrorKind::internal,
                    "block 0: the router's scores of the token at position 1 are not finite");
-    expect_refusal([&] { r.hidden(row); }, Exit::failed, "position 1");
+    expect_refusal([&] { r.hidden(row); }, ErrorKind::internal, "position 1");
   }
   for (size_t row = 3; row < 6; ++row) EXPECT_EQ(max_difference(r.logits(row), right.logits(row)), 0);
   // A router's row; an expert's; the head's.
@@ -358,14 +358,16 @@ TEST(Engine, ARowWhoseNumbersAreNotFiniteGivesNothingAndTheOthersStay) {
         std::tuple{"output.weight", 100, "the logit of token 100 after position 0 is"}}) {
     TinyModel m(spoiled_model(dir, "mixtral.gguf", tensor, static_cast<size_t>(row)));
     const StepResult& spoiled = m.engine.run(batch(m, with, without));
-    expect_refusal([&] { spoiled.logits(0); }, Exit::failed, message);
+    expect_refusal([&] { spoiled.logits(0); }, ErrorKind::internal, message);
   }
   TinyModel head(spoiled_model(dir, "mixtral.gguf", "output.weight", 100));
   const std::vector<float> row(64, 0.5f);
   const std::vector<int> few = {3, 100};
   std::vector<float> out(272), two(2);
-  expect_refusal([&] { head.engine.head().logits(row, {}, out); }, Exit::failed, "the logit of token 100");
-  expect_refusal([&] { head.engine.head().logits(row, few, two); }, Exit::failed, "the logit of token 100");
+  expect_refusal([&] { head.engine.head().logits(row, {}, out); }, ErrorKind::internal,
+                 "the logit of token 100");
+  expect_refusal([&] { head.engine.head().logits(row, few, two); }, ErrorKind::internal,
+                 "the logit of token 100");
 }
 
 }  // namespace rouse

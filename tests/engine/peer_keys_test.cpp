@@ -71,7 +71,7 @@ void expect_no_effect(const Both& after, const Both& before, const std::string& 
 void expect_refused(const std::string& file, const std::string& key, const Value& value) {
   Edited e(file);
   set_key(e.keys(), key, value);
-  expect_refusal([&] { read_spec(e.header()); }, Exit::bad_model, full_name(e.keys(), key));
+  expect_refusal([&] { read_spec(e.header()); }, ErrorKind::bad_model, full_name(e.keys(), key));
 }
 
 }  // namespace
@@ -130,7 +130,8 @@ TEST(PeerKeys, ATableOfFrequenciesAndAScalingMultiply) {
   expect_applied(with_table({{"rope.scaling.type", "yarn"}, {"rope.scaling.factor", 4.0f}}), alone,
                  "and YaRN");
   static_cast<float*>(table->data)[3] = 0;
-  expect_refusal([&] { with_table({}); }, Exit::bad_model, "rope_freqs.weight holds 0, expected more than 0");
+  expect_refusal([&] { with_table({}); }, ErrorKind::bad_model,
+                 "rope_freqs.weight holds 0, expected more than 0");
 }
 
 TEST(PeerKeys, NumbersOfAllBlocksMayBeRepeated) {
@@ -151,7 +152,7 @@ TEST(PeerKeys, NumbersOfAllBlocksMayBeRepeated) {
     gguf_remove_key(e.keys(), "llama.attention.head_count_kv");
     gguf_set_arr_data(e.keys(), "llama.attention.head_count_kv", GGUF_TYPE_INT32, values.data(),
                       values.size());
-    expect_refusal([&] { read_spec(e.header()); }, Exit::bad_model,
+    expect_refusal([&] { read_spec(e.header()); }, ErrorKind::bad_model,
                    "llama.attention.head_count_kv is " + part);
   };
   refused({2, 2, 1}, "2 in block 0 and 1 in block 2, expected the same in all");
@@ -187,7 +188,8 @@ TEST(PeerKeys, OfOneFamily) {
   expect_refused("deepseek3.gguf", "rope.scaling.attn_factor", 1.5f);
   Edited linear("deepseek3.gguf");
   set_key(linear.keys(), "rope.scaling.type", "linear");
-  expect_refusal([&] { read_spec(linear.header()); }, Exit::bad_model, "deepseek2.rope.scaling.factor is 4");
+  expect_refusal([&] { read_spec(linear.header()); }, ErrorKind::bad_model,
+                 "deepseek2.rope.scaling.factor is 4");
 }
 
 TEST(PeerKeys, OfGptOss) {
@@ -216,7 +218,7 @@ TEST(PeerKeys, OfGptOss) {
   pattern(other, {1, 1, 0});
   pattern(cut, {1, 0});
   for (const Edited* e : {&other, &cut})
-    expect_refusal([&] { read_spec(e->header()); }, Exit::bad_model,
+    expect_refusal([&] { read_spec(e->header()); }, ErrorKind::bad_model,
                    "gpt-oss.attention.sliding_window_pattern is");
   for (const char* key :
        {"attention.key_length_swa", "attention.value_length_swa", "rope.dimension_count_swa"})

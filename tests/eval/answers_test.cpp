@@ -2,6 +2,7 @@
 /// (tools/golden/answers.py).
 #include "base/json.h"
 #include "base/text.h"
+#include "cli/exit.h"
 #include "eval/code.h"
 #include "eval/published.h"
 #include "eval/similarity.h"
@@ -215,7 +216,7 @@ TEST(Answers, ATaskIsFoundUnderItsProtocols) {
     EXPECT_STREQ(task_entry(task->name).file, task->file);
     EXPECT_STREQ(task_entry(task->name).protocol, kOwnProtocol);
   }
-  expect_refusal([] { task_entry("triviaqa", "scmoe"); }, Exit::usage,
+  expect_refusal([] { task_entry("triviaqa", "scmoe"); }, ErrorKind::usage,
                  "task triviaqa has no protocol \"scmoe\"; there are rouse of all, scmoe of gsm8k");
 }
 

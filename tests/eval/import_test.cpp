@@ -47,7 +47,7 @@ TEST(Import, GzipIsUnpackedAndADamagedOneRefused) {
   const auto records = kHumaneval.import(Source(dir / "h.jsonl.gz"));
   EXPECT_EQ(records.at(0), Record::parse(line));
   const Source cut(written(dir / "cut.gz", packed.substr(0, packed.size() / 2)));
-  expect_refusal([&] { (void)cut.text(); }, Exit::usage, "cut.gz");
+  expect_refusal([&] { (void)cut.text(); }, ErrorKind::usage, "cut.gz");
 }
 
 TEST(Import, CsvKeepsBlanksQuotesAndLineBreaks) {
@@ -60,9 +60,9 @@ TEST(Import, CsvKeepsBlanksQuotesAndLineBreaks) {
   EXPECT_EQ(records.at(0), Record::parse(R"({"id": "factor_news_0000", "doc_id": 7, "prefix": "prefix ",
       "full_prefix": "A long, \"quoted\"\nprefix ", "completion": "good.", "contradictions": ["bad.", "sad.", " mad."]})"));
   const Source ragged(written(dir / "ragged.csv", "a,b\n1,2\n3\n"));
-  expect_refusal([&] { ragged.csv_records(); }, Exit::usage, "record 2 has 1 columns, the header has 2");
+  expect_refusal([&] { ragged.csv_records(); }, ErrorKind::usage, "record 2 has 1 columns, the header has 2");
   const Source open(written(dir / "open.csv", "a,b\n\"1,2\n"));
-  expect_refusal([&] { (void)open.csv(); }, Exit::usage, "open.csv: record 2");
+  expect_refusal([&] { (void)open.csv(); }, ErrorKind::usage, "open.csv: record 2");
 }
 
 TEST(Import, TruthfulqaTakesItsTargetsFromTheFileBeside) {
@@ -70,7 +70,7 @@ TEST(Import, TruthfulqaTakesItsTargetsFromTheFileBeside) {
   const Source source(written(dir / "TruthfulQA.csv",
                               "Type,Category,Question,Best Answer,Correct Answers,Incorrect Answers,Source\n"
                               "Adversarial,Law,Is it?,No,No; It is not;,Yes; It is,http\n"));
-  expect_refusal([&] { kTruthfulqaMc1.import(source); }, Exit::usage, "mc_task.json: is not there");
+  expect_refusal([&] { kTruthfulqaMc1.import(source); }, ErrorKind::usage, "mc_task.json: is not there");
   written(
       dir / "mc_task.json",
       R"([{"question": "Is it?", "mc1_targets": {"No": 1, "Yes": 0}, "mc2_targets": {"No": 1, "Not": 1, "Yes": 0}}])");

@@ -94,7 +94,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     t.format.read(t.path);
   } catch (const rouse::Error& e) {
-    if (e.exit_code() != rouse::Exit::usage && e.exit_code() != rouse::Exit::bad_model) std::abort();
+    if (e.kind() != rouse::ErrorKind::usage && e.kind() != rouse::ErrorKind::bad_model &&
+        e.kind() != rouse::ErrorKind::bad_file)
+      std::abort();
   }
   return 0;
 }

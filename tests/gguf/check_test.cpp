@@ -37,7 +37,7 @@ TEST(GgufCheck, AcceptsTheGoldenFiles) {
 TEST(GgufCheck, RefusesEveryTruncation) {
   const std::string bytes = bytes_of("llama.gguf");
   for (size_t n = 0; n < bytes.size(); n += n < 12000 ? 7 : 4099)
-    expect_refusal([&] { check(bytes.substr(0, n)); }, Exit::bad_model, "not a usable GGUF file");
+    expect_refusal([&] { check(bytes.substr(0, n)); }, ErrorKind::bad_model, "not a usable GGUF file");
 }
 
 TEST(GgufCheck, SurvivesEveryFlippedByteOfTheHeader) {
@@ -49,7 +49,7 @@ TEST(GgufCheck, SurvivesEveryFlippedByteOfTheHeader) {
       try {
         check(bad);
       } catch (const Error& e) {
-        EXPECT_EQ(e.exit_code(), Exit::bad_model);
+        EXPECT_EQ(e.kind(), ErrorKind::bad_model);
       }
     }
 }
@@ -57,7 +57,7 @@ TEST(GgufCheck, SurvivesEveryFlippedByteOfTheHeader) {
 TEST(GgufCheck, NamesTheLie) {
   const std::string bytes = bytes_of("llama.gguf");
   const auto refused = [](const std::string& bad, const std::string& part) {
-    expect_refusal([&] { check(bad); }, Exit::bad_model, part);
+    expect_refusal([&] { check(bad); }, ErrorKind::bad_model, part);
   };
   refused("GGML", "begins with other bytes");
   refused(patched<uint32_t>(bytes, "GGUF", 0, 9), "version is 9");
@@ -76,7 +76,7 @@ TEST(GgufCheck, NamesTheLie) {
 TEST(GgufCheck, RefusesNulBytesWhereGgmlWouldCut) {
   const std::string bytes = bytes_of("llama.gguf");
   const auto refused = [](const std::string& bad, const std::string& part) {
-    expect_refusal([&] { check(bad); }, Exit::bad_model, part);
+    expect_refusal([&] { check(bad); }, ErrorKind::bad_model, part);
   };
   std::string key = bytes, tensor = bytes, token = bytes;
   key[key.find("llama.vocab_size") + 7] = '\0';
@@ -113,13 +113,13 @@ TEST(GgufFile, FindsKeysAndTensorsAmongAsManyAsMayBe) {
 }
 
 TEST(GgufFile, RefusesWhatIsNoFile) {
-  expect_refusal([] { GgufFile("/nonexistent.gguf"); }, Exit::bad_model, "cannot open");
-  expect_refusal([] { GgufFile("/tmp"); }, Exit::bad_model, "is a directory");
+  expect_refusal([] { GgufFile("/nonexistent.gguf"); }, ErrorKind::bad_model, "cannot open");
+  expect_refusal([] { GgufFile("/tmp"); }, ErrorKind::bad_model, "is a directory");
   const TempDir dir;
   std::ofstream(dir / "empty.gguf");
-  expect_refusal([&] { GgufFile(dir / "empty.gguf"); }, Exit::bad_model, "empty");
+  expect_refusal([&] { GgufFile(dir / "empty.gguf"); }, ErrorKind::bad_model, "empty");
   ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);  // nobody writes: opening it would wait for ever
-  expect_refusal([&] { GgufFile(dir / "pipe"); }, Exit::bad_model, "is no regular file");
+  expect_refusal([&] { GgufFile(dir / "pipe"); }, ErrorKind::bad_model, "is no regular file");
 }
 
 TEST(GgufFile, FingerprintFollowsTheWeights) {
@@ -138,7 +138,7 @@ TEST(Model, RefusesShapesThatContradictTheMetadata) {
     // A key is followed by its type (4 bytes), then its value.
     std::ofstream(dir / "m.gguf", std::ios::binary)
         << patched<uint32_t>(bytes_of("mixtral.gguf"), key, 4, value);
-    expect_refusal([&] { Model(dir / "m.gguf", std::make_shared<Devices>(1)); }, Exit::bad_model, part);
+    expect_refusal([&] { Model(dir / "m.gguf", std::make_shared<Devices>(1)); }, ErrorKind::bad_model, part);
   };
   refused("llama.feed_forward_length", 99, "ffn_gate_exps.weight is [64, 32, 8], expected [64, 99, 8]");
   refused("llama.expert_count", 9, "expected [64, 9]");
@@ -150,7 +150,7 @@ TEST(Model, RefusesShapesThatContradictTheMetadata) {
   std::string other = bytes_of("mixtral.gguf");
   other.replace(other.find("llama"), 5, "ollam");
   std::ofstream(dir / "m.gguf", std::ios::binary) << other;
-  expect_refusal([&] { Model(dir / "m.gguf", std::make_shared<Devices>(1)); }, Exit::bad_model,
+  expect_refusal([&] { Model(dir / "m.gguf", std::make_shared<Devices>(1)); }, ErrorKind::bad_model,
                  "architecture \"ollam\" is not supported");
 }
 

@@ -25,8 +25,8 @@ class ModelFile : public testing::Test {
           GgufFile f(path_);
           check_tensors(f, read_spec(f));
         },
-        Exit::bad_model, part);
-    expect_refusal([&] { TinyModel m(path_); }, Exit::bad_model, part);
+        ErrorKind::bad_model, part);
+    expect_refusal([&] { TinyModel m(path_); }, ErrorKind::bad_model, part);
   }
   const TempDir dir_;
   const std::string path_ = dir_ / "m.gguf";
@@ -114,16 +114,17 @@ TEST_F(ModelFile, ASplitFileEqualsTheWhole) {
   EXPECT_EQ(split.logits(text), whole.logits(text));
   EXPECT_EQ(split.model->file().n_part(), 3);
 
-  expect_refusal([&] { load(dir_ / "m-00002-of-00003.gguf"); }, Exit::bad_model,
+  expect_refusal([&] { load(dir_ / "m-00002-of-00003.gguf"); }, ErrorKind::bad_model,
                  "is part 2 of 3; give the first part");
   std::filesystem::copy_file(dir_ / "m-00001-of-00003.gguf", dir_ / "other.gguf");
-  expect_refusal([&] { load(dir_ / "other.gguf"); }, Exit::bad_model, "does not end in -00001-of-00003.gguf");
+  expect_refusal([&] { load(dir_ / "other.gguf"); }, ErrorKind::bad_model,
+                 "does not end in -00001-of-00003.gguf");
   std::filesystem::copy_file(dir_ / "m-00002-of-00003.gguf", dir_ / "m-00003-of-00003.gguf",
                              std::filesystem::copy_options::overwrite_existing);
-  expect_refusal([&] { load(dir_ / "m-00001-of-00003.gguf"); }, Exit::bad_model,
+  expect_refusal([&] { load(dir_ / "m-00001-of-00003.gguf"); }, ErrorKind::bad_model,
                  "is already in another part");
   std::filesystem::remove(dir_ / "m-00003-of-00003.gguf");
-  expect_refusal([&] { load(dir_ / "m-00001-of-00003.gguf"); }, Exit::bad_model,
+  expect_refusal([&] { load(dir_ / "m-00001-of-00003.gguf"); }, ErrorKind::bad_model,
                  "m-00003-of-00003.gguf: cannot open");
 }
 
@@ -151,7 +152,7 @@ TEST_F(ModelFile, MergedExpertsGiveTheSameLogits) {
     }
     const std::string stray = "blk.0.ffn_up_exps.weight";
     e.write(path_);
-    expect_refusal([&] { load(path_); }, Exit::bad_model, "tensor " + stray + " is not part of");
+    expect_refusal([&] { load(path_); }, ErrorKind::bad_model, "tensor " + stray + " is not part of");
     e.drop(stray);
     e.write(path_);
     const std::vector<int> text = {271, 5, 17, 200, 33};

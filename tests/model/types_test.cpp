@@ -57,7 +57,7 @@ TEST(Types, EveryTypeInEveryTensorIsRefusedByNameOrTaken) {
         if (fits)
           EXPECT_NO_THROW(check_tensors(file, spec)) << name << " " << t->name << " " << ggml_type_name(type);
         else
-          expect_refusal([&] { check_tensors(file, spec); }, Exit::bad_model,
+          expect_refusal([&] { check_tensors(file, spec); }, ErrorKind::bad_model,
                          cat("m.gguf: ", t->name, " is of type ", ggml_type_name(type), ", expected f32"));
       }
       tensor->type = GGML_TYPE_F32;
@@ -83,7 +83,7 @@ TEST(Types, ABiasOfAnotherTypeIsRefusedBeforeAnythingIsWritten) {
       Edited e(name);
       e.convert(e.find(tensor), type);
       e.write(path);
-      expect_refusal([&] { TinyModel m(path); }, Exit::bad_model,
+      expect_refusal([&] { TinyModel m(path); }, ErrorKind::bad_model,
                      cat(tensor, " is of type ", ggml_type_name(type), ", expected f32"));
     }
 }

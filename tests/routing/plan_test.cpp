@@ -70,11 +70,12 @@ TEST(PlanFile, RefusesWhatIsWrongByName) {
                            const std::string& part) {
     auto bad = good;
     bad[nlohmann::ordered_json::json_pointer(pointer)] = value;
-    expect_refusal([&] { parse_plan(bad.dump(), "p"); }, Exit::bad_model, part);
+    expect_refusal([&] { parse_plan(bad.dump(), "p"); }, ErrorKind::bad_file, part);
   };
   EXPECT_NO_THROW(parse_plan(good.dump(), "p"));
-  expect_refusal([&] { parse_plan("{", "p"); }, Exit::bad_model, "p: is broken JSON");
-  expect_refusal([&] { parse_plan("[1]", "p"); }, Exit::bad_model, "p: the whole is [1], expected an object");
+  expect_refusal([&] { parse_plan("{", "p"); }, ErrorKind::bad_file, "p: is broken JSON");
+  expect_refusal([&] { parse_plan("[1]", "p"); }, ErrorKind::bad_file,
+                 "p: the whole is [1], expected an object");
   refused("/format", "plan", "expected \"rouse-plan\"");
   refused("/version", 2, "p: version is 2, expected an integer of 1 to 1");
   refused("/R", {1.0}, "p: R is [1.0], expected a list of 2");
@@ -95,7 +96,7 @@ TEST(PlanFile, RefusesWhatIsWrongByName) {
   refused("/model/colour", 1, "p: model: unknown field \"colour\"");
   auto missing = good;
   missing.erase("gate");
-  expect_refusal([&] { parse_plan(missing.dump(), "p"); }, Exit::bad_model, "p: field gate is missing");
+  expect_refusal([&] { parse_plan(missing.dump(), "p"); }, ErrorKind::bad_file, "p: field gate is missing");
 }
 
 TEST(PlanPolicy, RunsItsBudgetAtTheSameCost) {
@@ -138,21 +139,22 @@ TEST(PlanPolicy, RefusesAnotherModelAndNonsense) {
   Plan p = Plan::empty(m.router(), "llama", 3);
   p.fingerprint = "0123456789abcdef";
   const std::string path = write_plan(dir, p);
-  const auto refused = [&](const std::string& routing, const RouterSpec& r, Exit code,
+  const auto refused = [&](const std::string& routing, const RouterSpec& r, ErrorKind code,
                            const std::string& part) {
     expect_refusal([&] { RoutingPolicy policy(routing, r); }, code, part);
   };
-  refused("plan:" + path, m.router(), Exit::bad_model, "measured on another file (fingerprint 0123456789ab");
+  refused("plan:" + path, m.router(), ErrorKind::bad_file,
+          "measured on another file (fingerprint 0123456789ab");
   EXPECT_NO_THROW(RoutingPolicy("plan:" + path + ",any-quant", m.router()));
-  refused("plan:" + path + ",any-quant", other.router(), Exit::bad_model,
+  refused("plan:" + path + ",any-quant", other.router(), ErrorKind::bad_file,
           "is for 3 MoE layers of 8 experts, top-2");
-  refused("plan:" + path + ",any-quant,k=3", m.router(), Exit::bad_model, "R is not measured");
-  refused("plan:" + path + ",any-quant,lambda=-1", m.router(), Exit::usage, "lambda is -1");
-  refused("plan:" + path + ",any-quant,kmax=1", m.router(), Exit::usage, "kmax is 1");
-  refused("plan:" + path + ",layers-only,experts-only", m.router(), Exit::usage, "exclude each other");
-  refused("plan:" + path + ",sideways", m.router(), Exit::usage, "unexpected \"sideways\"");
-  refused("plan", m.router(), Exit::usage, "expected plan:FILE");
-  refused("plan:/nowhere.json", m.router(), Exit::bad_model, "/nowhere.json: cannot open");
+  refused("plan:" + path + ",any-quant,k=3", m.router(), ErrorKind::bad_file, "R is not measured");
+  refused("plan:" + path + ",any-quant,lambda=-1", m.router(), ErrorKind::usage, "lambda is -1");
+  refused("plan:" + path + ",any-quant,kmax=1", m.router(), ErrorKind::usage, "kmax is 1");
+  refused("plan:" + path + ",layers-only,experts-only", m.router(), ErrorKind::usage, "exclude each other");
+  refused("plan:" + path + ",sideways", m.router(), ErrorKind::usage, "unexpected \"sideways\"");
+  refused("plan", m.router(), ErrorKind::usage, "expected plan:FILE");
+  refused("plan:/nowhere.json", m.router(), ErrorKind::bad_file, "/nowhere.json: cannot open");
 }
 
 TEST(Force, TakesTheLastRankedChoicesPlace) {
@@ -172,11 +174,11 @@ TEST(Force, TakesTheLastRankedChoicesPlace) {
   EXPECT_EQ(both.text(), "topk+mask:1.0+force:1.3");
   route_row(both, 1, 0, logits, {}, std::span(ids).first(2), weights, scratch);
   EXPECT_EQ(ids[1], 1);
-  expect_refusal([&] { RoutingPolicy p("topk+mask:1.3+force:1.3", r); }, Exit::usage,
+  expect_refusal([&] { RoutingPolicy p("topk+mask:1.3+force:1.3", r); }, ErrorKind::usage,
                  "both masked and forced");
-  expect_refusal([&] { RoutingPolicy p("rank:1+force:1.3,1.2", r); }, Exit::usage,
+  expect_refusal([&] { RoutingPolicy p("rank:1+force:1.3,1.2", r); }, ErrorKind::usage,
                  "forces 2 experts in block 1");
-  expect_refusal([&] { RoutingPolicy p("topk+force:2.0", r); }, Exit::usage,
+  expect_refusal([&] { RoutingPolicy p("topk+force:2.0", r); }, ErrorKind::usage,
                  "policy force: block 2 is no MoE layer");
 }
 

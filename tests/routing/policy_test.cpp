@@ -61,8 +61,10 @@ TEST(Policy, AFileOfAnyNameIsWrittenInQuotesAndReadsBack) {
     const std::string replay = RoutingPolicy("replay:" + quote(path), router()).text();
     EXPECT_EQ(RoutingPolicy(replay, router()).text(), replay);
   }
-  expect_refusal([] { RoutingPolicy("plan:'a.json", router()); }, Exit::usage, "the quote ' is not closed");
-  expect_refusal([] { RoutingPolicy("plan:'a.json'b", router()); }, Exit::usage, "follows the quoted value");
+  expect_refusal([] { RoutingPolicy("plan:'a.json", router()); }, ErrorKind::usage,
+                 "the quote ' is not closed");
+  expect_refusal([] { RoutingPolicy("plan:'a.json'b", router()); }, ErrorKind::usage,
+                 "follows the quoted value");
 }
 
 TEST(Policy, EveryRegisteredKindHasHelp) {
@@ -74,7 +76,7 @@ TEST(Policy, EveryRegisteredKindHasHelp) {
 
 TEST(Policy, RefusesWhatCannotBe) {
   const auto refused = [](const std::string& text, const std::string& part) {
-    expect_refusal([&] { RoutingPolicy(text, router()); }, Exit::usage, part);
+    expect_refusal([&] { RoutingPolicy(text, router()); }, ErrorKind::usage, part);
   };
   refused("best", "unknown routing policy \"best\"");
   refused("", "unknown routing policy");
@@ -97,12 +99,12 @@ TEST(Policy, RefusesWhatCannotBe) {
   refused("topk+mask:1.8", "outside 0..7");
   refused("topk+mask:1.0,1.1,1.2,1.3,1.4,1.5,1.6", "leaves 1 experts in block 1, needed are 2");
   refused("dynamic:0.5+mask:1.0,1.1,1.2,1.3,1.4,1.5,1.6,1.7", "leaves 0 experts");
-  expect_refusal([] { RoutingPolicy("replay:/nonexistent", router()); }, Exit::bad_model, "cannot open");
+  expect_refusal([] { RoutingPolicy("replay:/nonexistent", router()); }, ErrorKind::bad_file, "cannot open");
 }
 
 TEST(Policy, ADenseModelHasOnlyItsOwnRule) {
   EXPECT_EQ(RoutingPolicy("topk", RouterSpec{}).text(), "topk");
-  expect_refusal([] { RoutingPolicy("rank:1", RouterSpec{}); }, Exit::usage, "dense");
+  expect_refusal([] { RoutingPolicy("rank:1", RouterSpec{}); }, ErrorKind::usage, "dense");
 }
 
 TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
@@ -118,11 +120,12 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
   const RoutingPolicy policy(good, router());
   EXPECT_EQ(policy.choice().max_count(2), 2);
   policy.choice().admit(0);
-  expect_refusal([&] { policy.choice().admit(1); }, Exit::bad_model, "1 positions");
-  expect_refusal([&] { RoutingPolicy(good + "+mask:2.3", router()); }, Exit::usage, "which the mask forbids");
+  expect_refusal([&] { policy.choice().admit(1); }, ErrorKind::bad_file, "1 positions");
+  expect_refusal([&] { RoutingPolicy(good + "+mask:2.3", router()); }, ErrorKind::usage,
+                 "which the mask forbids");
   RouterSpec other = router();
   other.n_expert = 16;
-  expect_refusal([&] { RoutingPolicy(good, other); }, Exit::bad_model, "3 MoE layers x 8 experts");
+  expect_refusal([&] { RoutingPolicy(good, other); }, ErrorKind::bad_file, "3 MoE layers x 8 experts");
   for (const auto& [row, part] : std::vector<std::pair<std::string, std::string>>{
            {R"({"position":0,"experts":[[0,8],[2,3],[4,5]]})",
             "experts[0][1] is 8, expected an integer of 0 to 7"},
@@ -140,11 +143,11 @@ TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {
             "gates[1] is [0.1,0.2], expected a list of 1"},
            {R"({"position":0,"experts":[[1],[2],[3]],"colour":1})", "unknown field \"colour\""},
            {R"({"position":0)", "t.jsonl:2: is broken JSON: parse error"}})
-    expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, Exit::bad_model,
+    expect_refusal([&, row = row] { read_trace(write(header + row + "\n").substr(7)); }, ErrorKind::bad_file,
                    part);
-  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, Exit::bad_model,
+  expect_refusal([&] { read_trace(write("{}\n").substr(7)); }, ErrorKind::bad_file,
                  "t.jsonl:1: field format is missing");
-  expect_refusal([&] { read_trace(write(header).substr(7)); }, Exit::bad_model, "no rows");
+  expect_refusal([&] { read_trace(write(header).substr(7)); }, ErrorKind::bad_file, "no rows");
 }
 
 }  // namespace rouse

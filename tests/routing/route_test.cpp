@@ -116,7 +116,7 @@ TEST(Route, GroupLimitsStayInForce) {
   r.n_group = 2;
   r.n_group_used = 1;  // group {0, 1} has the best expert, so 3 cannot be chosen
   EXPECT_EQ(route("topk", r, kLogits).ids, (std::vector<int>{1, 0}));
-  expect_refusal([&] { RoutingPolicy("topk:3", r); }, Exit::usage, "expected 1 to 2");
+  expect_refusal([&] { RoutingPolicy("topk:3", r); }, ErrorKind::usage, "expected 1 to 2");
 }
 
 TEST(Route, SelectionBiasOrdersButDoesNotWeigh) {

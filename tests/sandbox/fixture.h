@@ -38,7 +38,7 @@ class SandboxTest : public testing::TestWithParam<SandboxCase> {
       (void)python_path();
       sandbox_ = std::make_unique<Sandbox>(tight(), isolation());
     } catch (const Error& e) {
-      ASSERT_EQ(e.exit_code(), Exit::no_sandbox);
+      ASSERT_EQ(e.kind(), ErrorKind::no_sandbox);
       GTEST_SKIP() << e.what();
     }
   }

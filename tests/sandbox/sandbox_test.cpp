@@ -173,7 +173,7 @@ TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
                   ? 0
                   : 1);
       } catch (const Error& e) {
-        _exit(e.exit_code() == Exit::no_sandbox ? 0 : 2);
+        _exit(e.kind() == ErrorKind::no_sandbox ? 0 : 2);
       }
     }
     int status = 0;
@@ -186,7 +186,7 @@ TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
 TEST(Sandbox, RefusesWhatItCannotIsolate) {
   SandboxLimits none = tight();
   none.memory_bytes = 1 << 12, none.n_process = 0;  // not even a shell starts
-  expect_refusal([&] { Sandbox(none, false); }, Exit::no_sandbox, "--unsafe-exec");
+  expect_refusal([&] { Sandbox(none, false); }, ErrorKind::no_sandbox, "--unsafe-exec");
   EXPECT_EQ(Sandbox(none, true).level(), "none but limits (--unsafe-exec)");
 }
 

@@ -25,7 +25,7 @@ TEST(DeepStack, AsksForWhatTheLongestStretchNeeds) {
   EXPECT_EQ(regex_stack(lines), 16 * one);
   while (slashes.size() < 1000) slashes += "/\n";  // GPT-4o's pre-tokenizer takes these for one
   EXPECT_EQ(regex_stack(slashes), 1000 * one);
-  expect_refusal([] { regex_stack(std::string((size_t{1} << 20) + 1, 'a')); }, Exit::usage,
+  expect_refusal([] { regex_stack(std::string((size_t{1} << 20) + 1, 'a')); }, ErrorKind::usage,
                  "a stretch of 1048577 bytes without a line that ends in a letter or digit");
 }
 

@@ -8,7 +8,7 @@ namespace rouse {
 namespace {
 
 void refused(const std::string& text, const std::string& part) {
-  expect_refusal([&] { check_grammar(text); }, Exit::usage, "the grammar cannot be used: " + part);
+  expect_refusal([&] { check_grammar(text); }, ErrorKind::usage, "the grammar cannot be used: " + part);
 }
 
 }  // namespace

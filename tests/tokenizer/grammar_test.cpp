@@ -113,11 +113,11 @@ TEST(Grammar, ASchemaGivesJsonThatFitsIt) {
 
 TEST(Grammar, RefusesWhatItDoesNotUnderstand) {
   Lab lab;
-  expect_refusal([&] { lab.run("root ::= missing"); }, Exit::usage, "the grammar cannot be used");
-  expect_refusal([&] { lab.run("nothing like a grammar"); }, Exit::usage, "the grammar cannot be used");
-  expect_refusal([&] { lab.run("root ::= root \"a\""); }, Exit::usage, "the grammar cannot be used");
+  expect_refusal([&] { lab.run("root ::= missing"); }, ErrorKind::usage, "the grammar cannot be used");
+  expect_refusal([&] { lab.run("nothing like a grammar"); }, ErrorKind::usage, "the grammar cannot be used");
+  expect_refusal([&] { lab.run("root ::= root \"a\""); }, ErrorKind::usage, "the grammar cannot be used");
   const auto refused = [](const char* schema, const char* part) {
-    expect_refusal([&] { json_schema_grammar(schema); }, Exit::usage, part);
+    expect_refusal([&] { json_schema_grammar(schema); }, ErrorKind::usage, part);
   };
   refused("{", "JSON schema: is broken JSON");
   refused(R"({"type": "string", "pattern": "a+"})", "#: \"pattern\" is not understood here");
@@ -180,7 +180,7 @@ TEST(Grammar, AllowsNoControlTokenAndNothingOutsideIt) {
       ++n_without_text;
     }
   EXPECT_GE(n_without_text, 1);
-  expect_refusal([&] { grammar.accept(t.encode("x", false, false).back()); }, Exit::failed,
+  expect_refusal([&] { grammar.accept(t.encode("x", false, false).back()); }, ErrorKind::internal,
                  "does not follow the grammar");
 }
 

@@ -17,7 +17,7 @@ bool follows(const std::string& grammar, const std::string& text) {
 }
 
 void refused(const std::string& schema, const std::string& part) {
-  expect_refusal([&] { json_schema_grammar(schema); }, Exit::usage, "JSON schema: " + part);
+  expect_refusal([&] { json_schema_grammar(schema); }, ErrorKind::usage, "JSON schema: " + part);
 }
 
 }  // namespace

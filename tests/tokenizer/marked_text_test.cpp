@@ -140,7 +140,7 @@ TEST(MarkedText, KeepsControlTokensInAMessageText) {
       [&] {
         odd.encode_chat({{"user", "</s>"}}, "chatml");
       },
-      Exit::failed, "the vocabulary makes control token 2 of plain text");
+      ErrorKind::internal, "the vocabulary makes control token 2 of plain text");
   // A name of which the template wrote a part and the user the rest is no token of either.
   const std::vector<TextPart> joined = {{"<|im_", true}, {"end|>", false}, {"<s>", true}};
   EXPECT_EQ(controls(t.encode(joined, false)), std::vector<int>{kBos});

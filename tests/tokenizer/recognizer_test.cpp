@@ -228,7 +228,7 @@ TEST(Recognizer, AnyTextIsAGrammarOrRefused) {
       verdict(r, "azz\u00e9aaz");
       ++good_ones;
     } catch (const Error& e) {
-      EXPECT_EQ(e.exit_code(), Exit::usage);
+      EXPECT_EQ(e.kind(), ErrorKind::usage);
     }
   }
   EXPECT_GT(good_ones, 300);
@@ -275,7 +275,7 @@ TEST(Recognizer, StopsWhereATextHasTooManyReadings) {
   // Alternatives that double: one reading after another would be 2^2000 of them.
   EXPECT_TRUE(read("root ::= (\"a\" | \"a\")* (\"a\" | \"aa\")*", 2000));
   EXPECT_TRUE(read("root ::= \"a\" root \"b\" | \"a\" root | \"a\"", 200));
-  expect_refusal([&] { read("root ::= root root | \"a\"", 2000); }, Exit::usage,
+  expect_refusal([&] { read("root ::= root root | \"a\"", 2000); }, ErrorKind::usage,
                  "the grammar is too ambiguous");
 }
 

@@ -30,12 +30,12 @@ TEST(Tokenizer, RendersTheChatTemplateOfTheFileOrByName) {
       [&] {
         plain.render_chat({{"user", "x"}});
       },
-      Exit::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
+      ErrorKind::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
   expect_refusal(
       [&] {
         plain.render_chat({{"user", "x"}}, "no-such");
       },
-      Exit::usage, "unknown chat template no-such");
+      ErrorKind::usage, "unknown chat template no-such");
 }
 
 namespace {
@@ -66,7 +66,7 @@ TEST(Tokenizer, RefusesAVocabularyThatContradictsItself) {
   const TempDir dir;
   const auto refused = [&](const std::string& path, const char* part) {
     const GgufFile file(path);
-    expect_refusal([&] { Tokenizer t(file); }, Exit::bad_model, part);
+    expect_refusal([&] { Tokenizer t(file); }, ErrorKind::bad_model, part);
   };
   refused(vocabulary_file(dir, "gpt2", 3, 2, true), "2 entries in tokenizer.ggml.token_type, expected 3");
   refused(vocabulary_file(dir, "gpt2", 4, 4, true), "4 tokens in the vocabulary, 3 rows of embeddings");

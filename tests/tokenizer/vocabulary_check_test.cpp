@@ -71,7 +71,7 @@ class VocabularyCheck : public testing::Test {
   void refused(const Vocabulary& v, const std::string& part) {
     v.write(path_);
     const GgufFile file(path_);
-    expect_refusal([&] { Tokenizer t(file); }, Exit::bad_model, part);
+    expect_refusal([&] { Tokenizer t(file); }, ErrorKind::bad_model, part);
   }
   /// The tokens of a text, which must read back as the text.
   std::vector<int> tokens(const Vocabulary& v, const std::string& text) {
@@ -206,7 +206,7 @@ TEST_F(VocabularyCheck, WhatIsTakenReadsEveryText) {
           t.decode(t.encode(text, true, special), special);
       t.encode(std::string("a\0b", 3), false, false);
     } catch (const Error& e) {
-      EXPECT_EQ(e.exit_code(), Exit::bad_model) << seed << ": " << e.what();
+      EXPECT_EQ(e.kind(), ErrorKind::bad_model) << seed << ": " << e.what();
     }
   }
   EXPECT_GT(n_taken, 20);

@@ -1,43 +1,16 @@
-#include <unistd.h>
+#include "session/session.h"
 
 #include <filesystem>
 #include <regex>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/text.h"
-#include "cli/command.h"
 
 namespace rouse {
 
 namespace fs = std::filesystem;
 
-bool use_color() {
-  return isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
-}
-
-ProgressBar::ProgressBar(std::string label)
-    : label_(std::move(label)), begin_(now_seconds()), enabled_(isatty(STDERR_FILENO)) {}
-
-void ProgressBar::update(double done, const std::string& note) {
-  const double now = now_seconds();
-  if (!enabled_ || now - begin_ < 2 || (now - last_ < 0.2 && done < 1)) return;
-  last_ = now;
-  shown_ = true;
-  constexpr int kWidth = 30;
-  const int filled = static_cast<int>(done * kWidth);
-  const double left = done > 0 ? (now - begin_) * (1 - done) / done : 0;
-  std::fprintf(stderr, "\r%s [%s%s] %3.0f%%  %.0f s left %s\033[K", label_.c_str(),
-               std::string(static_cast<size_t>(filled), '#').c_str(),
-               std::string(static_cast<size_t>(kWidth - filled), '.').c_str(), done * 100, left,
-               note.c_str());
-}
-
-ProgressBar::~ProgressBar() {
-  if (shown_) std::fprintf(stderr, "\r\033[K");
-}
-
-/// Where the default model may lie: here, beside the binary's source tree, or where it was installed.
-static std::string default_model() {
+std::string default_model() {
   std::error_code ignored;
   const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
   std::vector<fs::path> tried{"models/rouse-lab.gguf"};
@@ -53,15 +26,7 @@ static std::string default_model() {
 std::string model_path(const ModelOptions& o) {
   const std::string path = o.model.empty() ? default_model() : o.model;
   if (!path.empty()) return path;
-  throw Error("no model: give -m FILE (a GGUF), or run where models/rouse-lab.gguf is", Exit::bad_model);
-}
-
-std::vector<std::string> data_folders(const std::string& given) {
-  std::vector<std::string> out;
-  if (!given.empty()) out.push_back(given);
-  if (const std::string model = default_model(); !model.empty())
-    out.push_back((fs::path(model).parent_path() / "lab").string());
-  return out;
+  throw Error("no model: give -m FILE (a GGUF), or run where models/rouse-lab.gguf is", ErrorKind::bad_model);
 }
 
 static Placement placement_of(const ModelOptions& o) {
@@ -79,7 +44,7 @@ static Placement placement_of(const ModelOptions& o) {
       (void)std::regex(text.substr(0, equals));
     } catch (const std::regex_error& e) {
       throw Error(cat("-ot: \"", text.substr(0, equals), "\" is no regular expression: ", e.what()),
-                  Exit::usage);
+                  ErrorKind::usage);
     }
     p.overrides.emplace_back(text.substr(0, equals), device);
   }
@@ -87,9 +52,9 @@ static Placement placement_of(const ModelOptions& o) {
 }
 
 std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices) {
-  ProgressBar bar("loading");
-  return std::make_shared<Model>(model_path(o), std::move(devices), placement_of(o),
-                                 [&](double done) { bar.update(done); });
+  return std::make_shared<Model>(model_path(o), std::move(devices), placement_of(o), [&](double done) {
+    if (o.progress) o.progress(done);
+  });
 }
 
 static std::string only_amateur(std::span<const MethodOptions> methods) {
@@ -149,42 +114,6 @@ std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vec
   check_options(method, options);
   return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
                                       options, std::move(on_text));
-}
-
-Json cost_json(const Cost& c) {
-  return {{"rows", c.rows},
-          {"steps", c.steps},
-          {"expert_evaluations", c.expert_evaluations},
-          {"weight_bytes", c.weight_bytes},
-          {"head_rows", c.head_rows}};
-}
-
-static double per_second(int64_t n, double seconds) {
-  return seconds > 0 ? static_cast<double>(n) / seconds : 0;
-}
-
-Json timings_json(const Generation& g) {
-  return {{"prefill_s", g.prefill().seconds},
-          {"prefill_tok_s", per_second(g.prefill().tokens, g.prefill().seconds)},
-          {"step_s", g.step().seconds},
-          {"step_tok_s", per_second(g.step().tokens, g.step().seconds)}};
-}
-
-Json generation_json(const Generation& g, const MethodOptions& method, const RouterSpec& router) {
-  Json cost{{"prefill", cost_json(g.prefill().cost)}, {"step", cost_json(g.step().cost)}};
-  if (g.step().tokens > 0)
-    cost["expert_evaluations_per_token"] =
-        static_cast<double>(g.step().cost.expert_evaluations) / static_cast<double>(g.step().tokens);
-  const RoutingPolicy& policy = g.method().streams()[0].policy;
-  return {{"text", g.text()},
-          {"tokens", g.tokens()},
-          {"prompt_tokens", g.prompt()},
-          {"stop", stop_reason_text(g.stop_reason())},
-          {"timings", timings_json(g)},
-          {"cost", cost},
-          {"policy", policy.text()},
-          {"policy_hash", hex64(policy.hash())},
-          {"method", method_text(resolved(method, router))}};
 }
 
 }  // namespace rouse

@@ -1,10 +1,9 @@
-/// cli/variant.cpp - a method or a routing in one line: as `--with` and `--methods` take it, and as results
-/// name it.
+#include "session/variant.h"
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/quoting.h"
-#include "cli/command.h"
 
 namespace rouse {
 
