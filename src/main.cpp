@@ -7,6 +7,7 @@
 #include "cli/app.h"
 #include "cli/command.h"
 #include "cli/exit.h"
+#include "cli/message.h"
 #include "cli/output.h"
 
 namespace rouse {
@@ -23,7 +24,7 @@ static int code_of(Work work) {
     return work();
   } catch (const Error& e) {
     if (e.kind() != ErrorKind::closed_pipe)
-      std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());
+      std::fprintf(stderr, "rouse: %s\n", printable(message_of(e), true).c_str());
     return static_cast<int>(exit_of(e.kind()));
   } catch (const std::exception& e) {
     std::fprintf(stderr, "rouse: %s\n", printable(e.what(), true).c_str());

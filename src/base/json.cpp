@@ -54,7 +54,7 @@ Json parse_json(std::string_view text, const std::string& where, ErrorKind kind,
 Json read_json(const std::string& path, ErrorKind kind, const JsonBounds& bounds) {
   struct stat info {};
   const bool there = stat(path.c_str(), &info) == 0;
-  if (there && !S_ISREG(info.st_mode)) throw Error(cat(path, ": is no regular file"), kind);
+  if (there && !S_ISREG(info.st_mode)) throw Error(cat(path, ": is not a regular file"), kind);
   if (there && static_cast<uint64_t>(info.st_size) > bounds.n_byte)
     throw Error(cat(path, ": is ", info.st_size, " bytes, expected at most ", bounds.n_byte), kind);
   std::ifstream in(path, std::ios::binary);

@@ -13,7 +13,7 @@ namespace fs = std::filesystem;
 
 OutputFile::OutputFile(const std::string& path, bool replace, std::span<const std::string> inputs)
     : path_(link_target(path)), in_place_(written_in_place(path)) {
-  require_usage(!path.empty(), "-o: expected a file to write");
+  require_usage(!path.empty(), "the output: expected a file to write");
   if (in_place_) return;
   require_usage(!fs::is_directory(path_), path, ": is a folder, expected a file to write");
   const fs::path folder = fs::path(path_).parent_path();
@@ -21,9 +21,9 @@ OutputFile::OutputFile(const std::string& path, bool replace, std::span<const st
   std::error_code ignored;
   for (const std::string& input : inputs)
     require_usage(!fs::equivalent(path_, input, ignored), path,
-                  ": is read by this command; choose another -o");
-  require_usage(replace || !fs::exists(fs::symlink_status(path_)), path,
-                ": is there already; --force replaces it, or choose another -o");
+                  ": is read by this command, so it cannot be its output");
+  if (!replace && fs::exists(fs::symlink_status(path_)))
+    throw Error(cat(path, ": is there already"), ErrorKind::usage, "force");
   lock_.emplace(path_);
 }
 
@@ -35,7 +35,7 @@ OutputFile::~OutputFile() {
 }
 
 const std::string& OutputFile::file() const {
-  require_usage(!in_place_, path_, ": is no file that could be written whole; choose another -o");
+  require_usage(!in_place_, path_, ": is not a file that could be written whole; choose another -o");
   return path_;
 }
 

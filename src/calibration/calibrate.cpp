@@ -34,8 +34,8 @@ class Calibration {
     plan_.fingerprint = engine.model().file().fingerprint();
     plan_.options = provenance;
     for (const int layer : o_.layers)
-      require_usage(std::count(plan_.layers.begin(), plan_.layers.end(), layer) == 1, "--layers: block ",
-                    layer, " is no MoE layer of this model");
+      require_option(std::count(plan_.layers.begin(), plan_.layers.end(), layer) == 1, "layers", ": block ",
+                     layer, " is not an MoE layer of this model");
     layers_ = o_.layers.empty() ? plan_.layers : o_.layers;
     std::sort(layers_.begin(), layers_.end());
     layers_.erase(std::unique(layers_.begin(), layers_.end()), layers_.end());
@@ -108,7 +108,7 @@ class Calibration {
     plan_.n_scored = static_cast<int>(all.size());
     if (plan_.n_hard == 0 || plan_.n_easy == 0) state_->remove();  // no command could go on with it
     require_usage(plan_.n_hard > 0 && plan_.n_easy > 0, "of ", all.size(), " scored tokens ", plan_.n_hard,
-                  " are hard and ", plan_.n_easy, " easy; score more tokens or move --percentiles");
+                  " are hard and ", plan_.n_easy, " easy; score more tokens or move the percentiles");
     return true;
   }
 

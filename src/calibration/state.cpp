@@ -32,7 +32,7 @@ static Json other_header(std::string_view line, const Json& ours) {
 WorkState::WorkState(const std::string& path, const Json& header, bool restart)
     : log_(path), header_(header.dump()) {
   const auto require_state = [&](bool ok) {
-    require_usage(ok, path, ": is no unfinished calibration; choose another -o");
+    require_usage(ok, path, ": is not an unfinished calibration; choose another -o");
   };
   bool other = false;
   log_.read([&](std::string_view text, const std::string& where) {
@@ -49,8 +49,9 @@ WorkState::WorkState(const std::string& path, const Json& header, bool restart)
     if (begun_) return;
     const Json before = other_header(text, header);
     require_state(!before.is_null());
-    require_usage(restart, path, ": holds the state of another calibration (", difference(before, header),
-                  "); --force begins anew, or choose another -o");
+    if (!restart)
+      throw Error(cat(path, ": holds the state of another calibration (", difference(before, header), ")"),
+                  ErrorKind::usage, "force");
     other = true;
   });
   require_state(begun_ || other || header_.starts_with(log_.cut_off()));

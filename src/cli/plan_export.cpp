@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "cli/plan_command.h"
 #include "gguf/writer.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "cli/plan_command.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

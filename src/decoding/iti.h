@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "engine/batch.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

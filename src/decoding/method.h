@@ -15,7 +15,7 @@
 #include "decoding/chooser.h"
 #include "decoding/options.h"
 #include "engine/batch.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

@@ -4,7 +4,7 @@
 #include <map>
 #include <memory>
 
-#include "model/weights.h"
+#include "model/model.h"
 
 namespace rouse {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/kv_cells.h"
-#include "model/weights.h"
+#include "model/model.h"
 
 namespace rouse {
 

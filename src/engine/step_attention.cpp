@@ -1,4 +1,4 @@
-/// engine/step_attention.cpp - the attention half of a block: project, turn, store, attend.
+/// engine/step_attention.cpp - the attention half of a block: project, rope, store, attend.
 #include <algorithm>
 
 #include "engine/step_graph.h"
@@ -44,7 +44,7 @@ ggml_tensor* StepGraph::shifted(ggml_tensor* heads, int layer) {
       ggml_get_rows(g_, shifts_[static_cast<size_t>(found - shape_.shift_layers.begin())], shift_of_));
 }
 
-ggml_tensor* StepGraph::turn(ggml_tensor* t) {
+ggml_tensor* StepGraph::rope(ggml_tensor* t) {
   const RopeSpec& r = model_.spec().rope;
   return ggml_rope_ext(g_, t, positions_, model_.rope_factors(), r.n_rot,
                        r.order == RopeOrder::neox ? GGML_ROPE_TYPE_NEOX : GGML_ROPE_TYPE_NORMAL,
@@ -66,7 +66,7 @@ StepGraph::Heads StepGraph::projected_heads(ggml_tensor* x, const LayerWeights& 
     if (w.qkv_bias) all = ggml_add(g_, all, w.qkv_bias);
     v = heads_of(g_, all, a.n_embd_head_v, a.n_head_kv, n_q + n_k);
     if (a.qk_norm == QkNorm::none) {  // queries and keys turn alike: one node
-      ggml_tensor* qk = turn(heads_of(g_, all, hd, a.n_head + a.n_head_kv, 0));
+      ggml_tensor* qk = rope(heads_of(g_, all, hd, a.n_head + a.n_head_kv, 0));
       q = ggml_view_3d(g_, qk, hd, a.n_head, x->ne[1], qk->nb[1], qk->nb[2], 0);
       k = ggml_view_3d(g_, qk, hd, a.n_head_kv, x->ne[1], qk->nb[1], qk->nb[2],
                        static_cast<size_t>(a.n_head) * qk->nb[1]);
@@ -97,7 +97,7 @@ StepGraph::Heads StepGraph::projected_heads(ggml_tensor* x, const LayerWeights& 
     q = across(q, w.q_norm);
     k = across(k, w.k_norm);
   }
-  return {turn(q), turn(k), v};
+  return {rope(q), rope(k), v};
 }
 
 StepGraph::Heads StepGraph::latent_heads(ggml_tensor* x, const LayerWeights& w) {
@@ -122,8 +122,8 @@ StepGraph::Heads StepGraph::latent_heads(ggml_tensor* x, const LayerWeights& w) 
                         static_cast<size_t>(first) * sizeof(float));
   };
   ggml_tensor* q_nope = part(query, l.n_embd_nope, n_head, n_key, 0);
-  ggml_tensor* q_rope = turn(part(query, l.n_embd_rope, n_head, n_key, l.n_embd_nope));
-  ggml_tensor* k_rope = turn(part(row, l.n_embd_rope, 1, l.n_embd_rope, l.n_lora_kv));
+  ggml_tensor* q_rope = rope(part(query, l.n_embd_rope, n_head, n_key, l.n_embd_nope));
+  ggml_tensor* k_rope = rope(part(row, l.n_embd_rope, 1, l.n_embd_rope, l.n_lora_kv));
   ggml_tensor* latent =
       norm(ggml_view_2d(g_, row, l.n_lora_kv, n_row, row->nb[1], 0), w.kv_a_norm);  // [n_lora_kv, n_row]
 

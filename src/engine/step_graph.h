@@ -8,7 +8,7 @@
 #include "engine/batch.h"
 #include "engine/kv_cache.h"
 #include "engine/routing_table.h"
-#include "model/weights.h"
+#include "model/model.h"
 
 namespace rouse {
 
@@ -82,7 +82,7 @@ class StepGraph {
   ggml_tensor* shifted(ggml_tensor* heads, int layer);
   Heads projected_heads(ggml_tensor* x, const LayerWeights& w);
   Heads latent_heads(ggml_tensor* x, const LayerWeights& w);
-  ggml_tensor* turn(ggml_tensor* t);
+  ggml_tensor* rope(ggml_tensor* t);
   ggml_tensor* attend(ggml_tensor* q, int layer, const AttentionSpan& span, ggml_tensor* mask);
   ggml_tensor* activate(ggml_tensor* gate, ggml_tensor* up);
   ggml_tensor* dense_ffn(ggml_tensor* x, const Gated& w);

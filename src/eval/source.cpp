@@ -28,7 +28,7 @@ Source Source::beside(const std::string& name) const {
 }
 
 std::vector<Source> Source::files(const std::string& end) const {
-  require_usage(fs::is_directory(path_), path_, ": is no folder");
+  require_usage(fs::is_directory(path_), path_, ": is not a folder");
   std::vector<std::string> paths;
   for (const auto& entry : fs::directory_iterator(path_))
     if (entry.is_regular_file() && entry.path().string().ends_with(end))
@@ -39,7 +39,7 @@ std::vector<Source> Source::files(const std::string& end) const {
 }
 
 std::string Source::text() const {
-  require_usage(fs::is_regular_file(path_), path_, ": is no file");
+  require_usage(fs::is_regular_file(path_), path_, ": is not a file");
   const std::unique_ptr<gzFile_s, int (*)(gzFile)> file(gzopen(path_.c_str(), "rb"), gzclose);
   require_usage(file != nullptr, path_, ": cannot open");
   const size_t most = std::min(kMostBytes, std::max(kAlways, kMostRatio * fs::file_size(path_)));
@@ -65,7 +65,7 @@ EvalJson Source::records() const {
   const std::string all = text();
   if (trim(all).starts_with('[')) {
     EvalJson list = parse_json(all, path_, ErrorKind::usage, {.n_byte = kMostBytes});
-    require_usage(list.is_array(), path_, ": is no list");
+    require_usage(list.is_array(), path_, ": is not a list");
     return list;
   }
   EvalJson out = EvalJson::array();
@@ -129,7 +129,7 @@ EvalJson Source::csv_records() const {
 }
 
 std::vector<EvalJson> Source::convert(const EvalJson& records, const Convert& convert) const {
-  require_usage(records.is_array(), path_, ": the records are no list");
+  require_usage(records.is_array(), path_, ": the records are not a list");
   std::vector<EvalJson> out;
   size_t index = 0;
   for (const EvalJson& record : records) {

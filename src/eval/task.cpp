@@ -114,8 +114,8 @@ static void read_shots(const TaskEntry& task, TaskInput& input) {
   input.shots_path = path;
   input.shots = read_json(path);
   const size_t n = JsonValue(input.shots, path).at("examples").list(0, 1 << 16).size();
-  require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": --shots ", input.n_shot, ", ", path,
-                " has ", n);
+  require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": ", input.n_shot, " shots are wanted, ",
+                path, " has ", n);
 }
 
 /// Records a line each; one that cannot be read is an error of its own, but two of one name have no meaning.
@@ -141,8 +141,8 @@ static void read_records(const TaskEntry& task, const TaskInput& input, const st
 
 LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed) {
   if (input.n_shot < 0) input.n_shot = task.n_shot;
-  require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, but --shots is ",
-                input.n_shot);
+  require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, ", input.n_shot,
+                " are wanted");
   if (input.n_shot > 0) read_shots(task, input);
   const std::string path = input.folder + "/" + task.file;
   require_usage(std::filesystem::exists(path), task.name, ": ", path, " is not there; see `rouse data list`");
@@ -168,7 +168,7 @@ std::vector<Item> part_of(const TaskEntry& task, std::span<const Item> items, do
                           bool development) {
   const auto n = static_cast<size_t>(dev_share * static_cast<double>(items.size()) + 0.5);
   require_usage(n > 0 && n < items.size(), task.name, ": ", items.size(),
-                " items cannot be split by --dev-share ", dev_share);
+                " items cannot be split by a development share of ", dev_share);
   std::vector<bool> chosen(items.size());
   for (const size_t i : draw_subset(items.size(), n, Random(seed))) chosen[i] = true;
   std::vector<Item> out;

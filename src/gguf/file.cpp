@@ -25,7 +25,7 @@ MappedFile::MappedFile(const std::string& path) : path_(path) {
   struct stat info {};
   const char* wrong = fstat(fd, &info) != 0    ? "cannot be looked at"
                       : S_ISDIR(info.st_mode)  ? "is a directory, expected a GGUF file"
-                      : !S_ISREG(info.st_mode) ? "is no regular file, expected a GGUF file"
+                      : !S_ISREG(info.st_mode) ? "is not a regular file, expected a GGUF file"
                       : info.st_size == 0      ? "is empty"
                                                : nullptr;
   if (wrong) {
@@ -212,7 +212,7 @@ std::string GgufFile::array_text(const std::string& key, size_t i) const {
 }
 
 std::vector<std::string_view> GgufFile::texts(const std::string& key) const {
-  require_model(array_type(key) == GGUF_TYPE_STRING, path_, ": key ", key, " is no array of strings");
+  require_model(array_type(key) == GGUF_TYPE_STRING, path_, ": key ", key, " is not an array of strings");
   std::vector<std::string_view> out(*array_length(key));
   for (size_t i = 0; i < out.size(); ++i) out[i] = gguf_get_arr_str(gguf(), find(key), i);
   return out;
@@ -253,7 +253,7 @@ std::vector<int64_t> GgufFile::integers(const std::string& key) const {
       read(int64_t{});
       break;
     default:
-      throw Error(cat(path_, ": key ", key, " is no array of integers"), ErrorKind::bad_model);
+      throw Error(cat(path_, ": key ", key, " is not an array of integers"), ErrorKind::bad_model);
   }
   return out;
 }

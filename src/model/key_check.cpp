@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 namespace {

@@ -33,7 +33,7 @@ std::vector<float> WeightLoader::host(const ggml_tensor* vector) const {
   std::vector<float> out(static_cast<size_t>(ggml_nelements(vector)));
   const auto data = file_.data(vector);
   require(vector->type == GGML_TYPE_F32 && data.size() == out.size() * sizeof(float), file_.path(), ": ",
-          vector->name, " is no vector of f32");
+          vector->name, " is not a vector of f32");
   std::memcpy(out.data(), data.data(), data.size());
   for (const float x : out)
     require_model(x - x == 0, file_.path(), ": ", vector->name, " holds a number that is not finite");

@@ -5,8 +5,8 @@
 #include <map>
 #include <set>
 
+#include "model/model.h"
 #include "model/tensors.h"
-#include "model/weights.h"
 
 namespace rouse {
 

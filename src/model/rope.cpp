@@ -5,7 +5,7 @@
 #include <numbers>
 
 #include "base/error.h"
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

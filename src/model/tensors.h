@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

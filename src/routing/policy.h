@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "routing/spec.h"
+#include "routing/router_spec.h"
 
 namespace rouse {
 

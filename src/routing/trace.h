@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "routing/spec.h"
+#include "routing/router_spec.h"
 
 namespace rouse {
 

@@ -157,7 +157,7 @@ const char* level_text(Isolation isolation) {
     case Isolation::landlock:
       return "Landlock with signals kept inside; seccomp; no capabilities; limits";
     case Isolation::none:
-      return "none but limits (--unsafe-exec)";
+      return "none but limits (unsafe)";
   }
   return "?";
 }
@@ -210,9 +210,8 @@ Sandbox::Sandbox(const SandboxLimits& limits, bool unsafe) : limits_(limits) {
     why = why.empty() ? reason : cat(why, "; ", reason);
   }
   if (!unsafe)
-    throw Error(cat("this machine cannot isolate model-written programs (", why,
-                    "); --unsafe-exec runs them with limits alone, as you, with your files and your network"),
-                ErrorKind::no_sandbox);
+    throw Error(cat("this machine cannot isolate model-written programs (", why, ")"), ErrorKind::no_sandbox,
+                "unsafe_exec");
 }
 
 SandboxResult Sandbox::run(const std::vector<std::string>& argv,

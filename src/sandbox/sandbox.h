@@ -55,7 +55,7 @@ class Sandbox {
   Sandbox(const SandboxLimits& limits, bool unsafe);
   /// One kind of isolation or none at all: throws Error (exit 5) when it cannot be had.
   Sandbox(const SandboxLimits& limits, Isolation isolation);
-  /// "namespaces, seccomp, ...", or "none but limits (--unsafe-exec)": for results.
+  /// "namespaces, seccomp, ...", or "none but limits (unsafe)": for results.
   const std::string& level() const { return level_; }
   const SandboxLimits& limits() const { return limits_; }
   /// Runs argv[0] (an absolute path) in a folder that holds `files`.

@@ -217,7 +217,7 @@ class Parser {
     std::string bytes;
     while (!take('"')) {
       const uint32_t c = character("\" at the end of a text");
-      require_here(is_character(c), "a text holds half of a surrogate pair, which is no character");
+      require_here(is_character(c), "a text holds half of a surrogate pair, which is not a character");
       append_character(bytes, c);
     }
     const size_t n = bytes.size();

@@ -118,7 +118,7 @@ class Converter {
     only(schema, where, {key});
     const Json& list = schema[key];
     require_usage(list.is_array() && !list.empty(), "JSON schema: ", where, ": ", key,
-                  " is no list of schemas");
+                  " is not a list of schemas");
     std::vector<std::string> parts;
     for (size_t i = 0; i < list.size(); ++i) parts.push_back(convert(list[i], cat(where, "/", key, "/", i)));
     return choice(parts);
@@ -156,7 +156,7 @@ class Converter {
   std::string listed(const Json& schema, const char* key, const Json& values, const std::string& where) {
     only(schema, where, {key, "type"});
     require_usage(values.is_array() && !values.empty(), "JSON schema: ", where, ": ", key,
-                  " is no list of values");
+                  " is not a list of values");
     const Kinds kinds = declared_kinds(schema, where);
     std::vector<std::string> parts;
     for (const Json& value : values) {
@@ -220,23 +220,24 @@ class Converter {
     require_usage(!schema.contains("additionalProperties") || schema["additionalProperties"] == false,
                   "JSON schema: ", where, ": additionalProperties must be false or left out");
     const Json required = schema.value("required", Json::array());
-    require_usage(required.is_array(), "JSON schema: ", where, ": required is no list of names");
+    require_usage(required.is_array(), "JSON schema: ", where, ": required is not a list of names");
     std::unordered_set<std::string> must;
     for (const Json& name : required) {
-      require_usage(name.is_string(), "JSON schema: ", where, ": required is no list of names");
+      require_usage(name.is_string(), "JSON schema: ", where, ": required is not a list of names");
       must.insert(name.get<std::string>());
     }
     // Any field may come where neither fields are named nor others forbidden.
     if (!schema.contains("properties") && !schema.contains("additionalProperties") && must.empty())
       return "object";
     Json properties = schema.value("properties", Json::object());
-    require_usage(properties.is_object(), "JSON schema: ", where, ": properties is no object");
+    require_usage(properties.is_object(), "JSON schema: ", where, ": properties is not an object");
     std::unordered_set<std::string> known;
     for (const auto& field : properties.items()) known.insert(field.key());
     for (const std::string& name : must) {
       require_usage(known.count(name) > 0 ||
                         !(schema.contains("properties") || schema.contains("additionalProperties")),
-                    "JSON schema: ", where, ": required names ", json_text(name), ", which is no property");
+                    "JSON schema: ", where, ": required names ", json_text(name),
+                    ", which is not a property");
     }
     if (!schema.contains("properties"))
       for (const Json& name : required) properties[name.get<std::string>()] = true;

@@ -130,9 +130,12 @@ std::string Tokenizer::render_chat(const std::vector<ChatMessage>& messages, con
   const bool is_qa =
       source.find("Question: ") != std::string::npos && source.find("Answer:") != std::string::npos;
   if (name == "qa" || (name.empty() && is_qa)) return render_qa(messages);
-  require_usage(!source.empty(), path_,
-                ": the file has no chat template; use --raw, or --chat-template NAME (",
-                join(chat_template_names(), ", "), ")");
+  const auto require_template = [&](bool ok, const char* what) {
+    if (!ok)
+      throw Error(cat(path_, ": ", what, name, "; known by name: ", join(chat_template_names(), ", ")),
+                  ErrorKind::usage, "chat_template");
+  };
+  require_template(!source.empty(), "the file has no chat template");
   std::vector<llama_chat_message> raw;
   size_t length = 256;
   for (const ChatMessage& m : messages) {
@@ -142,10 +145,8 @@ std::string Tokenizer::render_chat(const std::vector<ChatMessage>& messages, con
   std::string out(length, '\0');
   int n = llama_chat_apply_template(source.c_str(), raw.data(), raw.size(), true, out.data(),
                                     static_cast<int>(out.size()));
-  require_usage(
-      n >= 0, path_,
-      name.empty() ? ": its chat template is not one that libllama recognises" : ": unknown chat template ",
-      name, "; use --raw, or --chat-template NAME (", join(chat_template_names(), ", "), ")");
+  require_template(n >= 0, name.empty() ? "its chat template is not one that libllama recognises"
+                                        : "unknown chat template ");
   if (n > static_cast<int>(out.size())) {
     out.resize(static_cast<size_t>(n));
     n = llama_chat_apply_template(source.c_str(), raw.data(), raw.size(), true, out.data(),

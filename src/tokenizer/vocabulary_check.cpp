@@ -67,7 +67,7 @@ class Vocabulary {
       require_model(types_[i] != kByte || is_byte_token(text), path_, ": token ", i, " is \"", text,
                     "\", marked as a byte, expected the form <0x0A>");
       if (!bpe_) continue;
-      require_model(is_utf8(text), path_, ": token ", i, " is \"", text, "\", which is no UTF-8");
+      require_model(is_utf8(text), path_, ": token ", i, " is \"", text, "\", which is not UTF-8");
       if (types_[i] == kNormal) n_piece_byte += n_unmapped(text) * text.size();
       require_model(n_piece_byte <= kMaxPieceBytes, path_, ": token ", i, " is \"", text.substr(0, 64),
                     "...\", like others before it of characters that stand for no byte");
@@ -99,7 +99,7 @@ class Vocabulary {
   bool array(const std::string& key, int type) const {
     if (!file_.has(key)) return false;
     const auto found = file_.array_type(key);
-    require_model(found.has_value(), path_, ": key ", key, " is no array");
+    require_model(found.has_value(), path_, ": key ", key, " is not an array");
     require_model(*found == type, path_, ": key ", key, " is an array of another type than expected");
     return true;
   }

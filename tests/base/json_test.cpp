@@ -62,7 +62,7 @@ TEST(Json, AValueKnowsWhereItStands) {
 }
 
 TEST(Json, AFileThatIsNoFileIsRefusedWithoutReadingIt) {
-  EXPECT_EQ(message_of([] { read_json("/dev/zero"); }), "/dev/zero: is no regular file");
+  EXPECT_EQ(message_of([] { read_json("/dev/zero"); }), "/dev/zero: is not a regular file");
   EXPECT_EQ(message_of([] { read_json("/nowhere/a.json"); }), "/nowhere/a.json: cannot open");
 }
 

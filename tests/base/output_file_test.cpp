@@ -35,8 +35,7 @@ TEST(OutputFile, IsThereWholeOrNotAtAll) {
 TEST(OutputFile, AFinishedProductIsReplacedOnlyWhenAsked) {
   const TempDir dir;
   std::ofstream(dir / "a") << "old";
-  expect_refusal([&] { OutputFile(dir / "a", false); }, ErrorKind::usage,
-                 "is there already; --force replaces it");
+  expect_refusal([&] { OutputFile(dir / "a", false); }, ErrorKind::usage, "is there already");
   EXPECT_EQ(read_file(dir / "a"), "old");
   OutputFile file(dir / "a", true);
   file.stream() << "new";
@@ -53,7 +52,7 @@ TEST(OutputFile, RefusesWhatCouldNotBeWrittenAndWhatIsRead) {
   std::filesystem::create_symlink(dir / "in", dir / "link");
   expect_refusal([&] { OutputFile(dir / "link", true, inputs); }, ErrorKind::usage,
                  "is read by this command");
-  expect_refusal([&] { OutputFile(dir / "no/a", false); }, ErrorKind::usage, "there is no folder");
+  expect_refusal([&] { OutputFile(dir / "no/a", false); }, ErrorKind::usage, "there is not a folder");
   expect_refusal([&] { OutputFile(dir.path.string(), true); }, ErrorKind::usage, "is a folder");
   EXPECT_EQ(n_entry(dir), 2u);
 }
@@ -68,7 +67,7 @@ TEST(OutputFile, ALinkStaysALinkAndADeviceADevice) {
   write_whole("/dev/null", "lost");
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
   EXPECT_FALSE(std::filesystem::exists("/dev/null.partial"));
-  expect_refusal([] { (void)OutputFile("/dev/null", false).file(); }, ErrorKind::usage, "is no file");
+  expect_refusal([] { (void)OutputFile("/dev/null", false).file(); }, ErrorKind::usage, "is not a file");
   OutputFile full("/dev/full", false);
   full.stream() << "x";
   expect_refusal([&] { full.commit(); }, ErrorKind::internal,

@@ -146,7 +146,7 @@ TEST(Formats, WrongValuesAreNamedByTheirPath) {
            {"import arc_easy", "/question/choices/0", 1,
             "record 1: question.choices[0] is 1, expected an object"},
            {"import strategyqa", "/0/answer", "yes", "record 1: answer is \"yes\", expected true or false"},
-           {"import triviaqa", "/Data", 1, "t.json: the records are no list"},
+           {"import triviaqa", "/Data", 1, "t.json: the records are not a list"},
        }) {
     const Format& format =
         *std::find_if(all.begin(), all.end(), [&](const Format& f) { return f.name == c.format; });

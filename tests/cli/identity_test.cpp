@@ -44,9 +44,9 @@ TEST(RefusedCommand, LeavesAForeignStateOfACalibrationAsItIs) {
   const TempDir dir;
   write(dir / "t.txt", "the man and the hen of the inn ran on then ate an oat");
   for (const auto& [text, part] : std::vector<std::pair<std::string, std::string>>{
-           {"notes without an end", "is no unfinished calibration"},
-           {"{}\n", "is no unfinished calibration"},
-           {"[[\n", "is no unfinished calibration"},
+           {"notes without an end", "is not an unfinished calibration"},
+           {"{}\n", "is not an unfinished calibration"},
+           {"[[\n", "is not an unfinished calibration"},
            {"{\"format\":\"rouse-calibration\"}\n{\"unit\"",
             "holds the state of another calibration (version was null, now it is 1)"}}) {
     write(dir / "p.json.state", text);

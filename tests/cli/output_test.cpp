@@ -64,7 +64,7 @@ TEST(Output, AnAnswerGoesToTheFileThatIsAskedFor) {
   ASSERT_EQ(written.code, 0) << written.err;
   EXPECT_EQ(written.out, "");
   EXPECT_EQ(read_file(dir / "a"), printed.out);
-  refused(run + "-o " + dir / "a", "is there already; --force replaces it");
+  refused(run + "-o " + dir / "a", "is there already; --force begins anew");
   ASSERT_EQ(rouse(run + "--json --force -o " + dir / "a").code, 0);
   EXPECT_EQ(nlohmann::json::parse(read_file(dir / "a"))["tokens"].size(), 4u);
   ASSERT_EQ(rouse(run + "--temp 1 --samples 2 --json -o " + dir / "s").code, 0);
@@ -83,7 +83,7 @@ TEST(Output, AFinishedProductOfAnyCommandIsNotOverwritten) {
         "plan from 1,2,3" + kModel, "plan shuffle " + dir / "p.json", "plan by-frequency " + dir / "p.json",
         "plan export --gguf " + golden("deepseek2.gguf") + " " + dir / "p.json",
         "iti fit" + kModel + "--data " + text})
-    refused(command + out, "is there already; --force replaces it");
+    refused(command + out, "is there already; --force begins anew");
   EXPECT_EQ(read_file(there), "precious");
   refused("trace" + kModel + "--raw -p the --force -o " + golden("mixtral.gguf"), "is read by this command");
   refused("plan shuffle --force " + dir / "p.json" + " -o " + dir / "p.json", "is read by this command");
@@ -95,7 +95,7 @@ TEST(Output, ARefusedCalibrationLeavesNoStateAndAnotherIsNamed) {
                                                        calibration_text(dir) + " -o " + plan + " ";
   refused(calibrate + "--layers 9", "block 9 is no MoE layer");
   EXPECT_FALSE(std::filesystem::exists(plan + ".state"));
-  refused(calibrate + "--percentiles 0 100", "score more tokens or move --percentiles");
+  refused(calibrate + "--percentiles 0 100", "score more tokens or move the percentiles");
   EXPECT_FALSE(std::filesystem::exists(plan + ".state")) << "it would block the corrected command";
   ASSERT_EQ(rouse(calibrate + "--tokens 60").code, 0);
   std::filesystem::remove(plan);

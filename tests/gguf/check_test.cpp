@@ -119,7 +119,7 @@ TEST(GgufFile, RefusesWhatIsNoFile) {
   std::ofstream(dir / "empty.gguf");
   expect_refusal([&] { GgufFile(dir / "empty.gguf"); }, ErrorKind::bad_model, "empty");
   ASSERT_EQ(mkfifo((dir / "pipe").c_str(), 0600), 0);  // nobody writes: opening it would wait for ever
-  expect_refusal([&] { GgufFile(dir / "pipe"); }, ErrorKind::bad_model, "is no regular file");
+  expect_refusal([&] { GgufFile(dir / "pipe"); }, ErrorKind::bad_model, "is not a regular file");
 }
 
 TEST(GgufFile, FingerprintFollowsTheWeights) {

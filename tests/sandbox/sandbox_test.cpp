@@ -186,8 +186,9 @@ TEST_P(SandboxTest, ANamespaceOfASingleUserIsIsolatedOrRefused) {
 TEST(Sandbox, RefusesWhatItCannotIsolate) {
   SandboxLimits none = tight();
   none.memory_bytes = 1 << 12, none.n_process = 0;  // not even a shell starts
-  expect_refusal([&] { Sandbox(none, false); }, ErrorKind::no_sandbox, "--unsafe-exec");
-  EXPECT_EQ(Sandbox(none, true).level(), "none but limits (--unsafe-exec)");
+  expect_refusal([&] { Sandbox(none, false); }, ErrorKind::no_sandbox,
+                 "cannot isolate model-written programs (");
+  EXPECT_EQ(Sandbox(none, true).level(), "none but limits (unsafe)");
 }
 
 TEST(Sandbox, WithoutIsolationTheLimitsHold) {

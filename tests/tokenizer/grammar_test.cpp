@@ -125,7 +125,7 @@ TEST(Grammar, RefusesWhatItDoesNotUnderstand) {
   refused(R"({"properties": {"a": {"type": "integer", "minimum": 3}}})", "#/properties/a: \"minimum\"");
   refused(R"({"$ref": "#/$defs/none"})", "leads nowhere");
   refused(R"({"$ref": "http://example.org/x"})", "is not below");
-  refused(R"({"type": "object", "properties": {}, "required": ["a"]})", "\"a\", which is no property");
+  refused(R"({"type": "object", "properties": {}, "required": ["a"]})", "\"a\", which is not a property");
   refused(R"({"type": "array", "minItems": 3, "maxItems": 2})", "minItems is above maxItems");
   refused(R"({"type": "object", "additionalProperties": true})", "additionalProperties must be false");
 }

@@ -52,9 +52,9 @@ TEST(JsonSchema, RefusesWhatFitsNothing) {
   refused("false", "#: is false");
   refused(R"({"enum": ["a", 1.5], "type": "integer"})", "#: no value of enum is of type \"integer\"");
   refused(R"({"const": null, "type": ["string", "object"]})", "#: no value of const is of type");
-  refused(R"({"enum": []})", "#: enum is no list of values");
+  refused(R"({"enum": []})", "#: enum is not a list of values");
   refused(R"({"additionalProperties": false, "required": ["a"]})",
-          "#: required names \"a\", which is no property");
+          "#: required names \"a\", which is not a property");
   refused(
       R"({"$ref": "#/$defs/n", "$defs": {"n": {"required": ["x"], "properties": {"x": {"$ref": "#/$defs/n"}}}}})",
       "the grammar cannot be used: line 2, rule ref0-n: no text ever ends it");
@@ -72,11 +72,11 @@ TEST(JsonSchema, RefusesByNameWhatItDoesNotUnderstand) {
   refused(R"({"type": "string", "minLength": -1})", "#: minLength is -1, expected 0 to 1000");
   refused(R"({"type": "string", "minLength": 1.5})", "#: minLength is 1.5, expected 0 to 1000");
   refused(R"({"type": "array", "maxItems": 1e9})", "#: maxItems is 1000000000.0, expected 0 to 1000");
-  refused(R"({"required": "a"})", "#: required is no list of names");
+  refused(R"({"required": "a"})", "#: required is not a list of names");
   refused(R"({"type": []})", "#: type is [], expected a name or a list of names");
   refused(R"({"const": 12345678901234567890123})",
           "#: the number 1.2345678901234568e+22 is too large to be kept");
-  refused(R"({"anyOf": {}})", "#: anyOf is no list of schemas");
+  refused(R"({"anyOf": {}})", "#: anyOf is not a list of schemas");
 }
 
 TEST(JsonSchema, TakesOneOfOnlyWhereNoValueFitsTwo) {

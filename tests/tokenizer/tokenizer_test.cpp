@@ -30,7 +30,7 @@ TEST(Tokenizer, RendersTheChatTemplateOfTheFileOrByName) {
       [&] {
         plain.render_chat({{"user", "x"}});
       },
-      ErrorKind::usage, "has no chat template; use --raw, or --chat-template NAME (qa, ");
+      ErrorKind::usage, "has no chat template; known by name: qa, ");
   expect_refusal(
       [&] {
         plain.render_chat({{"user", "x"}}, "no-such");

@@ -120,7 +120,7 @@ TEST_F(VocabularyCheck, RefusesTokensThatLibllamaCannotSpell) {
   refused(v, cat("token ", v.tokens.size() - 1, " is 5000 bytes long, the limit is 4096"));
   v = Vocabulary::bytes("gpt-2");
   v.add("\xf4\x90\x80\x80", 1);  // past the last code point
-  refused(v, "which is no UTF-8");
+  refused(v, "which is not UTF-8");
   v = Vocabulary::bytes("gpt-2");
   for (int i = 0; i < 20; ++i) {
     std::string text = cat(i);

@@ -1,7 +1,7 @@
 /// model/arch/families.h - the readers behind the table in registry.cpp.
 #pragma once
 
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 

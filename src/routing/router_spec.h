@@ -1,4 +1,4 @@
-/// routing/spec.h - what a model's routers do, as data: everything a policy needs to know of a model.
+/// routing/router_spec.h - what a model's routers do, as data: everything a policy needs to know of a model.
 #pragma once
 
 #include <algorithm>

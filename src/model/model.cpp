@@ -1,4 +1,4 @@
-#include "model/weights.h"
+#include "model/model.h"
 
 #include <ggml-cpu.h>
 

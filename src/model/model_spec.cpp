@@ -1,4 +1,4 @@
-#include "model/spec.h"
+#include "model/model_spec.h"
 
 #include <cmath>
 #include <limits>

@@ -1,4 +1,5 @@
-/// model/spec.h - a model described by properties. Shared blocks branch on these, never on a model's name.
+/// model/model_spec.h - a model described by properties. Shared blocks branch on these, never on a model's
+/// name.
 #pragma once
 
 #include <set>
@@ -6,7 +7,7 @@
 
 #include "gguf/file.h"
 #include "model/rope.h"
-#include "routing/spec.h"
+#include "routing/router_spec.h"
 
 namespace rouse {
 
