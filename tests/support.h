@@ -64,6 +64,15 @@ inline float max_difference(std::span<const float> a, std::span<const float> b) 
   return worst;
 }
 
+/// The output head alone. Throws the fault of a logit that is not finite.
+inline std::vector<float> head_logits(Engine& engine, std::span<const float> rows,
+                                      std::span<const int> tokens = {}, bool norm = false) {
+  HeadRows item{.rows = rows, .tokens = tokens, .norm = norm};
+  engine.run_head({&item, 1});
+  if (item.fault) throw *item.fault;
+  return item.logits;
+}
+
 /// Expects `call` to throw an Error of this kind whose text holds `part`.
 template <class Call>
 void expect_refusal(Call call, ErrorKind kind, const std::string& part) {

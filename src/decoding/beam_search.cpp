@@ -36,9 +36,9 @@ class BeamSearch final : public Method {
     if (live_.empty() && !found_) prompt_.assign(tokens.begin(), tokens.end());
   }
 
-  std::vector<Ask> ask() override {
+  Asks ask(const TokenFilter&) override {
     if (found_) return {};
-    if (live_.empty()) return {{.stream = 0, .tokens = prompt_, .output = Output::logits, .prompt = true}};
+    if (live_.empty()) return {{{.stream = 0, .tokens = prompt_, .output = Output::logits, .prompt = true}}};
     std::vector<Ask> asks;
     for (Hypothesis& h : live_) {
       asks.push_back({.stream = 0,
@@ -48,14 +48,15 @@ class BeamSearch final : public Method {
                       .from = h.branch});
       h.branch = last_branch_;
     }
-    return asks;
+    return {asks};
   }
 
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
+  bool answer(std::span<const Answer> answers, const TokenFilter& filter,
+              std::vector<float>& scores) override {
     if (!found_) {
       if (live_.empty()) live_.emplace_back();
       n_vocab_ = answers[0].logits.size();
-      extend(answers);
+      extend(answers, filter);
       if (!finished()) return false;
       require(!done_.empty(), "beam search: no token may come next");
       found_ = true;
@@ -74,7 +75,7 @@ class BeamSearch final : public Method {
   }
 
  private:
-  void extend(std::span<const Answer> answers) {
+  void extend(std::span<const Answer> answers, const TokenFilter& filter) {
     struct Step {
       double log_prob;
       size_t from;
@@ -83,7 +84,7 @@ class BeamSearch final : public Method {
     std::vector<Step> steps;
     for (size_t i = 0; i < live_.size(); ++i) {
       std::vector<float> p(answers[i].logits.begin(), answers[i].logits.end());
-      allow(p);
+      filter.apply(p);
       log_softmax(p);
       for (const int token : best_tokens(p, static_cast<size_t>(2 * n_)))
         steps.push_back({live_[i].log_prob + p[static_cast<size_t>(token)], i, token});

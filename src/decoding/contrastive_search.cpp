@@ -47,10 +47,10 @@ class ContrastiveSearch final : public Method {
     context_.insert(context_.end(), row.begin(), row.end());
   }
 
-  std::vector<Ask> ask() override {
+  Asks ask(const TokenFilter& filter) override {
     if (!started_)
-      return {{.stream = 0, .tokens = prompt_, .output = Output::logits, .prompt = true, .every = true}};
-    allow(logits_);
+      return {{{.stream = 0, .tokens = prompt_, .output = Output::logits, .prompt = true, .every = true}}};
+    filter.apply(logits_);
     softmax(logits_);
     candidates_ = best_tokens(logits_, static_cast<size_t>(k_));
     first_branch_ += k_;
@@ -61,10 +61,10 @@ class ContrastiveSearch final : public Method {
                       .output = Output::logits,
                       .branch = first_branch_ + static_cast<int>(i),
                       .from = context_branch_});
-    return asks;
+    return {asks};
   }
 
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
+  bool answer(std::span<const Answer> answers, const TokenFilter&, std::vector<float>& scores) override {
     if (!started_) {
       started_ = true;
       logits_.assign(answers[0].logits.begin(), answers[0].logits.end());

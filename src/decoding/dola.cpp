@@ -7,6 +7,7 @@
 /// norm unless asked for. They are computed only where more than one token is kept.
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -70,33 +71,42 @@ class Dola final : public Method {
   }
   const std::vector<Stream>& streams() const override { return streams_; }
   void append(std::span<const int> tokens) override { pending_.assign(tokens.begin(), tokens.end()); }
-  std::vector<Ask> ask() override {
+  /// The row, and then, where more than one token is kept, the head for its exits.
+  Asks ask(const TokenFilter&) override {
+    if (!exits_.empty())
+      return {{}, {{.stream = 0, .rows = std::exchange(exits_, {}), .norm = options_.final_norm != 0}}};
     const bool prompt = !started_;
     started_ = true;
-    return {{.stream = 0,
-             .tokens = std::move(pending_),
-             .output = Output::logits,
-             .prompt = prompt,
-             .exits = layers_}};
+    return {{{.stream = 0,
+              .tokens = std::move(pending_),
+              .output = Output::logits,
+              .prompt = prompt,
+              .exits = layers_}}};
   }
 
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
-    std::vector<float> mature(answers[0].logits.begin(), answers[0].logits.end());
-    allow(mature);
-    std::vector<int> kept = plausible_tokens(mature, options_.relative_top);
-    if (simulated_.on()) kept = best_tokens(mature, simulated_.next() ? 10 : 1);
-    scores.assign(mature.size(), -INFINITY);
+  bool answer(std::span<const Answer> answers, const TokenFilter& filter,
+              std::vector<float>& scores) override {
+    scores.assign(n_vocab_, -INFINITY);
+    if (!kept_.empty()) {
+      const std::vector<float> premature = premature_of(answers[0].logits, mature_);
+      for (const int token : std::exchange(kept_, {}))
+        scores[static_cast<size_t>(token)] =
+            mature_[static_cast<size_t>(token)] - premature[static_cast<size_t>(token)];
+      return true;
+    }
+    std::vector<float> allowed(answers[0].logits.begin(), answers[0].logits.end());
+    filter.apply(allowed);
+    std::vector<int> kept = plausible_tokens(allowed, options_.relative_top);
+    if (simulated_.on()) kept = best_tokens(allowed, simulated_.next() ? 10 : 1);
     if (kept.size() <= 1) {
       for (const int token : kept) scores[static_cast<size_t>(token)] = 0;
       return true;
     }
-    mature.assign(answers[0].logits.begin(), answers[0].logits.end());
-    log_softmax(mature);
-    const std::vector<float> premature = premature_of(answers[0], mature);
-    for (const int token : kept)
-      scores[static_cast<size_t>(token)] =
-          mature[static_cast<size_t>(token)] - premature[static_cast<size_t>(token)];
-    return true;
+    kept_ = std::move(kept);
+    mature_.assign(answers[0].logits.begin(), answers[0].logits.end());
+    log_softmax(mature_);
+    for (const auto& exit : answers[0].exits) exits_.insert(exits_.end(), exit.begin(), exit.end());
+    return false;
   }
 
   std::unique_ptr<Method> clone() const override { return std::make_unique<Dola>(*this); }
@@ -106,21 +116,19 @@ class Dola final : public Method {
     s.repeat_last_n = -1;
   }
   std::vector<int> score_exits() const override { return layers_; }
+  bool norm_exits() const override { return options_.final_norm != 0; }
   double score(std::span<const Answer> rows, int token, float alpha) const override {
     if (alpha > 0 && !plausible(rows[0].logits, token, alpha)) return kMasked;
     std::vector<float> mature(rows[0].logits.begin(), rows[0].logits.end());
     log_softmax(mature);
     return static_cast<double>(mature[static_cast<size_t>(token)]) -
-           premature_of(rows[0], mature)[static_cast<size_t>(token)];
+           premature_of(rows[1].logits, mature)[static_cast<size_t>(token)];
   }
 
  private:
-  /// Log-probs of the chosen premature layer. mature: log-probs too.
-  std::vector<float> premature_of(const Answer& answer, std::span<const float> mature) const {
-    std::vector<float> rows, all(layers_.size() * n_vocab_);
-    for (const auto& exit : answer.exits) rows.insert(rows.end(), exit.begin(), exit.end());
-    if (options_.final_norm) answer.final_norm(rows);
-    answer.head(rows, {}, all);
+  /// Log-probs of the chosen premature layer. logits: of all, row-major [layer][n_vocab]; mature: log-probs.
+  std::vector<float> premature_of(std::span<const float> logits, std::span<const float> mature) const {
+    std::vector<float> all(logits.begin(), logits.end());
     size_t best = 0;
     double most = -1;
     for (size_t i = 0; i < layers_.size(); ++i) {
@@ -138,6 +146,8 @@ class Dola final : public Method {
   size_t n_vocab_;
   std::vector<Stream> streams_;
   std::vector<int> layers_, pending_;
+  std::vector<float> mature_, exits_;  ///< of a step that waits for its premature logits: log-probs; rows
+  std::vector<int> kept_;              ///< likewise: the tokens that stay
   bool started_ = false;
   SimulatedNeed simulated_;
 };

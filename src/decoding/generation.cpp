@@ -27,16 +27,6 @@ void check_options(const MethodOptions& method, const GenerateOptions& o) {
                 " keeps several texts at once: a grammar follows one");
 }
 
-Answer answer_of(Head& head, std::span<const float> logits, std::span<const float> hidden) {
-  return {logits,
-          hidden,
-          {},
-          [&head](std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
-            head.logits(rows, tokens, out);
-          },
-          [&head](std::span<float> rows) { head.norm(rows); }};
-}
-
 /// Tokens that a text of this method may have.
 static int context_of(const Engines& engines, const Method& method) {
   int n = std::numeric_limits<int>::max();
@@ -113,7 +103,7 @@ Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
 
 void Generation::begin(std::unique_ptr<Method> method) {
   method_ = std::move(method);
-  method_->begin({n_limit_, tokenizer_.end_tokens(), [this](std::span<float> scores) { allow(scores); }});
+  method_->begin({n_limit_, tokenizer_.end_tokens()});
 }
 
 Generation::~Generation() {
@@ -126,7 +116,7 @@ void Generation::close() {
   for (const auto& [key, seq] : sequences_)
     engines_.of(method_->streams()[static_cast<size_t>(key.first)].model).close(seq);
   sequences_.clear();
-  asks_.clear();
+  asks_ = {};
 }
 
 Room Generation::needed(int i) const {
@@ -156,9 +146,10 @@ int Generation::remaining(int i) const {
 /// What to run next; a method that wants nothing answers until it does or the text is done.
 void Generation::ask() {
   while (asks_.empty() && !done()) {
-    asks_ = method_->ask();
-    kept_.assign(asks_.size(), {});
-    asked_.assign(asks_.size(), 0);
+    asks_ = method_->ask(filter_);
+    kept_.assign(asks_.rows.size(), {});
+    asked_.assign(asks_.rows.size(), 0);
+    head_logits_.assign(asks_.heads.size(), {});
     if (asks_.empty() && answer()) choose();
   }
 }
@@ -215,19 +206,19 @@ void Generation::collect(Round& round, size_t n_row) {
 void Generation::add_next_rows(Round& round, size_t n_row) {
   ask();
   if (done()) return;
-  std::vector<size_t> take(asks_.size());
+  std::vector<size_t> take(asks_.rows.size());
   std::array<size_t, kModels> wanted{};
-  for (size_t i = 0; i < asks_.size(); ++i) {
-    take[i] = std::min(asks_[i].tokens.size() - asked_[i], asks_[i].prompt ? n_row : SIZE_MAX);
-    if (asks_[i].prompt) n_row -= take[i];
-    wanted[static_cast<size_t>(stream_of(asks_[i]).model)] += take[i];
+  for (size_t i = 0; i < asks_.rows.size(); ++i) {
+    take[i] = std::min(asks_.rows[i].tokens.size() - asked_[i], asks_.rows[i].prompt ? n_row : SIZE_MAX);
+    if (asks_.rows[i].prompt) n_row -= take[i];
+    wanted[static_cast<size_t>(stream_of(asks_.rows[i]).model)] += take[i];
   }
   for (size_t model = 0; model < kModels; ++model)
     if (wanted[model] > 0 && wanted[model] + round.work[model].n_row >
                                  static_cast<size_t>(engines_.of(static_cast<int>(model)).n_free()))
       return stop(StopReason::context);
   if (!admit(take)) return stop(StopReason::context);
-  for (size_t i = 0; i < asks_.size(); ++i)
+  for (size_t i = 0; i < asks_.rows.size(); ++i)
     if (take[i] > 0) add_rows(round, i, take[i]);
   drop_branches();
 }
@@ -236,9 +227,9 @@ void Generation::add_next_rows(Round& round, size_t n_row) {
 /// of the rows is in the round.
 bool Generation::admit(const std::vector<size_t>& take) const {
   std::map<std::pair<int, int>, int> ends;  // by stream and branch
-  for (size_t i = 0; i < asks_.size(); ++i) {
+  for (size_t i = 0; i < asks_.rows.size(); ++i) {
     if (take[i] == 0) continue;
-    const Ask& ask = asks_[i];
+    const Ask& ask = asks_.rows[i];
     const auto from = sequences_.find({ask.stream, ask.from >= 0 ? ask.from : ask.branch});
     const Engine& engine = engines_.of(stream_of(ask).model);
     int& end =
@@ -253,7 +244,7 @@ bool Generation::admit(const std::vector<size_t>& take) const {
 
 /// The next n rows of an ask.
 void Generation::add_rows(Round& round, size_t i, size_t n) {
-  const Ask& ask = asks_[i];
+  const Ask& ask = asks_.rows[i];
   const Stream& stream = stream_of(ask);
   const SeqId seq = branch(ask);
   Round::Work& work = round.work[static_cast<size_t>(stream.model)];
@@ -277,7 +268,7 @@ void Generation::drop_branches() {
   for (auto it = sequences_.begin(); it != sequences_.end();) {
     const auto [stream, branch] = it->first;
     bool copied = false, asked = false;
-    for (const Ask& a : asks_) {
+    for (const Ask& a : asks_.rows) {
       copied = copied || (a.stream == stream && a.from >= 0);
       asked = asked || (a.stream == stream && a.branch == branch);
     }
@@ -292,7 +283,7 @@ void Generation::drop_branches() {
 
 /// Copies what the rows of a piece gave: the next run overwrites it, and an ask may take several.
 void Generation::keep(const Piece& piece, const StepResult& result, const std::vector<int>& exits) {
-  const Ask& ask = asks_[piece.ask];
+  const Ask& ask = asks_.rows[piece.ask];
   Kept& kept = kept_[piece.ask];
   const size_t last = piece.first + piece.n - 1;
   const auto add = [](std::vector<float>& to, std::span<const float> from) {
@@ -333,14 +324,13 @@ static size_t prompt_rows(size_t n_prompt, int end, size_t n) {
 
 /// A stream that waits runs its prompt with the first step that needs it: what ran is shared out by rows.
 void Generation::read(const Round& round, const std::array<size_t, kModels>& first_row) {
-  bool whole = true;
   Cost prompt, step;
   int64_t n_step = 0;
   for (Piece& piece : std::exchange(pieces_, {})) {
     piece.first -= first_row[static_cast<size_t>(piece.model)];
     const Round::Work& work = round.work[static_cast<size_t>(piece.model)];
     const StepResult& result = *work.result;
-    const Ask& ask = asks_[piece.ask];
+    const Ask& ask = asks_.rows[piece.ask];
     keep(piece, result, work.exits);
     const SeqId seq = sequences_.at({ask.stream, ask.branch});
     const size_t n_prompt = prompt_rows(prompt_.size(), engines_.of(piece.model).length(seq), piece.n);
@@ -357,9 +347,8 @@ void Generation::read(const Round& round, const std::array<size_t, kModels>& fir
         asked_[piece.ask] == ask.tokens.size() && ask.output == Output::logits;
     n_step = std::max(n_step, result.cost.steps);
   }
-  for (size_t i = 0; i < asks_.size(); ++i) whole = whole && asked_[i] == asks_[i].tokens.size();
   const double begin = now_seconds();
-  if (whole && answer()) choose();
+  if (whole()) advance();
   const double own = now_seconds() - begin;
   (prompt.rows > step.rows ? prompt : step).steps = n_step;  // a run counts once, where most of its rows are
   const double share = static_cast<double>(prompt.rows) / static_cast<double>(prompt.rows + step.rows);
@@ -369,17 +358,58 @@ void Generation::read(const Round& round, const std::array<size_t, kModels>& fir
   step_.cost += step;
 }
 
+/// Whether everything that was asked for is there.
+bool Generation::whole() const {
+  for (size_t i = 0; i < asks_.rows.size(); ++i)
+    if (asked_[i] < asks_.rows[i].tokens.size()) return false;
+  return std::ranges::none_of(head_logits_, [](const auto& logits) { return logits.empty(); });
+}
+
 /// Hands the method what its asks gave. True: the scores of the next token are there.
 bool Generation::answer() {
   std::vector<Answer> answers;
-  for (size_t i = 0; i < asks_.size(); ++i) {
-    Head& head = engines_.of(stream_of(asks_[i]).model).head();
-    answers.push_back(answer_of(head, kept_[i].logits, kept_[i].hidden));
-    answers.back().exits.assign(kept_[i].exits.begin(), kept_[i].exits.end());
-  }
-  const bool final = method_->answer(answers, scores_);
-  asks_.clear();
+  for (const Kept& kept : kept_)
+    answers.push_back({kept.logits, kept.hidden, {kept.exits.begin(), kept.exits.end()}});
+  for (const auto& logits : head_logits_) answers.push_back({logits});
+  const bool final = method_->answer(answers, filter_, scores_);
+  asks_ = {};
   return final;
+}
+
+/// The method's turn: it chooses, or says what it wants next.
+void Generation::advance() {
+  if (answer())
+    choose();
+  else
+    ask();
+}
+
+void Generation::collect_heads(HeadRound& round) {
+  head_at_.clear();
+  if (done() || waiting()) return;
+  for (size_t i = 0; i < asks_.heads.size(); ++i) {
+    const HeadAsk& ask = asks_.heads[i];
+    auto& work = round.work[static_cast<size_t>(model_of(ask))];
+    head_at_.push_back(work.size());
+    if (head_logits_[i].empty()) work.push_back({ask.rows, ask.tokens, ask.norm});
+  }
+}
+
+void Generation::take_heads(HeadRound& round) {
+  if (head_at_.empty()) return;
+  guard([&] {
+    Phase& phase = prompt_open_ ? prefill_ : step_;
+    const double begin = now_seconds();
+    for (size_t i = 0; i < asks_.heads.size(); ++i) {
+      if (!head_logits_[i].empty()) continue;
+      HeadRows& head = round.work[static_cast<size_t>(model_of(asks_.heads[i]))][head_at_[i]];
+      if (head.fault) throw *head.fault;
+      head_logits_[i] = std::move(head.logits);
+      phase.cost += head.cost;
+    }
+    if (whole()) advance();
+    phase.seconds += round.seconds + now_seconds() - begin;
+  });
 }
 
 /// Goes on from where the leader's prompt ended, with its own seed.

@@ -58,9 +58,6 @@ struct Engines {
 };
 inline constexpr size_t kModels = 2;
 
-/// What a run gave for a row, and the head to ask for more.
-Answer answer_of(Head& head, std::span<const float> logits, std::span<const float> hidden);
-
 /// One round of rows for each model.
 struct Round {
   struct Work {
@@ -72,6 +69,13 @@ struct Round {
   };
   std::array<Work, kModels> work;
   double seconds = 0;
+};
+
+/// Head rows of several texts: they run together, behind the rows of a round.
+struct HeadRound {
+  std::array<std::vector<HeadRows>, kModels> work;
+  double seconds = 0;
+  bool empty() const { return work[0].empty() && work[1].empty(); }
 };
 
 class Generation {
@@ -102,6 +106,9 @@ class Generation {
   void collect(Round& round, size_t n_row);
   /// first_row: of the round's rows in the round that it was collected for, where they were run apart.
   void take(const Round& round, const std::array<size_t, kModels>& first_row = {});
+  /// The same for the head rows that its method wants now, if any.
+  void collect_heads(HeadRound& round);
+  void take_heads(HeadRound& round);
   void fail(const Error& e);
   void cancel() {
     if (!done()) stop(StopReason::cancelled);
@@ -131,6 +138,12 @@ class Generation {
     std::vector<float> logits, hidden;
     std::vector<std::vector<float>> exits;
   };
+  /// What this text must not take next.
+  struct Filter final : TokenFilter {
+    explicit Filter(const Generation& g) : generation(g) {}
+    void apply(std::span<float> scores) const override { generation.allow(scores); }
+    const Generation& generation;
+  };
   void begin(std::unique_ptr<Method> method);
   Room needed(int i) const;
   template <class Work>
@@ -143,11 +156,14 @@ class Generation {
   const Stream& stream_of(const Ask& ask) const {
     return method_->streams()[static_cast<size_t>(ask.stream)];
   }
+  int model_of(const HeadAsk& ask) const { return method_->streams()[static_cast<size_t>(ask.stream)].model; }
   SeqId branch(const Ask& ask);
   void add_rows(Round& round, size_t ask, size_t n);
   void drop_branches();
   void keep(const Piece& piece, const StepResult& result, const std::vector<int>& exits);
   bool answer();
+  void advance();
+  bool whole() const;
   void adopt(Generation& leader);
   void allow(std::span<float> scores) const;
   void choose();
@@ -169,9 +185,12 @@ class Generation {
   std::vector<Generation*> followers_;
 
   std::map<std::pair<int, int>, SeqId> sequences_;  ///< by stream and branch
-  std::vector<Ask> asks_;
-  std::vector<size_t> asked_;  ///< rows of each ask that were handed out
-  std::vector<Kept> kept_;     ///< answers, as far as they are there
+  Filter filter_{*this};
+  Asks asks_;
+  std::vector<size_t> asked_;                    ///< rows of each ask that were handed out
+  std::vector<Kept> kept_;                       ///< answers, as far as they are there
+  std::vector<std::vector<float>> head_logits_;  ///< of each head ask, once it has run
+  std::vector<size_t> head_at_;                  ///< of each head ask: its place in the head round
   std::vector<Piece> pieces_;
   bool prompt_open_ = true;
   std::vector<float> scores_;

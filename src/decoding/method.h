@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cmath>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,21 +38,40 @@ struct Ask {
   int branch = 0, from = -1;
 };
 
-/// What came back for an Ask.
+/// Rows that ran before, for the output head alone: of a row that asked for Output::hidden, or of exits.
+struct HeadAsk {
+  int stream;
+  std::vector<float> rows;       ///< row-major [n][n_embd]
+  std::vector<int> tokens = {};  ///< logits of these alone; none: of the whole vocabulary
+  bool norm = false;             ///< the rows left early: the final norm comes first
+};
+
+/// What a method wants to be run.
+struct Asks {
+  std::vector<Ask> rows = {};
+  std::vector<HeadAsk> heads = {};
+  bool empty() const { return rows.empty() && heads.empty(); }
+};
+
+/// What came back for an Ask or a HeadAsk.
 struct Answer {
-  std::span<const float> logits;              ///< [n_vocab], if asked for
-  std::span<const float> hidden;              ///< [n_embd], or of every row: row-major [n][n_embd]
-  std::vector<std::span<const float>> exits;  ///< [exit]: [n_embd]
-  /// Logits of rows (row-major [n][n_embd]) for some tokens, or with none given for all: row-major [n][..].
-  std::function<void(std::span<const float> rows, std::span<const int> tokens, std::span<float> out)> head;
-  std::function<void(std::span<float> rows)> final_norm;  ///< in place
+  std::span<const float> logits;  ///< [n_vocab], if asked for; of a HeadAsk row-major [n][tokens, or n_vocab]
+  std::span<const float> hidden = {};              ///< [n_embd], or of every row: row-major [n][n_embd]
+  std::vector<std::span<const float>> exits = {};  ///< [exit]: [n_embd]
+};
+
+/// Tokens that must not come next; from whoever drives the method.
+class TokenFilter {
+ public:
+  virtual ~TokenFilter() = default;
+  /// Puts -inf where a token must not come next. scores: [n_vocab].
+  virtual void apply(std::span<float> scores) const = 0;
 };
 
 /// What bounds a text; from whoever drives the method.
 struct Limits {
   int n_predict = 0;
   std::vector<int> end_tokens;
-  std::function<void(std::span<float>)> allow;  ///< puts -inf where a token must not come next; may be empty
 };
 
 /// Which of a model's sequences a method needs, for whoever shares out the KV cache.
@@ -72,10 +90,11 @@ class Method {
   /// The prompt, then every token that was chosen.
   virtual void append(std::span<const int> tokens) = 0;
   /// What to run now, after `append` or after an answer that was not final. Nothing: answer follows at once.
-  virtual std::vector<Ask> ask() = 0;
-  /// One answer for each ask. True: `scores` [n_vocab] holds the next token's scores, -inf where it must not
-  /// be.
-  virtual bool answer(std::span<const Answer> answers, std::vector<float>& scores) = 0;
+  virtual Asks ask(const TokenFilter& filter) = 0;
+  /// One answer for each ask, those of heads behind those of rows. True: `scores` [n_vocab] holds the next
+  /// token's scores, -inf where it must not be.
+  virtual bool answer(std::span<const Answer> answers, const TokenFilter& filter,
+                      std::vector<float>& scores) = 0;
   /// A copy in the same state, for samples that share a prompt; begin() comes before its next use.
   virtual std::unique_ptr<Method> clone() const = 0;
   /// Copies will be made once the prompt has run, so nothing of it should be left for later.
@@ -85,18 +104,18 @@ class Method {
   /// Adjusts what the user left at its default.
   virtual void adjust(SamplingOptions&) const {}
 
-  /// Scoring a given text: rows after so many blocks that score() wants of stream 0.
+  /// Scoring a given text: rows after so many blocks whose logits score() wants of stream 0, and whether they
+  /// pass the final norm.
   virtual std::vector<int> score_exits() const { return {}; }
-  /// Log-score of the token that followed, nats. rows: one answer a stream, with logits. alpha > 0 masks
+  virtual bool norm_exits() const { return false; }
+  /// Log-score of the token that followed, nats. rows: one answer a stream, with logits, and behind them one
+  /// with those of the exits, row-major [exit][n_vocab]. alpha > 0 masks
   /// tokens that are not plausible: they score kMasked. Throws Error (exit 2) where a method's score is no
   /// distribution.
   virtual double score(std::span<const Answer> rows, int token, float alpha) const;
   static constexpr double kMasked = -1000;
 
  protected:
-  void allow(std::span<float> scores) const {
-    if (limits_.allow) limits_.allow(scores);
-  }
   Limits limits_;
 };
 

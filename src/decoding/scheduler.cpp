@@ -90,6 +90,35 @@ void Scheduler::run_apart(size_t failed) {
   }
 }
 
+/// The output head alone, where methods want it for rows that just ran, until none wants more. It costs
+/// little beside a round of rows, and texts that waited for the next one would be half as fast.
+void Scheduler::run_heads() {
+  const auto run = [&](HeadRound& round) {
+    const double begin = now_seconds();
+    for (size_t model = 0; model < kModels; ++model)
+      if (!round.work[model].empty()) engines_.of(static_cast<int>(model)).run_head(round.work[model]);
+    round.seconds = now_seconds() - begin;
+  };
+  for (;;) {
+    HeadRound all;
+    for (const RoundPart& part : parts_) part.generation->collect_heads(all);
+    if (all.empty()) return;
+    try {
+      run(all);
+      for (const RoundPart& part : parts_) part.generation->take_heads(all);
+    } catch (const Error&) {
+      for (const RoundPart& part : parts_) try {
+          HeadRound own;
+          part.generation->collect_heads(own);
+          if (!own.empty()) run(own);
+          part.generation->take_heads(own);
+        } catch (const Error& e) {
+          part.generation->fail(e);
+        }
+    }
+  }
+}
+
 bool Scheduler::step() {
   retire();
   admit();
@@ -108,6 +137,7 @@ bool Scheduler::step() {
   }
   ++turn_;
   run_round();
+  run_heads();
   return true;
 }
 

@@ -37,6 +37,7 @@ class Scheduler {
   void run(size_t model, Round::Work& work);
   void run_round();
   void run_apart(size_t failed);
+  void run_heads();
 
   Engines engines_;
   std::deque<Generation*> waiting_;

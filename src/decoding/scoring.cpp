@@ -46,12 +46,24 @@ void Scorer::run(Rows& rows, const std::vector<int>& exits) {
   }
 }
 
-double Scorer::score(const Rows& rows, std::span<const size_t> row, int token) const {
+double Scorer::score(const Rows& rows, std::span<const size_t> row, int token) {
   std::vector<Answer> answers;
   for (size_t s = 0; s < trunk_.size(); ++s) {
     const StepResult& result = *rows.results[static_cast<size_t>(stream(s).model)];
-    answers.push_back(answer_of(engine(s).head(), result.logits(row[s]), result.hidden(row[s])));
-    for (size_t i = 0; i < result.exits.size(); ++i) answers.back().exits.push_back(result.exit(i, row[s]));
+    answers.push_back({result.logits(row[s]), result.hidden(row[s])});
+  }
+  const StepResult& first = *rows.results[static_cast<size_t>(stream(0).model)];
+  std::vector<float> exits;  // [exit][n_embd]
+  for (size_t i = 0; i < first.exits.size(); ++i) {
+    const auto exit = first.exit(i, row[0]);
+    exits.insert(exits.end(), exit.begin(), exit.end());
+  }
+  HeadRows head{.rows = exits, .norm = method_->norm_exits()};
+  if (!exits.empty()) {
+    engine(0).run_head({&head, 1});
+    cost_ += head.cost;
+    if (head.fault) throw *head.fault;
+    answers.push_back({head.logits});
   }
   const double out = method_->score(answers, token, alpha_);
   require(std::isfinite(out), "the log-probability of token ", token, " is ", out);

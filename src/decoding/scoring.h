@@ -53,7 +53,7 @@ class Scorer {
              Output last) const;
   void run(Rows& rows, const std::vector<int>& exits = {});
   /// The method's score of a token, given a row of each stream.
-  double score(const Rows& rows, std::span<const size_t> row, int token) const;
+  double score(const Rows& rows, std::span<const size_t> row, int token);
   /// Continuations of a request that run together.
   struct Part {
     const ScoreRequest* request;

@@ -12,14 +12,15 @@ class Standard final : public Method {
   explicit Standard(Stream stream) : streams_{std::move(stream)} {}
   const std::vector<Stream>& streams() const override { return streams_; }
   void append(std::span<const int> tokens) override { pending_.assign(tokens.begin(), tokens.end()); }
-  std::vector<Ask> ask() override {
+  Asks ask(const TokenFilter&) override {
     const bool prompt = !started_;
     started_ = true;
-    return {{.stream = 0, .tokens = std::move(pending_), .output = Output::logits, .prompt = prompt}};
+    return {{{.stream = 0, .tokens = std::move(pending_), .output = Output::logits, .prompt = prompt}}};
   }
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
+  bool answer(std::span<const Answer> answers, const TokenFilter& filter,
+              std::vector<float>& scores) override {
     scores.assign(answers[0].logits.begin(), answers[0].logits.end());
-    allow(scores);
+    filter.apply(scores);
     return true;
   }
   std::unique_ptr<Method> clone() const override { return std::make_unique<Standard>(*this); }

@@ -35,7 +35,8 @@ void TwoStream::append(std::span<const int> tokens) {
   waiting_for_weak_ = false;
 }
 
-std::vector<Ask> TwoStream::ask() {
+Asks TwoStream::ask(const TokenFilter&) {
+  if (!weak_row_.empty()) return {{}, {{.stream = kWeak, .rows = weak_row_, .tokens = plausible_}}};
   std::vector<Ask> asks;
   bool fused = execution_ == Execution::fused;
   if (!waiting_for_weak_) {
@@ -57,14 +58,27 @@ std::vector<Ask> TwoStream::ask() {
     weak_pending_.clear();
     prompt_[kWeak] = false;
   }
-  return asks;
+  return {asks};
 }
 
-bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scores) {
+/// weak: logits of the plausible tokens.
+bool TwoStream::contrast_with(std::vector<float> weak, std::vector<float>& scores) const {
+  for (float& v : weak) v /= options_.weak_temp;
+  scores.resize(strong_.size());
+  contrast(strong_, plausible_, weak, options_.beta, scores);
+  return true;
+}
+
+bool TwoStream::answer(std::span<const Answer> answers, const TokenFilter& filter,
+                       std::vector<float>& scores) {
+  if (!weak_row_.empty()) {
+    weak_row_.clear();
+    return contrast_with({answers[0].logits.begin(), answers[0].logits.end()}, scores);
+  }
   if (!waiting_for_weak_) {
     strong_.assign(answers[kStrong].logits.begin(), answers[kStrong].logits.end());
     for (float& v : strong_) v /= options_.strong_temp;
-    allow(strong_);  // before V is formed: it must not consist of a token that may not come
+    filter.apply(strong_);  // before V is formed: it must not consist of a token that may not come
     plausible_ = plausible_tokens(strong_, options_.alpha);
     bool needs_weak = plausible_.size() > 1;
     if (simulated_.on()) {
@@ -85,15 +99,13 @@ bool TwoStream::answer(std::span<const Answer> answers, std::vector<float>& scor
     }
   }
   const Answer& from_weak = answers.back();
-  std::vector<float> weak(plausible_.size());
-  if (!from_weak.logits.empty())
-    for (size_t i = 0; i < weak.size(); ++i) weak[i] = from_weak.logits[static_cast<size_t>(plausible_[i])];
-  else
-    from_weak.head(from_weak.hidden, plausible_, weak);
-  for (float& v : weak) v /= options_.weak_temp;
-  scores.resize(strong_.size());
-  contrast(strong_, plausible_, weak, options_.beta, scores);
-  return true;
+  if (from_weak.logits.empty()) {
+    weak_row_.assign(from_weak.hidden.begin(), from_weak.hidden.end());
+    return false;
+  }
+  std::vector<float> weak;
+  for (const int token : plausible_) weak.push_back(from_weak.logits[static_cast<size_t>(token)]);
+  return contrast_with(std::move(weak), scores);
 }
 
 double TwoStream::score(std::span<const Answer> rows, int token, float alpha) const {

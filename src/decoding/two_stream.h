@@ -24,14 +24,16 @@ class TwoStream final : public Method {
   TwoStream(const MethodOptions& options, bool accelerated, Stream strong, Stream weak);
   const std::vector<Stream>& streams() const override { return streams_; }
   void append(std::span<const int> tokens) override;
-  std::vector<Ask> ask() override;
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override;
+  Asks ask(const TokenFilter& filter) override;
+  bool answer(std::span<const Answer> answers, const TokenFilter& filter,
+              std::vector<float>& scores) override;
   std::unique_ptr<Method> clone() const override { return std::make_unique<TwoStream>(*this); }
   void expect_clones() override { eager_prompt_ = true; }
   double score(std::span<const Answer> rows, int token, float alpha) const override;
 
  private:
   enum class Execution { plain, fused, lazy };
+  bool contrast_with(std::vector<float> weak, std::vector<float>& scores) const;
 
   MethodOptions options_;
   bool automatic_, accelerated_, eager_prompt_ = false;
@@ -40,9 +42,10 @@ class TwoStream final : public Method {
   std::vector<int> strong_pending_, weak_pending_;
   bool prompt_[2] = {true, true};
   bool waiting_for_weak_ = false;
-  std::vector<float> strong_;   ///< the strong logits of this step over their temperature
-  std::vector<int> plausible_;  ///< V of this step
-  std::bitset<32> needed_;      ///< whether the last steps needed the weak logits
+  std::vector<float> weak_row_;  ///< after the final norm, while the head's logits of V are waited for
+  std::vector<float> strong_;    ///< the strong logits of this step over their temperature
+  std::vector<int> plausible_;   ///< V of this step
+  std::bitset<32> needed_;       ///< whether the last steps needed the weak logits
   SimulatedNeed simulated_;
 };
 

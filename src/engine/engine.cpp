@@ -91,11 +91,20 @@ const StepResult& Engine::run(const Step& step) {
     try {
       throw;
     } catch (const std::bad_alloc&) {
-      throw Error("not enough memory for a step");
+      throw Error("not enough memory for a step", ErrorKind::no_room);
     }
   }
   result_.cost = cost_ - cost_before;
   return result_;
+}
+
+void Engine::run_head(std::span<HeadRows> items) {
+  try {
+    head_.run(items);
+  } catch (const std::bad_alloc&) {
+    throw Error("not enough memory for the output head", ErrorKind::no_room);
+  }
+  for (const HeadRows& item : items) cost_ += item.cost;
 }
 
 void Engine::begin_result(const Step& step, size_t n_row) {

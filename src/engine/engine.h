@@ -45,8 +45,9 @@ class Engine {
   const StepResult& run(const Step& step);
   const StepResult& run(Batch batch) { return run(Step{std::move(batch)}); }
 
-  /// The output head for rows that ran with Output::hidden.
-  Head& head() { return head_; }
+  /// The output head alone, for rows that ran with Output::hidden or left early; its rows and bytes are
+  /// counted.
+  void run_head(std::span<HeadRows> items);
 
   const Cost& cost() const { return cost_; }
 

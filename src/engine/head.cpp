@@ -12,37 +12,70 @@ static constexpr size_t kColumnShare = 64;
 /// Rows that run together; more come in pieces, so that few graphs are kept.
 static constexpr size_t kMaxRows = 32;
 
-void Head::logits(std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
-  compute(rows, tokens, out);
-  if (const size_t at = first_unsound(out); at < out.size()) {
-    const size_t n = tokens.empty() ? static_cast<size_t>(model_.spec().n_vocab) : tokens.size();
-    throw Error(cat("the logit of token ", tokens.empty() ? static_cast<int>(at % n) : tokens[at % n], " is ",
-                    out[at]));
-  }
+bool Head::columns_suffice(std::span<const int> tokens) const {
+  return !tokens.empty() && tokens.size() * kColumnShare <= static_cast<size_t>(model_.spec().n_vocab);
 }
 
-void Head::compute(std::span<const float> rows, std::span<const int> tokens, std::span<float> out) {
+void Head::run_columns(HeadRows& item, std::span<const float> rows) const {
+  const auto n_embd = static_cast<size_t>(model_.spec().n_embd);
+  const size_t n_row = rows.size() / n_embd, n = item.tokens.size();
+  item.logits.resize(n_row * n);
+  for (size_t r = 0; r < n_row; ++r)
+    model_.head_columns(rows.subspan(r * n_embd, n_embd), item.tokens,
+                        std::span(item.logits).subspan(r * n, n));
+  item.cost.weight_bytes =
+      static_cast<int64_t>(model_.weight_bytes().head) * static_cast<int64_t>(n) / model_.spec().n_vocab;
+}
+
+/// The logits of `tokens` out of those of the whole vocabulary.
+static std::vector<float> chosen(std::span<const float> whole, std::span<const int> tokens, size_t n_vocab) {
+  std::vector<float> out;
+  for (size_t begin = 0; begin < whole.size(); begin += n_vocab)
+    for (const int token : tokens) out.push_back(whole[begin + static_cast<size_t>(token)]);
+  return out;
+}
+
+void Head::run(std::span<HeadRows> items) {
   const auto n_embd = static_cast<size_t>(model_.spec().n_embd),
              n_vocab = static_cast<size_t>(model_.spec().n_vocab);
+  std::vector<float> rows;  // of those that want the whole vocabulary
+  for (HeadRows& item : items) {
+    item.cost = {.head_rows = static_cast<int64_t>(item.rows.size() / n_embd)};
+    std::vector<float> own(item.rows.begin(), item.rows.end());
+    if (item.norm) norm(own);
+    if (columns_suffice(item.tokens))
+      run_columns(item, own);
+    else
+      rows.insert(rows.end(), own.begin(), own.end());
+  }
   const size_t n_row = rows.size() / n_embd;
-  if (tokens.empty()) {
-    for (size_t r = 0; r < n_row; r += kMaxRows) {
-      const size_t n = std::min(kMaxRows, n_row - r);
-      all(rows.subspan(r * n_embd, n * n_embd), out.subspan(r * n_vocab, n * n_vocab));
-    }
-    return;
-  }
-  if (tokens.size() * kColumnShare <= n_vocab) {
-    for (size_t r = 0; r < n_row; ++r)
-      model_.head_columns(rows.subspan(r * n_embd, n_embd), tokens,
-                          out.subspan(r * tokens.size(), tokens.size()));
-    return;
-  }
   std::vector<float> whole(n_row * n_vocab);
-  compute(rows, {}, whole);
-  for (size_t r = 0; r < n_row; ++r)
-    for (size_t i = 0; i < tokens.size(); ++i)
-      out[r * tokens.size() + i] = whole[r * n_vocab + static_cast<size_t>(tokens[i])];
+  int64_t bytes = 0;
+  for (size_t r = 0; r < n_row; r += kMaxRows) {
+    const size_t n = std::min(kMaxRows, n_row - r);
+    all(std::span(rows).subspan(r * n_embd, n * n_embd), std::span(whole).subspan(r * n_vocab, n * n_vocab));
+    bytes += static_cast<int64_t>(model_.weight_bytes().head);
+  }
+  size_t done = 0;
+  for (HeadRows& item : items) {
+    if (!columns_suffice(item.tokens)) {
+      const size_t n = item.rows.size() / n_embd;
+      const auto own = std::span(whole).subspan(done * n_vocab, n * n_vocab);
+      item.logits = item.tokens.empty() ? std::vector<float>(own.begin(), own.end())
+                                        : chosen(own, item.tokens, n_vocab);
+      // Shares whose sum is exactly what was read.
+      const auto share = [&](size_t r) {
+        return bytes * static_cast<int64_t>(r) / static_cast<int64_t>(n_row);
+      };
+      if (n > 0) item.cost.weight_bytes = share(done + n) - share(done);
+      done += n;
+    }
+    if (const size_t at = first_unsound(item.logits); at < item.logits.size())
+      item.fault.emplace(
+          cat("the logit of token ",
+              item.tokens.empty() ? static_cast<int>(at % n_vocab) : item.tokens[at % item.tokens.size()],
+              " is ", item.logits[at]));
+  }
 }
 
 void Head::norm(std::span<float> rows) const {

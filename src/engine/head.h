@@ -1,20 +1,31 @@
-/// engine/head.h - the output head for rows that already ran: logits of a few tokens, or of all.
+/// engine/head.h - the output head alone, for rows that already ran: logits of a few tokens, or of all.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <optional>
 
+#include "engine/batch.h"
 #include "model/model.h"
 
 namespace rouse {
 
+/// Rows for the head, and what it gave.
+struct HeadRows {
+  std::span<const float> rows;       ///< row-major [n][n_embd]
+  std::span<const int> tokens = {};  ///< logits of these alone; none given: of the whole vocabulary
+  bool norm = false;                 ///< the rows left early: the final norm comes first
+  std::vector<float> logits = {};    ///< row-major [n][tokens.size(), or n_vocab]
+  std::optional<Error> fault = {};   ///< a logit that is NaN or +inf, by its token
+  Cost cost = {};                    ///< its head rows, and its share by rows of the bytes
+};
+
 class Head {
  public:
   explicit Head(const Model& model) : model_(model) {}
-  /// rows: row-major [n][n_embd], after the final norm; out: row-major [n][tokens.size()] receives the logits
-  /// of `tokens`, or with none given of the whole vocabulary. Throws Error naming a token whose logit is NaN
-  /// or +inf.
-  void logits(std::span<const float> rows, std::span<const int> tokens, std::span<float> out);
+  /// Fills in what is wanted of all items. Rows that want the whole vocabulary run together; logits of few
+  /// tokens are products of those columns alone. Throws Error where memory or a backend fails.
+  void run(std::span<HeadRows> items);
   /// The final norm, in place, for rows that left early; row-major [n][n_embd].
   void norm(std::span<float> rows) const;
 
@@ -25,7 +36,8 @@ class Head {
     ggml_tensor *hidden = nullptr, *logits = nullptr;
     ggml_cgraph* graph = nullptr;
   };
-  void compute(std::span<const float> rows, std::span<const int> tokens, std::span<float> out);
+  bool columns_suffice(std::span<const int> tokens) const;
+  void run_columns(HeadRows& item, std::span<const float> rows) const;
   void all(std::span<const float> rows, std::span<float> out);
   Graph& graph_for(int n_row);
   const Model& model_;

@@ -17,13 +17,13 @@ class Waiting final : public Method {
     waiting_.insert(waiting_.end(), tokens.begin(), tokens.end());
     ++step_;
   }
-  std::vector<Ask> ask() override {
+  Asks ask(const TokenFilter&) override {
     std::vector<Ask> asks{{.stream = 0, .tokens = pending_, .output = Output::logits, .prompt = step_ == 1}};
     if (step_ == kWeakFrom)
       asks.push_back({.stream = 1, .tokens = waiting_, .output = Output::hidden, .prompt = true});
-    return asks;
+    return {asks};
   }
-  bool answer(std::span<const Answer> answers, std::vector<float>& scores) override {
+  bool answer(std::span<const Answer> answers, const TokenFilter&, std::vector<float>& scores) override {
     scores.assign(answers[0].logits.begin(), answers[0].logits.end());
     return true;
   }

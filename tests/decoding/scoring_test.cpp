@@ -27,10 +27,7 @@ struct Alone {
     const auto l = r.logits(text.size() - 1);
     logits.assign(l.begin(), l.end());
     for (size_t i = 0; i < exits.size(); ++i) {
-      const auto row = r.exit(i, text.size() - 1);
-      std::vector<float> premature(logits.size());
-      m.engine.head().logits(row, {}, premature);
-      exit_logits.push_back(premature);
+      exit_logits.push_back(head_logits(m.engine, r.exit(i, text.size() - 1)));
     }
     m.engine.close(seq);
   }

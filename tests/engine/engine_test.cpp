@@ -201,16 +201,13 @@ TEST_P(EngineTest, ExitsMeetTheHeadWhereTheModelDoes) {
   for (const int t : kText) group.rows.push_back({seq, t, Output::logits});
   const StepResult& r = m.engine.run({.batch = {group}, .taps = {.exits = {1, n_layer}}});
   for (const size_t row : {size_t{0}, kText.size() - 1}) {
-    std::vector<float> hidden(r.exit(1, row).begin(), r.exit(1, row).end()), logits(r.logits(row).size());
-    m.engine.head().norm(hidden);
-    for (float& x : hidden) x *= m.model->spec().logit_scale;
-    m.engine.head().logits(hidden, {}, logits);
-    EXPECT_LT(max_difference(r.logits(row), logits), 2e-4f);
+    std::vector<float> logits = head_logits(m.engine, r.exit(1, row), {}, true);
     const std::vector<int> few = {7, 3};
-    std::vector<float> two(2);
-    m.engine.head().logits(hidden, few, two);
+    const std::vector<float> two = head_logits(m.engine, r.exit(1, row), few, true);
     EXPECT_NEAR(two[0], logits[7], 1e-4);
     EXPECT_NEAR(two[1], logits[3], 1e-4);
+    for (float& x : logits) x *= m.model->spec().logit_scale;
+    EXPECT_LT(max_difference(r.logits(row), logits), 2e-4f);
   }
 }
 
@@ -363,11 +360,8 @@ TEST(Engine, ARowWhoseNumbersAreNotFiniteGivesNothingAndTheOthersStay) {
   TinyModel head(spoiled_model(dir, "mixtral.gguf", "output.weight", 100));
   const std::vector<float> row(64, 0.5f);
   const std::vector<int> few = {3, 100};
-  std::vector<float> out(272), two(2);
-  expect_refusal([&] { head.engine.head().logits(row, {}, out); }, ErrorKind::internal,
-                 "the logit of token 100");
-  expect_refusal([&] { head.engine.head().logits(row, few, two); }, ErrorKind::internal,
-                 "the logit of token 100");
+  expect_refusal([&] { head_logits(head.engine, row); }, ErrorKind::internal, "the logit of token 100");
+  expect_refusal([&] { head_logits(head.engine, row, few); }, ErrorKind::internal, "the logit of token 100");
 }
 
 }  // namespace rouse
