@@ -17,7 +17,8 @@ struct ChatOptions {
   std::optional<bool> special;
 };
 
-int chat(const ChatOptions& o) {
+int chat(ChatOptions o) {
+  o.generate.reuse = true;  // a turn costs its own tokens, not the conversation's
   Session session(o.model, {&o.method, 1});
   std::vector<ChatMessage> messages;
   if (!o.system.empty()) messages.push_back({"system", o.system});

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/statistics.h"
+#include "decoding/contrast.h"
 
 namespace rouse {
 
@@ -23,6 +25,8 @@ void check_options(const MethodOptions& method, const GenerateOptions& o) {
                 " chooses by its own score, which is no distribution: --temp must stay 0");
   require_usage(entry.samples || !penalties, "method ", method.name,
                 " chooses by its own score: penalties on tokens do not apply to it");
+  require_usage(entry.samples || o.n_top < 0, "method ", method.name,
+                " chooses by its own score, which is not a distribution: its tokens have no log-probability");
   require_usage(entry.grammar || o.grammar.empty(), "method ", method.name,
                 " keeps several texts at once: a grammar follows one");
 }
@@ -112,9 +116,20 @@ Generation::~Generation() {
   for (Generation* follower : followers_) follower->leader_ = nullptr, follower->cancel();
 }
 
+static PrefixKind kind_of(const Stream& stream) {
+  return {stream.policy.text(), stream.policy.hash(), stream.shift};
+}
+
 void Generation::close() {
-  for (const auto& [key, seq] : sequences_)
-    engines_.of(method_->streams()[static_cast<size_t>(key.first)].model).close(seq);
+  const bool keep = options_.reuse && !error_ && !branched_;
+  for (const auto& [key, seq] : sequences_) {
+    const Stream& stream = method_->streams()[static_cast<size_t>(key.first)];
+    Engine& engine = engines_.of(stream.model);
+    if (keep && static_cast<size_t>(engine.length(seq)) <= history_.size())
+      engine.kept().keep(seq, kind_of(stream), history_);
+    else
+      engine.close(seq);
+  }
   sequences_.clear();
   asks_ = {};
 }
@@ -162,6 +177,7 @@ SeqId Generation::branch(const Ask& ask) {
   if (found != sequences_.end()) return found->second;
   SeqId seq;
   if (ask.from >= 0) {
+    branched_ = true;
     const SeqId from = sequences_.at({ask.stream, ask.from});
     seq = engine.fork(from, engine.length(from));
   } else {
@@ -203,9 +219,26 @@ void Generation::collect(Round& round, size_t n_row) {
   guard([&] { add_next_rows(round, n_row); });
 }
 
+/// Streams whose prompt comes now begin with what is kept of an earlier text.
+void Generation::begin_with_kept() {
+  if (!options_.reuse || options_.routing) return;
+  for (size_t i = 0; i < asks_.rows.size(); ++i) {
+    const Ask& ask = asks_.rows[i];
+    if (!ask.prompt || ask.every || ask.branch != 0 || sequences_.count({ask.stream, 0})) continue;
+    const Stream& stream = stream_of(ask);
+    Engine& engine = engines_.of(stream.model);
+    const SeqId seq = engine.kept().begin(kind_of(stream), ask.tokens);
+    if (seq < 0) continue;
+    sequences_[{ask.stream, 0}] = seq;
+    asked_[i] = static_cast<size_t>(engine.length(seq));
+    if (ask.stream == 0) reused_ = engine.length(seq), prefill_.tokens -= reused_;
+  }
+}
+
 void Generation::add_next_rows(Round& round, size_t n_row) {
   ask();
   if (done()) return;
+  begin_with_kept();
   std::vector<size_t> take(asks_.rows.size());
   std::array<size_t, kModels> wanted{};
   for (size_t i = 0; i < asks_.rows.size(); ++i) {
@@ -371,6 +404,8 @@ bool Generation::answer() {
   for (const Kept& kept : kept_)
     answers.push_back({kept.logits, kept.hidden, {kept.exits.begin(), kept.exits.end()}});
   for (const auto& logits : head_logits_) answers.push_back({logits});
+  if (options_.n_top >= 0 && !asks_.rows.empty() && asks_.rows[0].stream == 0 && !kept_[0].logits.empty())
+    model_logits_ = kept_[0].logits;
   const bool final = method_->answer(answers, filter_, scores_);
   asks_ = {};
   return final;
@@ -438,6 +473,7 @@ void Generation::choose() {
   for (Generation* follower : std::exchange(followers_, {})) follower->adopt(*this);
   if (std::none_of(scores_.begin(), scores_.end(), [](float s) { return s > -INFINITY; }) && grammar_)
     return stop(StopReason::grammar);
+  const std::vector<float> likely = log_probs();  // choosing changes the scores
   int token = chooser_.pick(scores_, history_);
   if (!options_.follow.empty()) {
     choices_.push_back(token);
@@ -448,6 +484,7 @@ void Generation::choose() {
     stop_ = StopReason::eos;
   } else {
     if (grammar_) grammar_->accept(token);
+    if (!likely.empty()) keep_score(token, likely);
     emit(token);
   }
   const bool followed = !options_.follow.empty() && tokens_.size() == options_.follow.size();
@@ -456,6 +493,22 @@ void Generation::choose() {
   if (!done() && n >= n_limit_) stop_ = StopReason::context;
   publish();
   if (!done()) method_->append(std::span(&history_.back(), 1));
+}
+
+/// Of the method's scores; nothing unless somebody wants them.
+std::vector<float> Generation::log_probs() const {
+  if (options_.n_top < 0) return {};
+  std::vector<float> out = scores_;
+  log_softmax(out);
+  return out;
+}
+
+void Generation::keep_score(int token, std::span<const float> log_probs) {
+  TokenScore score{-nll(model_logits_, token), log_probs[static_cast<size_t>(token)]};
+  for (const int other : best_tokens(log_probs, static_cast<size_t>(options_.n_top)))
+    if (log_probs[static_cast<size_t>(other)] > -INFINITY)
+      score.top.emplace_back(other, log_probs[static_cast<size_t>(other)]);
+  token_scores_.push_back(std::move(score));
 }
 
 void Generation::stop(StopReason reason) {

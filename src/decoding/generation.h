@@ -25,7 +25,11 @@ struct GenerateOptions {
   size_t (*end)(const std::string& text) = nullptr;
   std::string grammar;  ///< GBNF that the text must follow; empty: none
   SamplingOptions sampling;
-  bool routing = false;     ///< keep which experts every row used; see Generation::routed
+  bool routing = false;  ///< keep which experts every row used; see Generation::routed
+  /// Begins with the cells of an earlier text that begins alike under the same routing, and leaves its own
+  /// for later ones. Rows that are not run have no routing, so it has no effect with `routing`.
+  bool reuse = false;
+  int n_top = -1;  ///< keep how likely every token was, and this many of the likeliest; -1: none of it
   std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };
 
@@ -41,6 +45,13 @@ struct Phase {
   double seconds = 0;
   int64_t tokens = 0;  ///< prefill: prompt tokens; step: tokens chosen after the first
   Cost cost;
+};
+
+/// How likely a token of the answer was, in nats.
+struct TokenScore {
+  double model = 0;   ///< by the logits of the method's first stream
+  double method = 0;  ///< by the scores that it was chosen from, before penalties and sampling
+  std::vector<std::pair<int, double>> top = {};  ///< (token, by `method`), the likeliest first
 };
 
 /// Which experts a stream used at a position.
@@ -122,9 +133,12 @@ class Generation {
   const std::string& text() const { return text_.text(); }      ///< their text, without a stop string
   StopReason stop_reason() const { return stop_; }
   const std::optional<Error>& error() const { return error_; }  ///< why it failed
+  /// Tokens of the prompt that were not run, as an earlier text's cells held them; of the first stream.
+  int reused() const { return reused_; }
   const Phase& prefill() const { return prefill_; }
   const Phase& step() const { return step_; }
-  const std::vector<RoutedPosition>& routed() const { return routed_; }  ///< with GenerateOptions::routing
+  const std::vector<TokenScore>& scores() const { return token_scores_; }  ///< [token], with n_top >= 0
+  const std::vector<RoutedPosition>& routed() const { return routed_; }    ///< with GenerateOptions::routing
   const Method& method() const { return *method_; }
 
  private:
@@ -151,6 +165,7 @@ class Generation {
   void ask();
   void add_next_rows(Round& round, size_t n_row);
   void read(const Round& round, const std::array<size_t, kModels>& first_row);
+  void begin_with_kept();
   bool admit(const std::vector<size_t>& take) const;
   void end_followers();
   const Stream& stream_of(const Ask& ask) const {
@@ -167,6 +182,8 @@ class Generation {
   void adopt(Generation& leader);
   void allow(std::span<float> scores) const;
   void choose();
+  std::vector<float> log_probs() const;
+  void keep_score(int token, std::span<const float> log_probs);
   void emit(int token);
   void publish();
   void stop(StopReason reason);
@@ -193,6 +210,8 @@ class Generation {
   std::vector<size_t> head_at_;                  ///< of each head ask: its place in the head round
   std::vector<Piece> pieces_;
   bool prompt_open_ = true;
+  bool branched_ = false;  ///< so that no sequence need hold the text
+  int reused_ = 0;
   std::vector<float> scores_;
 
   StopStrings text_;
@@ -201,6 +220,8 @@ class Generation {
   std::optional<Error> error_;
   Phase prefill_, step_;
   std::vector<RoutedPosition> routed_;
+  std::vector<float> model_logits_;  ///< of the step, with n_top >= 0
+  std::vector<TokenScore> token_scores_;
 };
 
 }  // namespace rouse

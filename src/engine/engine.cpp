@@ -43,6 +43,7 @@ Engine::Engine(std::shared_ptr<const Model> model, const EngineOptions& options)
       flash_attention_(options.flash_attention && supports_flash_attention(*model_, options.kv_type)),
       cpu_attention_(options.flash_attention && all_on_cpu(*model_)),
       cache_(*model_, options.n_cell > 0 ? options.n_cell : options.n_ctx, options.kv_type, !cpu_attention_),
+      kept_(cache_.cells),
       head_(*model_) {}
 
 void Engine::check(const Step& step) const {

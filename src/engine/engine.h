@@ -8,6 +8,7 @@
 
 #include "engine/batch.h"
 #include "engine/head.h"
+#include "engine/kept_prefixes.h"
 #include "engine/kv_cache.h"
 #include "engine/step_graph.h"
 
@@ -34,9 +35,12 @@ class Engine {
   void trim(SeqId seq, int n_token) { cache_.cells.trim(seq, n_token); }
   void close(SeqId seq) { cache_.cells.close(seq); }
   int length(SeqId seq) const { return cache_.cells.length(seq); }
+  /// Ended texts, for those that begin alike.
+  KeptPrefixes& kept() { return kept_; }
   int n_ctx() const { return options_.n_ctx; }
   int n_cell() const { return cache_.cells.n_cell(); }
-  int n_free() const { return cache_.cells.n_free(); }
+  int n_free() const { return cache_.cells.n_free(); }  ///< what is kept counts
+  int n_sequence_free() const { return cache_.cells.n_sequence_free(); }
   uint64_t kv_bytes() const { return cache_.n_byte; }
 
   /// Appends every row of the batch to its sequence and runs it. The result is valid until the next run.
@@ -73,6 +77,7 @@ class Engine {
   EngineOptions options_;
   bool flash_attention_, cpu_attention_;
   KvCache cache_;
+  KeptPrefixes kept_;
   Head head_;
   std::vector<std::unique_ptr<StepGraph>> graphs_;
   uint64_t tick_ = 0;

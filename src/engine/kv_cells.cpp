@@ -23,9 +23,17 @@ KvCells::Sequence& KvCells::sequence(SeqId seq) {
   return sequences_[static_cast<size_t>(seq)];
 }
 
-SeqId KvCells::unused() const {
-  for (SeqId seq = 0; seq < kMaxSequence; ++seq)
-    if (!sequences_[static_cast<size_t>(seq)].open) return seq;
+int KvCells::n_sequence_free() const {
+  int n = static_cast<int>(kept_.count());
+  for (const Sequence& s : sequences_) n += !s.open;
+  return n;
+}
+
+SeqId KvCells::unused() {
+  do {
+    for (SeqId seq = 0; seq < kMaxSequence; ++seq)
+      if (!sequences_[static_cast<size_t>(seq)].open) return seq;
+  } while (give_back_ && give_back_());
   throw Error(cat("all ", kMaxSequence, " sequences are in use"));
 }
 
@@ -54,8 +62,11 @@ SeqId KvCells::fork(SeqId from, int n_token) {
   const SeqId seq = unused();
   const std::vector<int>& source = sequence(from).cells;
   sequences_[static_cast<size_t>(seq)] = {true, std::vector<int>(source.begin(), source.begin() + n_token)};
-  for (const int cell : sequence(seq).cells)
-    cells_[static_cast<size_t>(cell)].owners.set(static_cast<size_t>(seq));
+  for (const int i : sequence(seq).cells) {
+    Cell& cell = cells_[static_cast<size_t>(i)];
+    n_kept_ -= only_kept(cell);
+    cell.owners.set(static_cast<size_t>(seq));
+  }
   return seq;
 }
 
@@ -63,7 +74,9 @@ void KvCells::trim(SeqId seq, int n_token) {
   std::vector<int>& held = sequence(seq).cells;
   while (static_cast<int>(held.size()) > n_token) {
     Cell& cell = cells_[static_cast<size_t>(held.back())];
+    n_kept_ -= only_kept(cell);
     cell.owners.reset(static_cast<size_t>(seq));
+    n_kept_ += only_kept(cell);
     if (cell.owners.none()) {
       n_spoiled_ -= cell.spoiled_by >= 0;
       cell.position = cell.spoiled_by = -1;
@@ -93,6 +106,15 @@ void KvCells::close(SeqId seq) {
   for (Cell& cell : cells_)
     if (cell.reserved_for == seq) cell.reserved_for = -1;
   sequences_[static_cast<size_t>(seq)] = {};
+  kept_.reset(static_cast<size_t>(seq));
+}
+
+void KvCells::keep(SeqId seq) {
+  assert(is_open(seq) && !kept_[static_cast<size_t>(seq)]);
+  kept_.set(static_cast<size_t>(seq));
+  for (const int cell : cells(seq)) n_kept_ += only_kept(cells_[static_cast<size_t>(cell)]);
+  for (Cell& cell : cells_)
+    if (cell.reserved_for == seq) cell.reserved_for = -1;
 }
 
 /// The cell after the sequence's last if it may be used; else the first of its own reserve, of nobody's, of
@@ -114,7 +136,8 @@ int KvCells::find_cell(SeqId seq) const {
 }
 
 int KvCells::append(SeqId seq) {
-  const int found = find_cell(seq);
+  int found = find_cell(seq);
+  while (found < 0 && give_back_ && give_back_()) found = find_cell(seq);
   assert(found >= 0);
   Cell& cell = cells_[static_cast<size_t>(found)];
   cell.position = length(seq);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <bitset>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -25,7 +26,12 @@ class KvCells {
   void trim(SeqId seq, int n_token);
   void close(SeqId seq);
 
-  /// Takes a cell for the next position. The caller checks n_free first.
+  /// The sequence is nobody's any more: cells that only such sequences hold count as free. Whoever keeps it
+  /// closes one and returns true when cells or sequences run out; false when there is none.
+  void keep(SeqId seq);
+  void on_need(std::function<bool()> give_back) { give_back_ = std::move(give_back); }
+
+  /// Takes a cell for the next position, if need be of a kept sequence. The caller checks n_free first.
   int append(SeqId seq);
   int length(SeqId seq) const { return static_cast<int>(sequence(seq).cells.size()); }
   const std::vector<int>& cells(SeqId seq) const { return sequence(seq).cells; }
@@ -43,7 +49,8 @@ class KvCells {
   /// The first such cell among the sequence's first n.
   std::optional<Spoiled> spoiled(SeqId seq, int n) const;
   int n_cell() const { return static_cast<int>(cells_.size()); }
-  int n_free() const { return n_free_; }
+  int n_free() const { return n_free_ + n_kept_; }
+  int n_sequence_free() const;  ///< that could be opened, kept ones given back
   bool is_open(SeqId seq) const;
 
  private:
@@ -59,13 +66,17 @@ class KvCells {
   };
   const Sequence& sequence(SeqId seq) const;
   Sequence& sequence(SeqId seq);
-  SeqId unused() const;
+  SeqId unused();
+  bool only_kept(const Cell& cell) const { return cell.owners.any() && (cell.owners & ~kept_).none(); }
   void reserve(SeqId seq, int n_cell);
   int find_cell(SeqId seq) const;
 
   std::vector<Cell> cells_;
   std::vector<Sequence> sequences_;
   int n_free_, n_spoiled_ = 0;
+  std::bitset<kMaxSequence> kept_;
+  int n_kept_ = 0;  ///< cells that only kept sequences hold
+  std::function<bool()> give_back_;
 };
 
 }  // namespace rouse

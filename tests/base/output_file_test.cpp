@@ -52,7 +52,7 @@ TEST(OutputFile, RefusesWhatCouldNotBeWrittenAndWhatIsRead) {
   std::filesystem::create_symlink(dir / "in", dir / "link");
   expect_refusal([&] { OutputFile(dir / "link", true, inputs); }, ErrorKind::usage,
                  "is read by this command");
-  expect_refusal([&] { OutputFile(dir / "no/a", false); }, ErrorKind::usage, "there is not a folder");
+  expect_refusal([&] { OutputFile(dir / "no/a", false); }, ErrorKind::usage, "there is no folder");
   expect_refusal([&] { OutputFile(dir.path.string(), true); }, ErrorKind::usage, "is a folder");
   EXPECT_EQ(n_entry(dir), 2u);
 }

@@ -146,7 +146,7 @@ TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {
   for (size_t l = 0; l < 3; ++l) EXPECT_EQ(std::isnan(intense.gate[l][0]), intense.intensity[l] <= mean);
   o.layers = {7};
   expect_refusal([&] { c.run(dir / "c", short_documents(), o); }, ErrorKind::usage,
-                 "block 7 is no MoE layer");
+                 "block 7 is not an MoE layer");
 }
 
 TEST(Corpus, ReadsRecordsTokensAndPlainText) {

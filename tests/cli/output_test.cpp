@@ -93,7 +93,7 @@ TEST(Output, ARefusedCalibrationLeavesNoStateAndAnotherIsNamed) {
   const TempDir dir;
   const std::string plan = dir / "p.json", calibrate = "calibrate" + kModel + "--text " +
                                                        calibration_text(dir) + " -o " + plan + " ";
-  refused(calibrate + "--layers 9", "block 9 is no MoE layer");
+  refused(calibrate + "--layers 9", "block 9 is not an MoE layer");
   EXPECT_FALSE(std::filesystem::exists(plan + ".state"));
   refused(calibrate + "--percentiles 0 100", "score more tokens or move the percentiles");
   EXPECT_FALSE(std::filesystem::exists(plan + ".state")) << "it would block the corrected command";

@@ -118,7 +118,8 @@ TEST(HeadCost, OfScmoeIsTheColumnsOfThePlausibleTokens) {
     scmoe.simulate_weak_needed = needed;
     return Counted(m, scmoe, n_text);
   };
-  const Counted plain = run("plain", 1), lazy = run("lazy", 1), never = run("lazy", 0), two = run("lazy", 1, 2);
+  const Counted plain = run("plain", 1), lazy = run("lazy", 1), never = run("lazy", 0),
+                two = run("lazy", 1, 2);
   EXPECT_EQ(plain.model.head_rows, 2 * (kSteps + 1));
   EXPECT_EQ(lazy.model.head_rows, 2 * (kSteps + 1));
   EXPECT_EQ(lazy.own.head_rows, 2 * (kSteps + 1));
