@@ -5,14 +5,15 @@
 #include "calibration/corpus.h"
 #include "calibration/state.h"
 #include "cli/batch_file.h"
-#include "cli/eval_command.h"
 #include "decoding/iti.h"
 #include "decoding/vote.h"
 #include "eval/code.h"
 #include "eval/published.h"
+#include "eval/samples.h"
 #include "eval/similarity.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
+#include "report/tables.h"
 #include "routing/plan.h"
 #include "routing/trace.h"
 #include "support.h"
@@ -102,7 +103,7 @@ void read_records(const TaskEntry& task, const std::string& path) {
 }
 
 const std::vector<std::string> kSamples = {
-    R"({"doc_id":0,"id":"a","group":"head","doc":{"id":"a"},"target":"x","item_hash":"00","arguments":[["p"]],"resps":[["r"]],"filtered_resps":["r"],"acc":1.0,"nll":2.5,"tokens":3})",
+    R"({"doc_id":0,"id":"a","group":"head","doc":{"id":"a"},"target":"x","item_hash":"00","arguments":[["p"]],"resps":[["r"]],"filtered_resps":["r"],"acc":1.0,"nll":2.5,"tokens":3,"cost":{"tokens":3,"text_tokens":9,"rows":9,"expert_evaluations":54,"weight_bytes":4000,"head_rows":3,"prompts_cut":0,"seconds":0.5}})",
     R"({"doc_id":1,"id":"b","group":"","doc":{},"target":"x","acc":0.0,"nll":1.5,"tokens":2,"note":{"a":[1]}})"};
 
 }  // namespace

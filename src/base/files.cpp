@@ -15,6 +15,12 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
+std::string file_text(const std::string& path, const char* what) {
+  std::ifstream in(path, std::ios::binary);
+  require_usage(in.good(), path, ": cannot open the ", what);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
 bool written_in_place(const std::string& path) {
   if (path.starts_with("/dev/") || path.starts_with("/proc/")) return true;  // where -o /dev/stdout is a file
   std::error_code ignored;

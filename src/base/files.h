@@ -6,6 +6,9 @@
 
 namespace rouse {
 
+/// The whole file. Throws Error (usage) where it cannot be opened; `what` names it: "PATH: cannot open the
+/// WHAT".
+std::string file_text(const std::string& path, const char* what);
 /// Writes the file whole or not at all: beside it first, on the disk, then renamed. A link stays a link; what
 /// is no file (/dev/stdout, a pipe) is written in place. Throws Error.
 void write_whole(const std::string& path, const std::string& text);

@@ -4,6 +4,7 @@
 #include <limits>
 #include <set>
 
+#include "base/files.h"
 #include "base/lines.h"
 #include "base/text.h"
 

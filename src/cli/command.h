@@ -34,16 +34,11 @@ void add_force_option(CLI::App& app, bool& force);
 void add_method_options(CLI::App& app, MethodOptions& o);
 void add_generate_options(CLI::App& app, GenerateOptions& o);
 
-/// Folders that may hold benchmarks' files: the given one, and the default model's sets where that is.
-std::vector<std::string> data_folders(const std::string& given);
-
 /// --special and --no-special.
 void add_special_option(CLI::App& app, std::optional<bool>& special);
 /// The text of -p, of -f, or of standard input when it is no terminal; the last two as plain_text.
 std::string prompt_text(const PromptOptions& o);
 
-/// The whole file. Throws Error (exit 2); `what` names it.
-std::string file_text(const std::string& path, const char* what);
 /// One line a method.
 std::string method_help();
 

@@ -14,7 +14,7 @@ namespace {
 struct ItiOptions {
   EvalOptions eval;  ///< the model, and which items
   ItiFitOptions fit;
-  bool force = false;
+  bool force = false, json = false;
   std::string task, form = "Q: {question}\\nA: {answer}";
 };
 
@@ -53,7 +53,7 @@ std::vector<Record> read_task(const EvalOptions& o, const TaskEntry& task) {
   require_usage(task.kind != TaskKind::tokens, "--task ", task.name, " has no questions");
   const TaskEntry* entries[] = {&task};
   size_t n_error = 0;
-  const LoadedEval loaded = load_tasks(o, entries, nullptr, n_error)[0];
+  const LoadedEval loaded = load_tasks(o, entries, nullptr, eval_events(), n_error)[0];
   std::vector<Record> out;
   for (Item& item : part_of(task, loaded.items, o.dev_share, o.sample_seed, true))
     out.emplace_back(cat(task.name, ", ", item.id), std::move(item.doc));
@@ -162,7 +162,7 @@ int iti_fit(const ItiOptions& o) {
                   {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
                   {"seed", o.fit.seed}};
   save_iti(file, output.file());
-  if (o.eval.json) {
+  if (o.json) {
     std::cout << Json{{"output", o.eval.output}, {"report", file.report}}.dump(2) << '\n';
     return 0;
   }
@@ -217,7 +217,7 @@ void add_iti(CLI::App& app) {
       ->check(CLI::Range(1e-6, 1e6));
   fit->add_option("-s,--seed", o->fit.seed, "seed of the folds")->capture_default_str();
   fit->add_option("-o,--output", e.output, "file to write")->required();
-  fit->add_flag("--json", e.json, "print the report as JSON");
+  fit->add_flag("--json", o->json, "print the report as JSON");
   add_force_option(*fit, o->force);
   on_run(*fit, [o] {
     require_usage(!o->task.empty() || !o->eval.data.empty(),

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/environment.h"
@@ -132,14 +133,6 @@ void add_generate_options(CLI::App& app, GenerateOptions& o) {
       ->capture_default_str();
 }
 
-std::string file_text(const std::string& path, const char* what) {
-  std::ifstream in(path, std::ios::binary);
-  require_usage(in.good(), path, ": cannot open the ", what);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 /// A prompt that somebody wrote in an editor.
 static std::string written_text(std::string text, const std::string& where) {
   require_usage(!text.starts_with("\xFF\xFE") && !text.starts_with("\xFE\xFF"), where,
@@ -158,14 +151,6 @@ std::string prompt_text(const PromptOptions& o) {
   std::ostringstream text;
   text << std::cin.rdbuf();
   return written_text(text.str(), "standard input");
-}
-
-std::vector<std::string> data_folders(const std::string& given) {
-  std::vector<std::string> out;
-  if (!given.empty()) out.push_back(given);
-  if (const std::string model = default_model(); !model.empty())
-    out.push_back((std::filesystem::path(model).parent_path() / "lab").string());
-  return out;
 }
 
 }  // namespace rouse

@@ -4,66 +4,13 @@
 #include <iostream>
 
 #include "base/json.h"
-#include "cli/eval_command.h"
+#include "cli/command.h"
 #include "eval/divergence.h"
 #include "eval/source.h"
+#include "report/frontier.h"
 
 namespace rouse {
 namespace {
-
-Json points_of(const std::vector<std::string>& folders) {
-  Json tasks = Json::object();
-  for (const std::string& folder : folders)
-    for (const EvalRun& run : read_runs(folder))
-      for (const auto& [task, entry] : run.results["rouse"]["tasks"].items()) {
-        const std::string metric = task_entry(task).metric;
-        // DoLa's score is no likelihood, so it has no perplexity; or no item could be scored
-        if (!entry["groups"]["all"].contains(metric)) continue;
-        const Json& score = entry["groups"]["all"][metric];
-        tasks[task].push_back({{"method", run.method},
-                               {"policy", run.results["rouse"]["settings"]["policy"]},
-                               {"metric", metric},
-                               {"score", score["value"]},
-                               {"interval", score["interval"]},
-                               {"n", score["n"]},
-                               {"experts_per_token", entry["cost"]["expert_evaluations_per_token"]},
-                               {"bytes_per_token", entry["cost"]["weight_bytes_per_token"]}});
-      }
-  return tasks;
-}
-
-/// In the order of their cost; a point is on the frontier when nothing as cheap is as good.
-Json pareto_of(Json tasks) {
-  for (auto& [task, points] : tasks.items()) {
-    const double sign = task_entry(task).kind == TaskKind::tokens ? -1 : 1;
-    std::stable_sort(points.begin(), points.end(), [](const Json& a, const Json& b) {
-      return a["experts_per_token"].get<double>() < b["experts_per_token"].get<double>();
-    });
-    for (Json& p : points)
-      p["on_frontier"] = std::none_of(points.begin(), points.end(), [&](const Json& q) {
-        const double gain = sign * (q["score"].get<double>() - p["score"].get<double>());
-        const double saving = p["experts_per_token"].get<double>() - q["experts_per_token"].get<double>();
-        return gain >= 0 && saving >= 0 && (gain > 0 || saving > 0);
-      });
-  }
-  return tasks;
-}
-
-/// [{"k", "score", "interval"}] of runs with several samples an item.
-Json votes_of(const std::vector<std::string>& folders) {
-  Json tasks = Json::object();
-  for (const std::string& folder : folders)
-    for (const EvalRun& run : read_runs(folder))
-      for (const auto& [task, entry] : run.results["rouse"]["tasks"].items()) {
-        Json curve = Json::array();
-        for (int k = 1; entry["groups"]["all"].contains(cat("major@", k)); ++k) {
-          const Json& score = entry["groups"]["all"][cat("major@", k)];
-          curve.push_back({{"k", k}, {"score", score["value"]}, {"interval", score["interval"]}});
-        }
-        if (!curve.empty()) tasks[task].push_back({{"method", run.method}, {"major", curve}});
-      }
-  return tasks;
-}
 
 struct DivergenceOptions {
   ModelOptions model;
@@ -140,18 +87,20 @@ void add_report(CLI::App& app) {
       "The layer profile and dormant experts of a plan: rouse plan show PLAN --json. Latencies: rouse bench "
       "--json.");
   auto folders = std::make_shared<std::vector<std::string>>();
-  const auto over_runs = [&](const char* name, const char* help,
-                             Json (*make)(const std::vector<std::string>&)) {
+  const auto over_runs = [&](const char* name, const char* help, Json (*make)(std::span<const EvalRun>)) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
     on_run(*c, [folders, make] {
-      std::cout << make(*folders).dump(2) << '\n';
+      std::vector<EvalRun> runs;
+      for (const std::string& folder : *folders)
+        for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
+      std::cout << make(runs).dump(2) << '\n';
       return 0;
     });
   };
   over_runs("sweep", "every run's score and cost, by task: routing sweeps (k, rank) and grids", points_of);
   over_runs("pareto", "the same by cost: which settings nothing as cheap is as good as",
-            [](const std::vector<std::string>& f) { return pareto_of(points_of(f)); });
+            [](std::span<const EvalRun> runs) { return pareto_of(points_of(runs)); });
   over_runs("votes", "major@k of runs with --samples", votes_of);
 
   auto o = std::make_shared<DivergenceOptions>();

@@ -20,6 +20,8 @@
 #include "base/quoting.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
+#include "eval/saved_runs.h"
+#include "report/tables.h"
 
 extern char** environ;
 

@@ -21,10 +21,11 @@ void check_task(const JsonValue& root, const std::string& task) {
   const JsonValue entry = root.at("rouse").at("tasks").at(task);
   const auto groups = entry.find("groups"), cost = entry.find("cost");
   const auto evaluations = cost ? cost->find("expert_evaluations_per_token") : std::nullopt;
-  require_usage(groups && evaluations, root.place(), task,
-                " has no cost by token, as an earlier rouse left it; run it again with another -o");
-  evaluations->real(0, kMost);
-  cost->at("weight_bytes_per_token").real(0, kMost);
+  const auto unknown = cost ? cost->find("unknown") : std::nullopt;
+  require_usage(groups && (evaluations || unknown), root.place(), task,
+                " has no cost by token, as an earlier rouse left it; run it again into another folder");
+  if (unknown) unknown->text();
+  if (evaluations) evaluations->real(0, kMost), cost->at("weight_bytes_per_token").real(0, kMost);
   (void)groups->at("all").fields();
   for (const auto& [group, scores] : groups->fields())
     for (const auto& [metric, score] : scores.fields()) check_score(score);

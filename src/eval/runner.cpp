@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -14,8 +15,8 @@ namespace {
 class Runner {
  public:
   Runner(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
-         const RunnerOptions& options, SampleLog& log, EvalCost& cost, const RunnerEvents& events)
-      : task_(task), items_(items), model_(model), o_(options), log_(log), cost_(cost), events_(events) {
+         const RunnerOptions& options, SampleLog& log, const RunnerEvents& events)
+      : task_(task), items_(items), model_(model), o_(options), log_(log), events_(events) {
     // What no item is to blame for ends the run before the first.
     options.sampling.check();
     if (options.chat_template) (void)model.tokenizer.render_chat({{"user", ""}});
@@ -23,15 +24,8 @@ class Runner {
     for (const EvalJson& row : log.rows()) count(row);
   }
 
+  /// False when stopped.
   bool run() {
-    const double begin = now_seconds();
-    const bool whole = blocks();
-    cost_.seconds += now_seconds() - begin;
-    return whole;
-  }
-
- private:
-  bool blocks() {
     const bool text = task_.kind == TaskKind::text;
     const size_t size = text                             ? 8 * static_cast<size_t>(o_.n_parallel)
                         : task_.kind == TaskKind::tokens ? 1
@@ -46,35 +40,37 @@ class Runner {
       if (text && !generate(first, n)) return false;
       if (!text) score(*scorer, first, n);
     }
-    if (scorer) {  // every stream runs the whole text
-      cost_.cost += scorer->cost();
-      cost_.n_text += scorer->cost().rows / static_cast<int64_t>(model_.method.streams().size());
-    }
     return true;
   }
 
-  bool stopped() const { return events_.interrupted && *events_.interrupted; }
+ private:
+  bool stopped() const { return events_.stop && *events_.stop; }
 
   std::vector<TextPart> prompt_of(const Item& item) const {
     if (o_.chat_template) return model_.tokenizer.chat_parts({{"user", item.prompt}});
     return {{item.prompt, false}};
   }
 
-  /// A prompt that leaves no room in the context for n more tokens loses its beginning, but for BOS.
-  std::vector<int> cut(std::vector<int> tokens, size_t n) {
+  /// A prompt that leaves no room in the context for n more tokens loses its beginning, but for BOS. True
+  /// where it did.
+  bool cut(std::vector<int>& tokens, size_t n) const {
     size_t room = SIZE_MAX;
     for (const Stream& stream : model_.method.streams())
       room = std::min(room, static_cast<size_t>(model_.engines.of(stream.model).n_ctx()));
     const size_t n_bos = !tokens.empty() && tokens[0] == model_.tokenizer.bos();
     require(std::min(tokens.size(), n_bos + 1) + n <= room, "an answer of ", n,
             " tokens does not fit the context of ", room, "; raise -c");
-    if (tokens.size() + n > room) {
-      const size_t n_cut = tokens.size() + n - room;
-      const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(n_bos);
-      tokens.erase(begin, begin + static_cast<std::ptrdiff_t>(n_cut));
-      ++cost_.n_cut;
-    }
-    return tokens;
+    if (tokens.size() + n <= room) return false;
+    const size_t n_cut = tokens.size() + n - room;
+    const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(n_bos);
+    tokens.erase(begin, begin + static_cast<std::ptrdiff_t>(n_cut));
+    return true;
+  }
+
+  /// Seconds since it was asked before.
+  double lap() {
+    const double now = now_seconds();
+    return now - std::exchange(last_lap_, now);
   }
 
   void count(const EvalJson& row) {
@@ -117,7 +113,6 @@ class Runner {
   void fail(size_t index, const Error& error) {
     const Item& item = items_[index];
     if (log_.has(item.id)) return;
-    ++cost_.n_failed;
     if (events_.failed) events_.failed(item, error);
     advance();
   }
@@ -127,55 +122,94 @@ class Runner {
     if (events_.progress) events_.progress(done, n_counted_ ? sum_ / static_cast<double>(n_counted_) : NAN);
   }
 
-  void finish(size_t index, Response response) {
+  void finish(size_t index, Response response, const ItemCost& cost) {
     const Item& item = items_[index];
     if (log_.has(item.id)) return;
     const Scores scores = scores_of(item, response);
     for (const auto& [name, value] : scores)
       if (!std::isfinite(value)) return fail(index, Error(cat("its score ", name, " is ", value)));
-    const EvalJson row = sample_row(index, item, response, scores);
+    const EvalJson row = sample_row(index, item, response, scores, cost);
     log_.add(row);
     count(row);
-    ++cost_.n_item;
+    if (events_.saved) events_.saved(item);
     advance();
   }
+
+  /// A text to score, and whether its prompt was cut.
+  struct Asked {
+    size_t index;
+    bool cut;
+  };
 
   /// Items [first, first + n) as scores. A block is always the same batch, whatever of it was done before, so
   /// that a run that was interrupted gives the numbers of one that was not: kernels differ by batch.
   void score(Scorer& scorer, size_t first, size_t n) {
     std::vector<ScoreRequest> requests;
-    std::vector<size_t> index;
+    std::vector<Asked> asked;
     for (size_t i = first; i < first + n; ++i) try {
-        requests.push_back(request_of(items_[i]));
-        index.push_back(i);
+        bool cut = false;
+        requests.push_back(request_of(items_[i], cut));
+        asked.push_back({i, cut});
       } catch (const Error& e) {
         fail(i, e);
       }
     scorer.forget();
+    const Cost before = scorer.cost();
     const std::vector<Scored> scored = scorer.score(requests);
+    const std::vector<ItemCost> costs = costs_of(requests, scorer.cost() - before);
     for (size_t i = 0; i < scored.size(); ++i) {
       if (scored[i].error) {
-        fail(index[i], *scored[i].error);
+        fail(asked[i].index, *scored[i].error);
         continue;
       }
-      for (const auto& c : requests[i].continuations) cost_.n_token += static_cast<int64_t>(c.size());
-      finish(index[i], {"", scored[i].log_probs});
+      ItemCost cost = costs[i];
+      cost.n_cut = asked[i].cut;
+      finish(asked[i].index, {"", scored[i].log_probs}, cost);
     }
   }
 
+  /// What requests that ran together cost, shared out by the rows that each would run alone.
+  std::vector<ItemCost> costs_of(std::span<const ScoreRequest> requests, const Cost& all) {
+    std::vector<ItemCost> out(requests.size());
+    if (requests.empty()) return out;
+    std::vector<int64_t> weights;
+    for (size_t i = 0; i < requests.size(); ++i) {
+      weights.push_back(std::max<int64_t>(1, static_cast<int64_t>(requests[i].prefix.size())));
+      for (const auto& c : requests[i].continuations) {
+        weights.back() += static_cast<int64_t>(c.size()) - 1;
+        out[i].n_token += static_cast<int64_t>(c.size());
+      }
+    }
+    const auto share = [&](int64_t total, int64_t ItemCost::*member) {
+      const std::vector<int64_t> parts = shares(total, weights);
+      for (size_t i = 0; i < out.size(); ++i) out[i].*member = parts[i];
+    };
+    share(all.rows, &ItemCost::rows);
+    share(all.rows / static_cast<int64_t>(model_.method.streams().size()), &ItemCost::n_text);
+    share(all.expert_evaluations, &ItemCost::expert_evaluations);
+    share(all.weight_bytes, &ItemCost::weight_bytes);
+    share(all.head_rows, &ItemCost::head_rows);
+    const double seconds = lap();
+    const auto sum = static_cast<double>(std::accumulate(weights.begin(), weights.end(), int64_t{0}));
+    for (size_t i = 0; i < out.size(); ++i) out[i].seconds = seconds * static_cast<double>(weights[i]) / sum;
+    return out;
+  }
+
   /// The prompt, and the choices behind it: room is left for the longest of them.
-  ScoreRequest request_of(const Item& item) {
+  ScoreRequest request_of(const Item& item, bool& was_cut) const {
     if (!item.tokens.empty()) return {item.prefix, {item.tokens}};
     EncodedPairs pairs = encode_pairs(model_.tokenizer, prompt_of(item), item.choices, item.end_space);
     size_t longest = 1;
     for (const auto& c : pairs.continuations) longest = std::max(longest, c.size());
-    return {cut(std::move(pairs.context), longest - 1), std::move(pairs.continuations)};
+    was_cut = cut(pairs.context, longest - 1);
+    return {std::move(pairs.context), std::move(pairs.continuations)};
   }
 
   /// An item's samples on their way; one, where nothing votes.
   struct Running {
     size_t index;
-    std::vector<std::unique_ptr<Generation>> samples;
+    bool cut = false;
+    std::vector<std::unique_ptr<Generation>> samples = {};
     bool done() const {
       return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
     }
@@ -183,9 +217,8 @@ class Runner {
 
   Running start(Scheduler& scheduler, size_t index, GenerateOptions g) {
     g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
-    const std::vector<int> prompt =
-        cut(model_.tokenizer.encode(prompt_of(items_[index]), true), static_cast<size_t>(g.n_predict));
-    Running r{index, {}};
+    std::vector<int> prompt = model_.tokenizer.encode(prompt_of(items_[index]), true);
+    Running r{index, cut(prompt, static_cast<size_t>(g.n_predict))};
     r.samples.push_back(
         std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));
     for (int i = 1; i < o_.n_sample; ++i)
@@ -197,20 +230,28 @@ class Runner {
 
   void finish(const Running& r) {
     Response response;
-    cost_.n_text += static_cast<int64_t>(r.samples[0]->prompt().size());
+    ItemCost cost;
+    cost.seconds = lap();
+    cost.n_cut = r.cut;
+    cost.n_text = static_cast<int64_t>(r.samples[0]->prompt().size());  // samples share it
     for (const auto& g : r.samples) {
       if (const auto& e = g->error()) return fail(r.index, *e);
-      cost_.n_token += static_cast<int64_t>(g->tokens().size());
-      cost_.n_text += static_cast<int64_t>(g->tokens().size());
-      for (const Phase* phase : {&g->prefill(), &g->step()}) cost_.cost += phase->cost;
+      cost.n_token += static_cast<int64_t>(g->tokens().size());
+      cost.n_text += static_cast<int64_t>(g->tokens().size());
+      for (const Phase* phase : {&g->prefill(), &g->step()}) {
+        cost.rows += phase->cost.rows;
+        cost.expert_evaluations += phase->cost.expert_evaluations;
+        cost.weight_bytes += phase->cost.weight_bytes;
+        cost.head_rows += phase->cost.head_rows;
+      }
       response.samples.push_back(g->text());
     }
     response.text = response.samples[0];
     if (r.samples.size() == 1) response.samples.clear();
-    finish(r.index, response);
+    finish(r.index, response, cost);
   }
 
-  /// The same as generated texts. False when interrupted.
+  /// The same as generated texts. False when stopped.
   bool generate(size_t first, size_t n) {
     GenerateOptions g;
     g.n_predict = o_.n_predict > 0 ? o_.n_predict : task_.n_predict;
@@ -243,8 +284,8 @@ class Runner {
   const EvalModel& model_;
   const RunnerOptions& o_;
   SampleLog& log_;
-  EvalCost& cost_;
   const RunnerEvents& events_;
+  double last_lap_ = now_seconds();
   size_t n_done_ = 0;
   double sum_ = 0;
   int64_t n_counted_ = 0;
@@ -253,8 +294,8 @@ class Runner {
 }  // namespace
 
 bool run_task(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
-              const RunnerOptions& options, SampleLog& log, EvalCost& cost, const RunnerEvents& events) {
-  return Runner(task, items, model, options, log, cost, events).run();
+              const RunnerOptions& options, SampleLog& log, const RunnerEvents& events) {
+  return Runner(task, items, model, options, log, events).run();
 }
 
 }  // namespace rouse

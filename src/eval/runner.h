@@ -30,27 +30,18 @@ struct RunnerOptions {
   const Sandbox* sandbox = nullptr;  ///< for tasks that run programs
 };
 
-/// What a run cost, items that it did itself.
-struct EvalCost {
-  int64_t n_item = 0, n_token = 0;  ///< scored or generated
-  int64_t n_text = 0;  ///< tokens that were read or written, once each whatever the method's streams
-  double seconds = 0;
-  Cost cost;
-  int64_t n_cut = 0;     ///< prompts that were too long and lost their beginning
-  int64_t n_failed = 0;  ///< items that have no score
-};
-
 /// Who watches a run.
 struct RunnerEvents {
-  std::function<void(double, double)> progress;  ///< share done, running mean of the task's metric
-  std::function<void(const Item&, const Error&)> failed;
-  const std::atomic<bool>* interrupted = nullptr;
+  std::function<void(double, double)> progress = {};  ///< share done, running mean of the task's metric
+  std::function<void(const Item&, const Error&)> failed = {};
+  std::function<void(const Item&)> saved = {};  ///< its row is in the log
+  const std::atomic<bool>* stop = nullptr;
 };
 
 /// Runs what the log does not hold. A prompt that leaves no room for its answer in the context (-c, a text's
 /// own) loses its beginning. An item that cannot be scored, as a number on the way is not finite or an answer
-/// does not fit the context, is reported, counted and left out; the others go on. False when interrupted.
+/// does not fit the context, is reported and left out; the others go on. False when stopped.
 bool run_task(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
-              const RunnerOptions& options, SampleLog& log, EvalCost& cost, const RunnerEvents& events);
+              const RunnerOptions& options, SampleLog& log, const RunnerEvents& events);
 
 }  // namespace rouse

@@ -10,7 +10,8 @@ namespace rouse {
 
 static constexpr auto kReplace = EvalJson::error_handler_t::replace;
 
-EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores) {
+EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores,
+                    const ItemCost& cost) {
   EvalJson row{
       {"doc_id", doc_id}, {"id", item.id}, {"group", item.group}, {"doc", item.doc}, {"target", item.target}};
   row["item_hash"] = item_hash(item);
@@ -31,6 +32,7 @@ EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, c
   row["filtered_resps"] = response.samples.empty() ? row["resps"] : EvalJson{{response.text}};
   for (const auto& [name, value] : scores) row[name] = value;
   if (const auto& e = response.execution) row["reason"] = e->reason, row["seconds"] = e->seconds;
+  row["cost"] = item_cost_json(cost);
   return row;
 }
 
@@ -66,6 +68,10 @@ static EvalJson parse_row(std::string_view line, const std::string& where) {
     row.at("nll").real(-1e30, 1e30);
     tokens->real(0, 1e30);
   }
+  if (const auto cost = row.find("cost"))
+    (void)parse_item_cost(*cost);
+  else
+    json.erase("cost");  // null: none was kept
   return json;
 }
 

@@ -5,14 +5,15 @@
 #include <unordered_map>
 
 #include "base/lines.h"
-#include "eval/task.h"
+#include "eval/cost.h"
 
 namespace rouse {
 
 /// A row in lm-evaluation-harness's layout: doc_id, doc, target, arguments, resps, filtered_resps and the
-/// metrics, with rouse's id, group and item_hash; of a program why it failed ("" when it passed) and its
-/// seconds.
-EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores);
+/// metrics, with rouse's id, group, item_hash and cost (eval/cost.h); of a program why it failed ("" when it
+/// passed) and its seconds.
+EvalJson sample_row(size_t doc_id, const Item& item, const Response& response, const Scores& scores,
+                    const ItemCost& cost);
 /// What the row of an item depends on, beside settings: its record and all that was made of it.
 std::string item_hash(const Item& item);
 

@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include "base/lock.h"
-#include "cli/eval_command.h"
+#include "report/tables.h"
 #include "support.h"
 
 namespace rouse {

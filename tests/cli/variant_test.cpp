@@ -1,7 +1,9 @@
 /// Methods in one line, their names in results, and sweeps over them.
+#include "session/variant.h"
+
 #include "base/quoting.h"
 #include "base/random.h"
-#include "cli/eval_command.h"
+#include "eval/sweep.h"
 #include "support.h"
 
 namespace rouse {
@@ -76,7 +78,7 @@ TEST(Sweep, ThatNoMethodTakesIsRefusedByName) {
       [&] {
         check({"greedy", "dola"}, "beta=0.1|0.5");
       },
-      ErrorKind::usage, "--sweep beta: no method given reads it and leaves it open (greedy; dola)");
+      ErrorKind::usage, "sweep beta: no method given reads it and leaves it open (greedy; dola)");
   expect_refusal([&] { check({"scmoe beta=0.3"}, "beta=0.1|0.5"); }, ErrorKind::usage, "leaves it open");
   EXPECT_EQ(parse_sweep("relative_top=0.1|0.2").name, "relative-top") << "as variants and batches write it";
   const Sweep sweeps[] = {parse_sweep("relative_top=0.1|0.2")};

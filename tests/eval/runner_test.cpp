@@ -2,6 +2,7 @@
 #include "eval/runner.h"
 
 #include <cctype>
+#include <regex>
 
 #include "support.h"
 
@@ -184,7 +185,7 @@ TEST(EvalContext, TheCutDependsOnTheContextAloneAndIsAmongTheSettings) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(out))
       if (entry.path().filename().string().rfind("samples_", 0) == 0) text = read_file(entry.path().string());
     EXPECT_FALSE(text.empty());
-    return text;
+    return std::regex_replace(text, std::regex("\"seconds\":[^}]*"), "");  // the same but for times
   };
   for (const std::string method : {"greedy", "scmoe"}) {
     const std::string alone = samples(method + " --parallel 1 -c 300");

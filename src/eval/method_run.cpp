@@ -1,14 +1,15 @@
-/// cli/method_run.cpp - one method over tasks: its folder, what of it is there already, and its results.
+#include "eval/method_run.h"
+
 #include <algorithm>
-#include <cmath>
 #include <ctime>
 
 #include "base/error.h"
 #include "base/files.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "cli/eval_command.h"
+#include "eval/saved_runs.h"
 #include "eval/summary.h"
+#include "session/variant.h"
 
 namespace rouse {
 namespace {
@@ -46,7 +47,7 @@ void check_settings(const fs::path& folder, Json& settings) {
     if (!before.contains(key) && key.rfind("items of ", 0) == 0) continue;
     require_usage(before.contains(key) && before[key] == value, path, ": ", key, " was ",
                   before.contains(key) ? json_text(before[key]) : "missing", ", now it is ", value.dump(),
-                  "; use another -o");
+                  "; use another folder");
   }
   for (const auto& [key, value] : before.items())
     if (!settings.contains(key)) settings[key] = value;
@@ -60,48 +61,30 @@ uint64_t hash_of(const std::vector<Item>& items) {
   return hash;
 }
 
-Json cost_of(const EvalCost& c) {
-  const auto text = static_cast<double>(std::max<int64_t>(1, c.n_text));
-  return {{"items", c.n_item},
-          {"tokens", c.n_token},
-          {"seconds", c.seconds},
-          {"items_per_second", c.seconds > 0 ? static_cast<double>(c.n_item) / c.seconds : 0},
-          {"tokens_per_second", c.seconds > 0 ? static_cast<double>(c.n_token) / c.seconds : 0},
-          {"expert_evaluations_per_token", static_cast<double>(c.cost.expert_evaluations) / text},
-          {"weight_bytes_per_token", static_cast<double>(c.cost.weight_bytes) / text},
-          {"counts", cost_json(c.cost)}};
-}
-
-/// "gsm8k exact_match 0.52": for the progress bar.
-std::string running_score(const TaskEntry& task, double mean) {
-  char text[64] = "";
-  if (std::isfinite(mean)) std::snprintf(text, sizeof text, "| %s %.3f ", task.metric, mean);
-  return text;
-}
-
 }  // namespace
 
-MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodOptions& method,
-                     const fs::path& output, const std::string& split, int order)
+MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodRunOptions& run,
+                     const EvalEvents& events)
     : o_(o),
       session_(session),
-      method_(resolved(method, session.router())),
+      events_(events),
+      method_(resolved(run.method, session.router())),
       policy_(method_.routing, session.router()),
       label_(variant_label(method_, policy_)),
       date_(date_text()),
-      order_(order),
-      folder_(output / folder_name(label_, hash_text(cat(label_, hex64(policy_.hash()))))),
+      order_(run.order),
+      folder_(run.output / folder_name(label_, hash_text(cat(label_, hex64(policy_.hash()))))),
       settings_{
           {"model", session.model->file().fingerprint()},
           {"method", method_text(method_)},
           {"policy", policy_.text()},
           {"policy_hash", hex64(policy_.hash())},
           {"amateur",
-           method_entry(method.name).amateur ? Json(session.amateur->file().fingerprint()) : Json()},
-          {"iti", method.iti.empty() ? Json() : Json(hex64(hash_text(file_text(method.iti, "ITI file"))))},
+           method_entry(method_.name).amateur ? Json(session.amateur->file().fingerprint()) : Json()},
+          {"iti", method_.iti.empty() ? Json() : Json(hex64(hash_text(file_text(method_.iti, "ITI file"))))},
           {"kv_type", o.model.kv_type},
           {"context", session.engine->n_ctx()},
-          {"split", split},
+          {"split", run.split},
           {"limit", o.limit},
           {"sample_seed", o.sample_seed},
           {"shots", o.n_shot},
@@ -123,15 +106,10 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodO
     results_ = newest_results(folder_);
 }
 
-/// Results and samples of an earlier run are there, of these items.
-bool MethodRun::finished(const LoadedEval& task) const {
-  const std::string name = task.entry->name;
-  if (!results_.contains("results") || !results_["results"].contains(name)) return false;
-  const std::string samples = newest_file(folder_, "samples_" + name + "_", ".jsonl");
-  if (samples.empty()) return false;
-  const SampleLog log(samples);
-  log.check(task.items);
-  return log.size() == task.items.size() &&
+/// Results of an earlier run are there, and rows of all these items.
+bool MethodRun::finished(const LoadedEval& task, const SampleLog& log) const {
+  return results_.contains("results") && results_["results"].contains(task.entry->name) &&
+         log.size() == task.items.size() &&
          std::all_of(task.items.begin(), task.items.end(), [&](const Item& i) { return log.has(i.id); });
 }
 
@@ -139,40 +117,47 @@ bool MethodRun::run(std::span<const LoadedEval> tasks) {
   const std::unique_ptr<Method> method = make_method(method_, session_.models());
   const EvalModel model{session_.engines(), *session_.tokenizer, *method,
                         method_entry(method_.name).likelihood};
-  for (const LoadedEval& task : tasks) {
-    const bool done = finished(task);
-    const fs::path samples = folder_ / cat("samples_", task.entry->name, ".jsonl");
-    SampleLog(samples.string()).check(task.items);
-    settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
-    settings_[cat("items of ", task.entry->name, ", number")] = task.items.size();
-    check_settings(folder_, settings_);
-    if (done) continue;
-    fs::create_directories(folder_);  // all is checked
-    write_whole((folder_ / "settings.json").string(), settings_.dump(2) + "\n");
-    const std::string before = newest_file(folder_, cat("samples_", task.entry->name, "_"), ".jsonl");
-    if (!before.empty() && !fs::exists(samples)) fs::copy_file(before, samples);  // all but what failed
-    SampleLog log(samples.string());
-    EvalCost cost;
-    ProgressBar bar(cat(label_, " ", task.entry->name));
-    const auto progress = [&](double done, double mean) {
-      bar.update(done, running_score(*task.entry, mean));
-    };
-    const auto failed = [&](const Item& item, const Error& e) {
-      std::fprintf(stderr, "rouse: %s under %s: item %s failed: %s\n", task.entry->name, label_.c_str(),
-                   item.id.c_str(), e.what());
-    };
-    if (!run_task(*task.entry, task.items, model, o_.runner, log, cost, {progress, failed, &interrupted}))
-      return false;
-    n_failed_ += static_cast<size_t>(cost.n_failed);
-    log.finish();
-    add_results(task, log.rows(), cost);
-    save(task);
-  }
+  for (const LoadedEval& task : tasks)
+    if (!run_task(task, model)) return false;
   return true;
 }
 
-void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson>& rows,
-                            const EvalCost& cost) {
+/// False when stopped. Nothing is made before everything is checked.
+bool MethodRun::run_task(const LoadedEval& task, const EvalModel& model) {
+  const fs::path samples = folder_ / cat("samples_", task.entry->name, ".jsonl");
+  const std::string before = !fs::exists(folder_) ? ""
+                                                  : newest_file(folder_, cat("samples_", task.entry->name, "_"),
+                                                                ".jsonl");
+  const bool again = !fs::exists(samples) && !before.empty();  // all may be done, or all but what failed
+  auto log = std::make_unique<SampleLog>(again ? before : samples.string());
+  log->check(task.items);
+  settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
+  settings_[cat("items of ", task.entry->name, ", number")] = task.items.size();
+  check_settings(folder_, settings_);
+  if (again && finished(task, *log)) return true;
+  fs::create_directories(folder_);
+  write_whole((folder_ / "settings.json").string(), settings_.dump(2) + "\n");
+  if (again) {
+    fs::copy_file(before, samples);
+    log = std::make_unique<SampleLog>(samples.string());
+  }
+  RunnerEvents events;
+  events.stop = events_.stop;
+  events.saved = events_.saved;
+  if (events_.progress)
+    events.progress = [&](double done, double mean) { events_.progress(label_, *task.entry, done, mean); };
+  events.failed = [&](const Item& item, const Error& e) {
+    ++n_failed_;
+    events_.tell(cat(task.entry->name, " under ", label_, ": item ", item.id, " failed: ", e.what()));
+  };
+  if (!rouse::run_task(*task.entry, task.items, model, o_.runner, *log, events)) return false;
+  log->finish();
+  add_results(task, log->rows());
+  save(task);
+  return true;
+}
+
+void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson>& rows) {
   const TaskEntry& task = *loaded.entry;
   const Json groups = summarise_groups(rows);
   Json entry{{"alias", task.name}};
@@ -191,12 +176,12 @@ void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson
       {"sha256", task.sha256},
       {"metric", task.metric},
       {"output_type", task.kind == TaskKind::text ? "generate_until" : "loglikelihood"}};
-  Json& entry_of = results_["rouse"]["tasks"][task.name];
-  const bool again = cost.n_item == 0 && entry_of.contains("cost");  // failed once more: the cost stays
-  entry_of = {{"groups", groups},
-              {"cost", again ? entry_of["cost"] : cost_of(cost)},
-              {"prompts_cut", cost.n_cut},
-              {"n_failed", cost.n_failed}};
+  // From the rows alone: a run that was killed and goes on ends with what an undisturbed one has.
+  const auto total = total_cost(rows);
+  results_["rouse"]["tasks"][task.name] = {{"groups", groups},
+                                           {"cost", task_cost_json(rows)},
+                                           {"prompts_cut", total ? Json(total->n_cut) : Json(nullptr)},
+                                           {"n_failed", loaded.items.size() - n_scored(rows)}};
 }
 
 /// The results file first without its samples' final name, then that: a run killed in between runs the task's

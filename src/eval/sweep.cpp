@@ -1,10 +1,11 @@
-/// cli/eval_sweep.cpp - grids of method options.
+#include "eval/sweep.h"
+
 #include <algorithm>
 
 #include "base/error.h"
 #include "base/quoting.h"
 #include "base/text.h"
-#include "cli/eval_command.h"
+#include "session/variant.h"
 
 namespace rouse {
 
@@ -66,13 +67,13 @@ static std::vector<std::string> combined(const std::vector<std::string>& variant
 
 Sweep parse_sweep(const std::string& text) {
   const size_t equals = text.find('=');
-  require_usage(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), "--sweep: \"", text,
+  require_usage(equals != std::string::npos && equals > 0 && equals + 1 < text.size(), "sweep: \"", text,
                 "\" is not NAME=VALUES");
   Sweep sweep{text.substr(0, equals), values_of(text.substr(equals + 1))};
   std::replace(sweep.name.begin(), sweep.name.end(), '_', '-');  // as in variants and batches
   MethodOptions probe;
   for (const std::string& value : sweep.values)
-    require_usage(set_method_option(probe, sweep.name, unquote(value)), "--sweep: no method has an option \"",
+    require_usage(set_method_option(probe, sweep.name, unquote(value)), "sweep: no method has an option \"",
                   sweep.name, "\"");
   return sweep;
 }
@@ -87,7 +88,7 @@ void check_sweeps(std::span<const std::string> methods, std::span<const Sweep> s
     const bool taken = std::any_of(methods.begin(), methods.end(), [&](const std::string& method) {
       return takes(parse_variant(sweep_variants(method, {})[0]), sweep);
     });
-    require_usage(taken, "--sweep ", sweep.name, ": no method given reads it and leaves it open (",
+    require_usage(taken, "sweep ", sweep.name, ": no method given reads it and leaves it open (",
                   join(std::vector<std::string>(methods.begin(), methods.end()), "; "), ")");
   }
 }

@@ -1,75 +1,14 @@
-/// cli/eval_report.cpp - the scores of saved runs side by side, and what is significant.
+#include "report/tables.h"
+
 #include <algorithm>
 #include <cmath>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/eval_command.h"
-#include "eval/results.h"
+#include "eval/cost.h"
 #include "eval/summary.h"
 
 namespace rouse {
-
-namespace fs = std::filesystem;
-
-std::string newest_file(const fs::path& folder, const std::string& begin, const std::string& end) {
-  std::string best;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.rfind(begin, 0) == 0 && name.ends_with(end)) best = std::max(best, entry.path().string());
-  }
-  return best;
-}
-
-Json newest_results(const fs::path& folder) {
-  const std::string path = newest_file(folder, "results_", ".json");
-  require_usage(!path.empty(), folder.string(), ": holds no results");
-  return read_results(path);
-}
-
-EvalRun read_run(const fs::path& folder) {
-  EvalRun run;
-  run.folder = folder.string();
-  run.results = newest_results(folder);
-  run.method = run.results["rouse"]["label"].get<std::string>();
-  run.model = run.results["rouse"].value("model", "");
-  run.fingerprint = run.results["rouse"].value("settings", Json::object()).value("model", "");
-  for (const auto& [task, scores] : run.results["results"].items()) {
-    const std::string samples = newest_file(folder, "samples_" + task + "_", ".jsonl");
-    require_usage(!samples.empty(), folder.string(), ": the samples of ", task, " are missing");
-    run.samples[task] = read_samples(samples);
-  }
-  return run;
-}
-
-/// The run of a folder, if it is one.
-static std::optional<EvalRun> find_run(const fs::path& folder, bool unfinished) {
-  EvalRun run;
-  if (!newest_file(folder, "results_", ".json").empty()) run = read_run(folder);
-  run.folder = folder.string();
-  if (unfinished) add_unfinished(run, folder);
-  return run.samples.empty() ? std::nullopt : std::optional(std::move(run));
-}
-
-std::vector<EvalRun> read_runs(const std::string& folder, bool unfinished) {
-  require_usage(fs::is_directory(folder), folder, ": is no folder");
-  if (auto run = find_run(folder, unfinished)) return {std::move(*run)};
-  std::vector<fs::path> inside;
-  for (const auto& entry : fs::directory_iterator(folder))
-    if (entry.is_directory()) inside.push_back(entry.path());
-  std::sort(inside.begin(), inside.end());
-  std::vector<EvalRun> runs;
-  for (const fs::path& path : inside)
-    if (auto run = find_run(path, unfinished)) runs.push_back(std::move(*run));
-  require_usage(!runs.empty(), folder, ": holds no ", unfinished ? "" : "finished ", "run of `rouse eval`");
-  // In the order in which the methods were given; what has no results yet came last.
-  const auto order = [](const EvalRun& run) {
-    return run.results.is_null() ? INT32_MAX : run.results["rouse"].value("order", 0);
-  };
-  std::stable_sort(runs.begin(), runs.end(),
-                   [&](const EvalRun& a, const EvalRun& b) { return order(a) < order(b); });
-  return runs;
-}
 
 /// Names of the runs' models, one each; a name that two files share is followed by its file's fingerprint.
 static std::map<std::string, std::string> model_names(const std::vector<EvalRun>& runs) {
@@ -111,9 +50,9 @@ Json report_of(const std::vector<EvalRun>& runs) {
       } else {
         const Json& saved = run.results["rouse"]["tasks"][task];
         entry["groups"] = saved["groups"];
-        entry["cost"] = saved["cost"];
         entry["n_failed"] = saved.value("n_failed", 0);
       }
+      entry["cost"] = task_cost_json(rows);
       const auto base = runs[0].samples.find(task);
       if (&run != &runs[0] && base != runs[0].samples.end())
         entry["against_baseline"] = compare_rows(base->second, rows);
@@ -178,8 +117,8 @@ static Table table_of(const Json& entries, const std::string& metric, bool with_
     }
     const bool compared = e.contains("against_baseline") && e["against_baseline"].contains(metric);
     table.back().push_back(compared ? difference_cell(metric, e["against_baseline"][metric]) : "");
-    char experts[32] = "";
-    if (e.contains("cost"))
+    char experts[32] = "unknown";
+    if (!e["cost"].contains("unknown"))
       std::snprintf(experts, sizeof experts, "%.1f", e["cost"]["expert_evaluations_per_token"].get<double>());
     table.back().emplace_back(experts);
   }

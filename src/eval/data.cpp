@@ -1,0 +1,81 @@
+#include "eval/data.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/error.h"
+#include "base/files.h"
+#include "base/output_file.h"
+#include "eval/source.h"
+#include "gguf/hash.h"
+#include "session/session.h"
+
+namespace rouse {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> data_folders(const std::string& given) {
+  std::vector<std::string> out;
+  if (!given.empty()) out.push_back(given);
+  if (const std::string model = default_model(); !model.empty())
+    out.push_back((fs::path(model).parent_path() / "lab").string());
+  return out;
+}
+
+bool comes_with_rouse(const TaskEntry& task) {
+  return std::string(task.source).rfind("rouse,", 0) == 0;
+}
+
+static std::string sha256_of(const std::string& text) {
+  Sha256 hash;
+  hash.add(std::as_bytes(std::span(text)));
+  return hash.hex();
+}
+
+Json data_state(const TaskEntry& task, const std::string& folder) {
+  Json out{{"task", task.name}, {"file", task.file}, {"source", task.source}, {"state", "missing"}};
+  if (const std::string at = find_task(task, data_folders(folder)); !at.empty()) {
+    const std::string path = (fs::path(at) / task.file).string();
+    const std::string text = file_text(path, "data"), sha256 = sha256_of(text);
+    out["records"] = std::count(text.begin(), text.end(), '\n');
+    out["sha256"] = sha256;
+    out["path"] = path;
+    out["state"] = *task.sha256 && sha256 == task.sha256 ? "the copy that rouse is tested with" : "there";
+  }
+  if (*task.shots && !fs::exists(fs::path(folder) / task.shots))
+    out["shots"] = std::string(task.shots) + " is missing";
+  return out;
+}
+
+/// Records as lines, each checked as the task will read it.
+static std::string lines_of(const TaskEntry& task, const Source& source) {
+  if (!task.import) return source.text();
+  TaskInput input;
+  input.n_shot = 0;
+  const std::vector<Json> records = task.import(source);
+  require_usage(!records.empty(), source.path(), ": holds no record of ", task.name);
+  std::string out;
+  std::set<std::string> ids;
+  for (const Json& record : records) {
+    const std::string id = task.item(JsonValue(record, source.path()), input).id;
+    require_usage(ids.insert(id).second, source.path(), ": id ", id, " occurs twice");
+    out += record.dump() + "\n";
+  }
+  return out;
+}
+
+Imported import_data(const ImportOptions& o) {
+  const TaskEntry& task = task_entry(o.task);
+  require_usage(!comes_with_rouse(task), o.task, " comes with rouse");
+  const std::string path = (fs::path(o.folder) / task.file).string();
+  require_usage(o.replace || !fs::exists(path), path, ": is there already; --force replaces it");
+  const std::string text = lines_of(task, Source(o.from));
+  fs::create_directories(o.folder);  // nothing is made before the file was understood
+  OutputFile output(path, o.replace, {&o.from, 1});
+  output.stream() << text;
+  output.commit();
+  return {path, sha256_of(text), std::count(text.begin(), text.end(), '\n')};
+}
+
+}  // namespace rouse

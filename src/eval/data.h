@@ -1,0 +1,31 @@
+/// eval/data.h - the benchmarks' files: which are at hand, and how a user's copy of the rest is taken over.
+#pragma once
+
+#include "base/json.h"
+#include "eval/task.h"
+
+namespace rouse {
+
+/// Folders that may hold benchmarks' files: the given one, and the default model's sets where that is.
+std::vector<std::string> data_folders(const std::string& given);
+/// Its file is part of rouse; nobody needs to get it.
+bool comes_with_rouse(const TaskEntry& task);
+/// What is known of a benchmark's file: {"task", "file", "source", "state", "records", "sha256", "path",
+/// "shots"}; the last four where they apply.
+Json data_state(const TaskEntry& task, const std::string& folder);
+
+struct ImportOptions {
+  std::string task;
+  std::string from;    ///< the official file or folder
+  std::string folder;  ///< to write to
+  bool replace = false;
+};
+struct Imported {
+  std::string path, sha256;
+  int64_t n_record = 0;
+};
+/// The official distribution in the form that rouse reads, each record checked as the task will read it.
+/// Throws Error (usage) before anything is written.
+Imported import_data(const ImportOptions& options);
+
+}  // namespace rouse

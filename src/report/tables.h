@@ -1,0 +1,22 @@
+/// report/tables.h - the scores of saved runs side by side, and what is significant.
+#pragma once
+
+#include "base/json.h"
+#include "eval/saved_runs.h"
+
+namespace rouse {
+
+/// {"baseline", "tasks": {TASK: [{"method", "model", "groups", "cost", "unfinished", "against_baseline"}]},
+/// "notes"}: the scores of runs, and each against the first on the same items with Holm's correction over all
+/// of them; a cost is the sum over rows, of unfinished tasks over those that are there. The notes say where
+/// runs are of several models.
+Json report_of(const std::vector<EvalRun>& runs);
+
+/// Rows of cells, the first row the columns' names.
+using Table = std::vector<std::vector<std::string>>;
+/// With columns aligned, or as Markdown.
+std::string table_text(const Table& table, bool markdown);
+/// The tables of a report.
+std::string report_text(const Json& report, bool markdown = false);
+
+}  // namespace rouse
