@@ -88,6 +88,7 @@ CommandLine::CommandLine(const std::string& version)
   add_report(app_);
   add_synth(app_);
   add_bench(app_);
+  add_help(app_, version);
   widen_columns(app_);
 }
 

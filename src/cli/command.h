@@ -68,5 +68,6 @@ void add_eval(CLI::App& app);
 void add_data(CLI::App& app);
 void add_report(CLI::App& app);
 void add_repro(CLI::App& app);
+void add_help(CLI::App& app, const std::string& version);
 
 }  // namespace rouse
