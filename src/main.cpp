@@ -40,7 +40,9 @@ int main(int argc, char** argv) {
   action.sa_handler = on_interrupt;  // without SA_RESTART: a chat that waits for a line ends too
   sigaction(SIGINT, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
-  const int code = code_of([&] { return run_command_line({argv + 1, argv + argc}, ROUSE_VERSION); });
+  const int code = code_of([&] {
+    return run_command_line({argv + 1, argv + argc}, ROUSE_VERSION, interrupted);
+  });
   const bool done = code == static_cast<int>(Exit::ok) || code == static_cast<int>(Exit::partial);
   const int lost =
       !done ? 0 : code_of([] { return flush_output(), 0; });  // a command that could not be heard

@@ -84,7 +84,12 @@ void read_state_file(const std::string& path) {
 void read_batch_file(const std::string& path) {
   RunOptions o;
   o.batch = path;
-  for (const BatchItem& item : read_batch(o)) ASSERT_TRUE(item.id.is_string() || item.id.is_number_integer());
+  for (const BatchItem& item : read_batch(o)) {
+    const Json& id = item.request.id;
+    ASSERT_TRUE(id.is_string() || id.is_number_integer());
+    const Json written = request_json(item.request);
+    ASSERT_EQ(request_json(read_request(JsonValue(written, ""), {}, o.rules)), written);
+  }
 }
 
 /// The first task of those that score by the file's records, with scores of every choice.

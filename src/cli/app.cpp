@@ -1,7 +1,6 @@
 #include "cli/app.h"
 
 #include <algorithm>
-#include <map>
 
 #include "base/error.h"
 #include "cli/command.h"
@@ -13,18 +12,34 @@ namespace {
 /// The command that the words name.
 struct Chosen {
   CLI::App* command = nullptr;
-  std::function<int()> run;
+  std::function<int(const std::atomic<bool>&)> run;
 };
 Chosen chosen;
 
 /// llama.cpp's short names with several letters, which a flag parser would take for several flags.
 std::string long_name(const std::string& word) {
-  static const std::map<std::string, std::string> names = {{"-ngl", "--n-gpu-layers"},
-                                                           {"-ncmoe", "--n-cpu-moe"},
-                                                           {"-ot", "--override-tensor"},
-                                                           {"-fa", "--flash-attn"}};
-  const auto found = names.find(word);
-  return found == names.end() ? word : found->second;
+  for (const Option& option : options())
+    if (!option.short_flag.empty() && word == option.short_flag) return option.long_flag();
+  return word;
+}
+
+/// The command that was named last: `plan` of `rouse plan`, `uniform` of `rouse plan uniform`.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto named = app.get_subcommands();
+  return named.empty() ? app : innermost(*named.back());
+}
+
+/// Messages name options; whoever wrote a flag is told the flag: "--top-k is -1, expected ...".
+Error in_flags(const Error& e, const CLI::App& command) {
+  const std::string text = e.what(), subject = e.subject();
+  const bool begins = !subject.empty() && text.starts_with(subject) &&
+                      (text.size() == subject.size() ||
+                       std::string_view(" [:").find(text[subject.size()]) != std::string_view::npos);
+  if (!begins) return e;
+  const Option* option = find_option(subject);
+  const std::string flag = option && !option->flag.empty() ? option->long_flag() : "--" + dashed(subject);
+  if (!command.get_option_no_throw(flag)) return e;
+  return Error(flag + text.substr(subject.size()), e.kind(), subject);
 }
 
 void widen_columns(CLI::App& app) {
@@ -36,10 +51,14 @@ void widen_columns(CLI::App& app) {
 
 }  // namespace
 
-void on_run(CLI::App& command, std::function<int()> run) {
+void on_run(CLI::App& command, std::function<int(const std::atomic<bool>& stop)> run) {
   command.callback([&command, run = std::move(run)] {
     if (command.get_subcommands().empty()) chosen = {&command, run};
   });
+}
+
+void on_run(CLI::App& command, std::function<int()> run) {
+  on_run(command, [run = std::move(run)](const std::atomic<bool>&) { return run(); });
 }
 
 CommandLine::CommandLine(const std::string& version)
@@ -69,6 +88,7 @@ CommandLine::CommandLine(const std::string& version)
   add_report(app_);
   add_synth(app_);
   add_bench(app_);
+  add_help(app_, version);
   widen_columns(app_);
 }
 
@@ -81,18 +101,21 @@ void CommandLine::parse(std::vector<std::string> words) {
   if (chosen.command) fill_from_environment(*chosen.command);
 }
 
-int CommandLine::run() {
-  return chosen.run ? chosen.run() : static_cast<int>(Exit::ok);
+int CommandLine::run(const std::atomic<bool>& stop) {
+  return chosen.run ? chosen.run(stop) : static_cast<int>(Exit::ok);
 }
 
-int run_command_line(const std::vector<std::string>& words, const std::string& version) {
+int run_command_line(const std::vector<std::string>& words, const std::string& version,
+                     const std::atomic<bool>& stop) {
   CommandLine line(version);
   try {
     line.parse(words);
+    return line.run(stop);
   } catch (const CLI::ParseError& e) {
     return line.app().exit(e) == 0 ? 0 : static_cast<int>(Exit::usage);
+  } catch (const Error& e) {
+    throw in_flags(e, innermost(line.app()));
   }
-  return line.run();
 }
 
 }  // namespace rouse

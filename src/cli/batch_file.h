@@ -6,14 +6,13 @@
 
 #include "base/json.h"
 #include "cli/run_command.h"
+#include "session/identity.h"
 
 namespace rouse {
 
 struct BatchItem {
-  Json id;            ///< text or an integer: 7 and "7" are two
   std::string where;  ///< file:line
-  RunOptions options;
-  std::string prompt;
+  Request request;    ///< with an id
 };
 /// One record over the command line's options. Throws Error (exit 2).
 BatchItem batch_item(const RunOptions& base, const JsonValue& record);
@@ -31,19 +30,5 @@ struct EarlierAnswer {
 /// By id as JSON, the last where there are several. Only reads. Throws Error (exit 2) at a line that is no
 /// answer.
 std::map<std::string, EarlierAnswer> read_answers(const std::string& path);
-
-/// What an answer depends on: the prompt's tokens, the method with everything that it reads from files, how
-/// tokens are chosen, the models; as a hash. Its functions throw Error as starting the item would.
-class AnswerIdentity {
- public:
-  explicit AnswerIdentity(const Session& session);
-  std::string of(const BatchItem& item) const;
-  /// As much of it as answers without an identity hold.
-  std::string inputs(const BatchItem& item) const;
-
- private:
-  const Session& session_;
-  std::string model_, amateur_;  ///< fingerprints
-};
 
 }  // namespace rouse

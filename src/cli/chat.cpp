@@ -13,40 +13,41 @@ struct ChatOptions {
   ModelOptions model;
   MethodOptions method;
   GenerateOptions generate;
-  std::string system, chat_template;
-  std::optional<bool> special;
+  PromptOptions prompt;  ///< how messages are written
 };
 
-int chat(ChatOptions o) {
+int chat(ChatOptions o, const std::atomic<bool>& stop) {
   o.generate.reuse = true;  // a turn costs its own tokens, not the conversation's
   Session session(o.model, {&o.method, 1});
   std::vector<ChatMessage> messages;
-  if (!o.system.empty()) messages.push_back({"system", o.system});
-  session.tokenizer->render_chat({{"user", "x"}},
-                                 o.chat_template);  // refuse a missing template before the first question
+  if (!o.prompt.system.empty()) messages.push_back({"system", o.prompt.system});
+  session.tokenizer->render_chat(
+      {{"user", "x"}},
+      o.prompt.chat_template);  // refuse a missing template before the first question
   const bool terminal = isatty(STDIN_FILENO);
   if (terminal)
     std::fprintf(stderr, "%s | /clear forgets, /exit or Ctrl-D ends\n",
                  method_text(resolved(o.method, session.router())).c_str());
   std::string line;
-  while (!interrupted) {
+  while (!stop) {
     if (terminal) print_now("> ");
     if (!std::getline(std::cin, line)) break;
     line = plain_text(line + '\n');  // standard input may come from a file
     line.pop_back();
     if (line == "/exit") break;
     if (line == "/clear") {
-      messages.resize(o.system.empty() ? 0 : 1);
+      messages.resize(o.prompt.system.empty() ? 0 : 1);
       continue;
     }
     if (line.empty()) continue;
     messages.push_back({"user", line});
     try {
       const auto generation = session.start(
-          o.method, session.tokenizer->encode_chat(messages, o.chat_template, o.special.value_or(false)),
+          o.method,
+          session.tokenizer->encode_chat(messages, o.prompt.chat_template, o.prompt.special.value_or(false)),
           o.generate, print_now);
       Generation* one = generation.get();
-      run_generations(session.engines(), {&one, 1}, &interrupted);
+      run_generations(session.engines(), {&one, 1}, &stop);
       print_now("\n");
       messages.push_back({"assistant", generation->text()});
     } catch (const Error& e) {
@@ -55,7 +56,7 @@ int chat(ChatOptions o) {
       std::fprintf(stderr, "rouse: %s (use /clear to start over)\n", printable(e.what(), true).c_str());
     }
   }
-  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
+  return stop ? static_cast<int>(Exit::interrupted) : 0;
 }
 
 }  // namespace
@@ -66,10 +67,9 @@ void add_chat(CLI::App& app) {
   add_model_options(*sub, o->model);
   add_method_options(*sub, o->method);
   add_generate_options(*sub, o->generate);
-  sub->add_option("--system", o->system, "system message");
-  sub->add_option("--chat-template", o->chat_template, "use this template instead of the file's");
-  add_special_option(*sub, o->special);
-  on_run(*sub, [o] { return chat(*o); });
+  for (const char* name : {"system", "chat_template", "special"})
+    add_option(*sub, *find_option(name), {.prompt = &o->prompt});
+  on_run(*sub, [o](const std::atomic<bool>& stop) { return chat(*o, stop); });
 }
 
 }  // namespace rouse

@@ -5,12 +5,12 @@
 #include <atomic>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "cli/exit.h"
 #include "cli/progress.h"
+#include "session/options.h"
 #include "session/prompt.h"
 #include "session/result.h"
 #include "session/session.h"
@@ -18,12 +18,17 @@
 
 namespace rouse {
 
-/// Set by Ctrl-C; long work looks at it between steps.
+/// Set by Ctrl-C. For commands that are not handed the flag yet; main hands this one to the others.
 inline std::atomic<bool> interrupted = false;
 
-/// What a command does once the words and the environment are read; it returns the exit code.
+/// What a command does once the words and the environment are read; it returns the exit code. `stop` becomes
+/// true when the user wants it to end; long work looks at it between steps.
+void on_run(CLI::App& command, std::function<int(const std::atomic<bool>& stop)> run);
 void on_run(CLI::App& command, std::function<int()> run);
 
+/// A flag for an option of the table; a group's flags. The targets must outlive the command.
+void add_option(CLI::App& app, const Option& option, const OptionTargets& targets);
+void add_options(CLI::App& app, OptionGroup group, const OptionTargets& targets);
 /// -ngl, -ncmoe, -ot.
 void add_placement_options(CLI::App& app, ModelOptions& o);
 void add_model_options(CLI::App& app, ModelOptions& o);
@@ -34,13 +39,13 @@ void add_force_option(CLI::App& app, bool& force);
 void add_method_options(CLI::App& app, MethodOptions& o);
 void add_generate_options(CLI::App& app, GenerateOptions& o);
 
-/// --special and --no-special.
-void add_special_option(CLI::App& app, std::optional<bool>& special);
 /// The text of -p, of -f, or of standard input when it is no terminal; the last two as plain_text.
 std::string prompt_text(const PromptOptions& o);
 
 /// One line a method.
 std::string method_help();
+/// One line an option of a method: which methods read it, what it may be, its default.
+std::string method_option_help();
 
 void add_run(CLI::App& app);
 void add_chat(CLI::App& app);
@@ -58,5 +63,6 @@ void add_eval(CLI::App& app);
 void add_data(CLI::App& app);
 void add_report(CLI::App& app);
 void add_repro(CLI::App& app);
+void add_help(CLI::App& app, const std::string& version);
 
 }  // namespace rouse

@@ -1,6 +1,5 @@
 #include "cli/message.h"
 
-#include <algorithm>
 #include <string_view>
 
 namespace rouse {
@@ -19,12 +18,6 @@ static constexpr Hint kHints[] = {
 std::string message_of(const Error& e) {
   std::string text = e.what();
   const std::string& subject = e.subject();
-  if (subject.empty()) return text;
-  if (text.starts_with(subject + " ") || text.starts_with(subject + ":")) {
-    std::string flag = "--" + subject;
-    std::replace(flag.begin(), flag.end(), '_', '-');
-    text.replace(0, subject.size(), flag);
-  }
   for (const Hint& hint : kHints)
     if (hint.subject == subject) text += cat("; ", hint.text);
   return text;

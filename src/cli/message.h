@@ -7,8 +7,8 @@
 
 namespace rouse {
 
-/// An error's text with its option named as a flag, and which flag would help where one does. Folders other
-/// than cli know no flags: a server says the same by a field's name.
+/// An error's text, and which flag would help where one does. Folders other than cli know no flags: a server
+/// says the same by a field's name.
 std::string message_of(const Error& e);
 
 }  // namespace rouse

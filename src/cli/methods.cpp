@@ -12,7 +12,10 @@ void add_methods(CLI::App& app) {
   sub->add_flag("--markdown", *markdown, "only the table of what goes together, as docs/methods.md holds it");
   on_run(*sub, [markdown] {
     if (!*markdown)
-      std::cout << "Methods:\n" << method_help() << "Routing policies:\n" << policy_help() << '\n';
+      std::cout << "Methods:\n"
+                << method_help() << "Their options, as name=value or --name value:\n"
+                << method_option_help() << "Routing policies:\n"
+                << policy_help() << '\n';
     std::cout << method_table();
     return 0;
   });

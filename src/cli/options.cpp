@@ -1,5 +1,7 @@
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <sstream>
 
 #include "base/error.h"
@@ -11,15 +13,82 @@
 
 namespace rouse {
 
+/// What a flag's value stands for; that of an option that is kept in a file is the file's.
+static Json value_of(const Option& option, const std::string& text) {
+  if (!option.file) return option_literal(option.spec, text);
+  const std::string content = file_text(text, option.spec.name);
+  if (option.spec.type == OptionType::text) return plain_text(content);
+  return parse_json(content, text);
+}
+
+/// A flag's help: what the option is, and where that is a question what it may be.
+static std::string help_of(const Option& option) {
+  const OptionSpec& s = option.spec;
+  std::string out = option.short_flag.empty() ? "" : cat("(", option.short_flag, ") ");
+  if (!option.methods.empty()) out += option.methods + ": ";
+  out += option.file ? cat("file with the ", s.help) : s.help;
+  if (s.type == OptionType::real && std::abs(s.high) < std::numeric_limits<float>::max())
+    out += cat("; ", s.expected());
+  if (s.type == OptionType::word) out += cat("; ", s.expected());
+  return out;
+}
+
+static void add_switch(CLI::App& app, const Option& option, const OptionTargets& targets) {
+  app.add_flag_function(
+      option.flag, [&option, targets](int64_t n) { set_option(option, targets, n > 0); }, help_of(option));
+}
+
+/// A method's option from the environment is a default, so that the method need not read it.
+static void set_flag(const Option& option, const OptionTargets& targets, const Json& value) {
+  const std::set<std::string> given = targets.method ? targets.method->given : std::set<std::string>{};
+  if (option.spec.type == OptionType::json) {
+    check_option(option.spec, value);
+    require_option(targets.generate->grammar.empty(), option.spec.name, " is given beside grammar, expected ",
+                   "one of them");
+    targets.generate->grammar = json_schema_grammar(value.dump());
+    return;
+  }
+  if (option.file)
+    require_option(targets.generate->grammar.empty(), option.spec.name,
+                   " is given beside json_schema, expected one of them");
+  set_option(option, targets, value);
+  if (targets.method && from_environment()) targets.method->given = given;
+}
+
+static std::string shown_default(const Json& value) {
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number_float() ? number_text(value.get<double>()) : value.dump();
+}
+
+void add_option(CLI::App& app, const Option& option, const OptionTargets& targets) {
+  if (option.spec.type == OptionType::boolean) return add_switch(app, option, targets);
+  if (option.spec.type == OptionType::texts) {
+    app.add_option_function<std::vector<std::string>>(
+           option.flag,
+           [&option, targets](const std::vector<std::string>& texts) { set_flag(option, targets, texts); },
+           help_of(option))
+        ->type_name("TEXT")
+        ->allow_extra_args(false);
+    return;
+  }
+  const auto set = [&option, targets](const std::string& text) {
+    set_flag(option, targets, value_of(option, text));
+  };
+  auto* flag = app.add_option_function<std::string>(option.flag, set, help_of(option));
+  flag->type_name(option.file ? "FILE" : "");
+  const Json usual = option_value(option.place(targets));
+  if (option.file || usual.is_null() || usual == Json("") || usual.is_array()) return;
+  flag->default_str(shown_default(usual));
+}
+
+void add_options(CLI::App& app, OptionGroup group, const OptionTargets& targets) {
+  for (const Option& option : options())
+    if (option.group == group && !option.flag.empty()) add_option(app, option, targets);
+}
+
 void add_placement_options(CLI::App& app, ModelOptions& o) {
-  app.add_option("--n-gpu-layers", o.n_gpu_layer,
-                 "(-ngl) the last N blocks on the GPU; more than there are: the head too")
-      ->check(CLI::Range(0, 10000));
-  app.add_option("--n-cpu-moe", o.n_cpu_moe, "(-ncmoe) expert weights of the first N blocks stay on the CPU")
-      ->check(CLI::Range(0, 10000));
-  app.add_option("--override-tensor", o.overrides,
-                 "(-ot) REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable")
-      ->allow_extra_args(false);
+  for (const char* name : {"n_gpu_layers", "n_cpu_moe", "override_tensor"})
+    add_option(app, *find_option(name), {.model = &o});
 }
 
 void add_force_option(CLI::App& app, bool& force) {
@@ -28,60 +97,18 @@ void add_force_option(CLI::App& app, bool& force) {
 
 void add_model_options(CLI::App& app, ModelOptions& o) {
   o.progress = [bar = std::make_shared<ProgressBar>("loading")](double done) { bar->update(done); };
-  app.add_option("-m,--model", o.model, "model file (GGUF); the default model if left out");
-  app.add_option("-t,--threads", o.n_thread, "threads (0: one a core)")->check(CLI::Range(0, 1024));
-  app.add_option("-c,--ctx-size", o.n_ctx,
-                 "tokens that a text may have, prompt and answer, on each stream of its method (0: the "
-                 "model's trained "
-                 "context, at most 4096)")
-      ->check(CLI::Range(0, 1 << 24));
-  app.add_option("-b,--batch-size", o.n_batch, "rows of a prompt that run together")
-      ->check(CLI::Range(1, 8192));
-  add_placement_options(app, o);
-  app.add_option("--kv-type", o.kv_type, "type of the KV cache")->check(CLI::IsMember({"f16", "f32"}));
-  app.add_option("--flash-attn", o.flash, "(-fa) flash attention where the backend has it")
-      ->check(CLI::IsMember({"on", "off"}));
+  add_options(app, OptionGroup::model, {.model = &o});
 }
 
 void add_prompt_options(CLI::App& app, PromptOptions& o) {
-  app.add_option("-p,--prompt", o.prompt, "the prompt");
+  add_options(app, OptionGroup::prompt, {.prompt = &o});
   app.add_option(
       "-f,--file", o.file,
       "read the prompt from a file (as standard input: a byte order mark is dropped, \\r\\n is \\n)");
-  app.add_option("--tokens", o.tokens, "the prompt as token ids: ID,ID,...");
-  app.add_flag("--raw", o.raw, "take the prompt as it is, without the chat template");
-  app.add_option("--system", o.system, "system message for the chat template");
-  app.add_option("--chat-template", o.chat_template,
-                 "use this template instead of the file's (qa, chatml, llama3, ...)");
-  add_special_option(app, o.special);
-}
-
-void add_special_option(CLI::App& app, std::optional<bool>& special) {
-  app.add_flag_function(
-      "--special,!--no-special", [&special](int64_t n) { special = n > 0; },
-      "whether control tokens count where the text spells them, such as </s>, or are text (default: they "
-      "count with --raw; of a chat template only its own)");
-}
-
-/// The default of an option as `--help` shows it.
-static std::string default_text(const MethodOption& option) {
-  const MethodOptions o;
-  if (const auto* text = std::get_if<std::string MethodOptions::*>(&option.member)) return o.**text;
-  if (const auto* real = std::get_if<float MethodOptions::*>(&option.member)) return cat(o.**real);
-  return cat(o.*std::get<int MethodOptions::*>(option.member));
 }
 
 void add_method_options(CLI::App& app, MethodOptions& o) {
-  for (const MethodOption& option : method_options()) {
-    const std::string help = *option.methods ? cat(option.methods, ": ", option.help) : option.help;
-    const auto set = [&o, name = std::string(option.name)](const std::string& value) {
-      const std::set<std::string> given = o.given;
-      set_method_option(o, name, value);
-      if (from_environment()) o.given = given;  // a default, so the method need not read it
-    };
-    auto* flag = app.add_option_function<std::string>(cat("--", option.name), set, help);
-    flag->type_name("")->default_str(default_text(option));
-  }
+  add_options(app, OptionGroup::method, {.method = &o});
   app.footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
 }
 
@@ -92,45 +119,21 @@ std::string method_help() {
   return out;
 }
 
+std::string method_option_help() {
+  std::string out;
+  for (const Option& option : options()) {
+    if (!option.variant) continue;
+    const Json usual = option.default_value();
+    const OptionSpec& s = option.spec;
+    out +=
+        cat("  ", padded(s.name, 16), " ", padded(option.methods.empty() ? "all" : option.methods, 12), " ",
+            s.help, "; ", s.expected(), usual.is_null() ? "" : cat(", default ", shown_default(usual)), "\n");
+  }
+  return out;
+}
+
 void add_generate_options(CLI::App& app, GenerateOptions& o) {
-  auto& s = o.sampling;
-  app.add_option("-n,--predict", o.n_predict, "tokens to generate at most")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 24));
-  app.add_option("--stop", o.stop,
-                 "text, or a control token by its name, that ends the answer and is not printed; repeatable");
-  app.add_flag("--ignore-eos", o.ignore_eos, "forbid the end token");
-  app.add_option_function<std::string>(
-         "--grammar",
-         [&o](const std::string& value) {
-           require_usage(o.grammar.empty(), "give one of --grammar and --json-schema");
-           o.grammar = plain_text(file_text(value, "grammar"));
-         },
-         "GBNF file that the text must follow")
-      ->type_name("FILE");
-  app.add_option_function<std::string>(
-         "--json-schema",
-         [&o](const std::string& value) {
-           require_usage(o.grammar.empty(), "give one of --grammar and --json-schema");
-           o.grammar = json_schema_grammar(file_text(value, "JSON schema"));
-         },
-         "file with a JSON schema (a subset, see docs/methods.md) that the text must follow")
-      ->type_name("FILE");
-  app.add_option("-s,--seed", s.seed, "seed of the sampling")->capture_default_str();
-  app.add_option("--temp", s.temperature, "temperature; 0 is greedy")->capture_default_str();
-  app.add_option("--top-k", s.top_k, "sample among the K best (0: all)")->capture_default_str();
-  app.add_option("--top-p", s.top_p, "sample among the best that hold P of the probability")
-      ->capture_default_str();
-  app.add_option("--min-p", s.min_p, "sample among tokens of at least P times the best one's probability")
-      ->capture_default_str();
-  app.add_option("--repeat-penalty", s.repeat_penalty, "penalty on recent tokens (1: none)")
-      ->capture_default_str();
-  app.add_option("--presence-penalty", s.presence_penalty, "subtracted from recent tokens")
-      ->capture_default_str();
-  app.add_option("--frequency-penalty", s.frequency_penalty, "subtracted for each occurrence")
-      ->capture_default_str();
-  app.add_option("--repeat-last-n", s.repeat_last_n, "how many tokens are recent (-1: all)")
-      ->capture_default_str();
+  add_options(app, OptionGroup::generate, {.generate = &o});
 }
 
 /// A prompt that somebody wrote in an editor.
@@ -142,7 +145,7 @@ static std::string written_text(std::string text, const std::string& where) {
 
 std::string prompt_text(const PromptOptions& o) {
   require_usage(o.prompt.empty() + o.file.empty() + o.tokens.empty() >= 2,
-                "give one of -p, -f and --tokens, not several");
+                "give one of --prompt, --file and --tokens, not several");
   if (!o.prompt.empty()) return o.prompt;
   if (!o.tokens.empty()) return "";
   if (!o.file.empty()) return written_text(file_text(o.file, "prompt file"), o.file);

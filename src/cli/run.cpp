@@ -11,15 +11,11 @@
 namespace rouse {
 namespace {
 
-int stop_code() {
-  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
-}
-
 /// Where the answer goes: the file of -o, or standard output.
 class Answers {
  public:
-  explicit Answers(const RunOptions& o) {
-    const std::string inputs[] = {model_path(o.model), o.prompt.file};
+  Answers(const RunOptions& o, const std::atomic<bool>& stop) : stop_(stop) {
+    const std::string inputs[] = {model_path(o.model), o.request.prompt.file};
     if (!o.output.empty()) file_.emplace(o.output, o.force, inputs);
   }
   /// Prints as text is generated; nothing where a file takes the whole.
@@ -29,33 +25,40 @@ class Answers {
   void add_json(const Json& json) { add(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
   /// Returns the exit code.
   int finish() {
-    if (file_ && interrupted) throw Error("interrupted; no answer was written", ErrorKind::interrupted);
+    if (file_ && stop_) throw Error("interrupted; no answer was written", ErrorKind::interrupted);
     if (file_) file_->commit();
-    return stop_code();
+    return stop_ ? static_cast<int>(Exit::interrupted) : 0;
   }
 
  private:
+  const std::atomic<bool>& stop_;
   std::optional<OutputFile> file_;
 };
 
-int run_one(const RunOptions& o) {
-  Answers out(o);
-  const std::string text = prompt_text(o.prompt);
-  const Session session(o.model, {&o.method, 1});
+/// The request with the text of its prompt, wherever that comes from.
+Request asked(const RunOptions& o) {
+  Request request = o.request;
+  request.prompt.prompt = prompt_text(o.request.prompt);
+  return request;
+}
+
+int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
+  Answers out(o, stop);
+  const Request request = asked(o);
+  const Session session(o.model, {&request.method, 1});
   const Generation::OnText print = o.json ? Generation::OnText() : out.printer();
-  const auto generation =
-      session.start(o.method, prompt_tokens(o.prompt, *session.tokenizer, text), o.generate, print);
+  const auto generation = start_request(session, request, print);
   Generation* one = generation.get();
-  run_generations(session.engines(), {&one, 1}, &interrupted);
+  run_generations(session.engines(), {&one, 1}, &stop);
   if (o.json) {
-    out.add_json(generation_json(*generation, o.method, session.router()));
+    out.add_json(generation_json(*generation, request.method, session.router()));
     return out.finish();
   }
   out.add((out.to_file() ? generation->text() : "") + "\n");
   const int code = out.finish();
   const Json t = timings_json(*generation);
   std::fprintf(stderr, "\n%s | %s | prompt %zu tokens at %.0f/s | %zu tokens at %.1f/s | load %.2f s\n",
-               method_text(resolved(o.method, session.router())).c_str(),
+               method_text(resolved(request.method, session.router())).c_str(),
                generation->method().streams()[0].policy.text().c_str(), generation->prompt().size(),
                t["prefill_tok_s"].get<double>(), generation->tokens().size(), t["step_tok_s"].get<double>(),
                session.load_seconds);
@@ -63,30 +66,30 @@ int run_one(const RunOptions& o) {
 }
 
 /// Self-consistency: n samples that share the prompt, seeds in a row, and the majority of their answers.
-int run_samples(const RunOptions& o) {
-  Answers out(o);
-  const std::string text = prompt_text(o.prompt);
-  require_usage(o.generate.sampling.temperature > 0,
+int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
+  Answers out(o, stop);
+  const Request request = asked(o);
+  require_usage(request.generate.sampling.temperature > 0,
                 "--samples: every sample would be the same at temperature 0; give --temp");
   const ExtractorEntry& entry = extractor(o.vote);
-  const Session session(o.model, {&o.method, 1}, o.n_sample);
+  const Session session(o.model, {&request.method, 1}, request.n_sample);
   std::vector<std::unique_ptr<Generation>> samples;
-  samples.push_back(session.start(o.method, prompt_tokens(o.prompt, *session.tokenizer, text), o.generate));
-  for (int i = 1; i < o.n_sample; ++i)
+  samples.push_back(start_request(session, request));
+  for (int i = 1; i < request.n_sample; ++i)
     samples.push_back(
-        std::make_unique<Generation>(*samples[0], o.generate.sampling.seed + static_cast<uint64_t>(i)));
+        std::make_unique<Generation>(*samples[0], request.generate.sampling.seed + static_cast<uint64_t>(i)));
   std::vector<Generation*> all;
   for (const auto& g : samples) all.push_back(g.get());
   const double begin = now_seconds();
-  run_generations(session.engines(), all, &interrupted);
+  run_generations(session.engines(), all, &stop);
   const double seconds = now_seconds() - begin;
   std::vector<std::optional<std::string>> answers;
   Json rows = Json::array();
   int64_t n_token = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
     answers.push_back(entry.extract(samples[i]->text()));
-    Json row = generation_json(*samples[i], o.method, session.router());
-    row["seed"] = o.generate.sampling.seed + i;
+    Json row = generation_json(*samples[i], request.method, session.router());
+    row["seed"] = request.generate.sampling.seed + i;
     row["answer"] = answers.back() ? Json(*answers.back()) : Json(nullptr);
     rows.push_back(std::move(row));
     n_token += static_cast<int64_t>(samples[i]->tokens().size());
@@ -115,10 +118,32 @@ int run_samples(const RunOptions& o) {
   out.add((vote ? *vote : "(no answer)") + "\n");
   const int code = out.finish();
   std::fprintf(stderr, "\n%s | %s | %d samples, %lld tokens at %.1f/s\n",
-               method_text(resolved(o.method, session.router())).c_str(),
-               samples[0]->method().streams()[0].policy.text().c_str(), o.n_sample,
+               method_text(resolved(request.method, session.router())).c_str(),
+               samples[0]->method().streams()[0].policy.text().c_str(), request.n_sample,
                static_cast<long long>(n_token), static_cast<double>(n_token) / seconds);
   return code;
+}
+
+/// Files and presets by name, before whatever uses them.
+void add_name_options(CLI::App& run, RunOptions& o) {
+  auto names = std::make_shared<Names>();
+  o.rules.names = names;
+  o.request.method.files = names_or_paths(names);
+  const auto each = [](void (Names::*add)(const std::string&), const std::shared_ptr<Names>& to) {
+    return [add, to](const std::vector<std::string>& texts) {
+      for (const std::string& text : texts) (*to.*add)(text);
+    };
+  };
+  run.add_option_function<std::vector<std::string>>("--name", each(&Names::add_file, names),
+                                                    "NAME=FILE: a plan, a trace or a file of `rouse iti "
+                                                    "fit`, read once, that policies and --iti can then "
+                                                    "call by this name; repeatable")
+      ->allow_extra_args(false);
+  run.add_option_function<std::vector<std::string>>("--preset", each(&Names::add_preset, names),
+                                                    "NAME=\"METHOD|POLICY [name=value...]\": what lines of "
+                                                    "--batch can call by this name as \"method\" or "
+                                                    "\"preset\"; repeatable")
+      ->allow_extra_args(false);
 }
 
 }  // namespace
@@ -127,10 +152,12 @@ void add_run(CLI::App& app) {
   auto o = std::make_shared<RunOptions>();
   CLI::App* run = app.add_subcommand("run", "Answer one prompt, or a file of prompts");
   add_model_options(*run, o->model);
-  add_prompt_options(*run, o->prompt);
-  add_method_options(*run, o->method);
-  add_generate_options(*run, o->generate);
-  run->add_option("--samples", o->n_sample, "self-consistency: so many samples, and the majority of answers")
+  add_name_options(*run, *o);
+  add_prompt_options(*run, o->request.prompt);
+  add_method_options(*run, o->request.method);
+  add_generate_options(*run, o->request.generate);
+  run->add_option("--samples", o->request.n_sample,
+                  "self-consistency: so many samples, and the majority of answers")
       ->capture_default_str()
       ->check(CLI::Range(1, kMaxSequence / 2));
   std::string extractors;
@@ -146,11 +173,14 @@ void add_run(CLI::App& app) {
                   "running again continues");
   add_force_option(*run, o->force);
   run->add_flag("--json", o->json, "print one JSON object");
-  on_run(*run, [o] {
-    require_usage(o->n_sample == 1 || o->batch.empty(), "--samples is for one prompt, --batch for many");
+  on_run(*run, [o](const std::atomic<bool>& stop) {
+    require_usage(o->request.n_sample == 1 || o->batch.empty(),
+                  "--samples is for one prompt, --batch for many");
     require_usage(!o->force || o->batch.empty(),
                   "--force replaces one answer; --batch continues its file, choose another -o to begin anew");
-    return !o->batch.empty() ? run_batch(*o) : o->n_sample > 1 ? run_samples(*o) : run_one(*o);
+    return !o->batch.empty()         ? run_batch(*o, stop)
+           : o->request.n_sample > 1 ? run_samples(*o, stop)
+                                     : run_one(*o, stop);
   });
 }
 

@@ -15,10 +15,10 @@ using Answers = std::map<std::string, EarlierAnswer>;
 /// An answer stays if it would be the same today; another prompt or other options under its id are refused.
 void check_unchanged(const BatchItem& item, const EarlierAnswer& before, const AnswerIdentity& identity) {
   const bool old = before.identity.empty();  // of a rouse that saved none
-  const bool same = old ? before.inputs.empty() || before.inputs == identity.inputs(item)
-                        : before.identity == identity.of(item);
+  const bool same = old ? before.inputs.empty() || before.inputs == identity.inputs(item.request)
+                        : before.identity == identity.of(item.request);
   require_usage(
-      same, item.where, ": id ", item.id.dump(), " is answered in ", before.where,
+      same, item.where, ": id ", item.request.id.dump(), " is answered in ", before.where,
       ", but for another prompt, with other options or by another model; choose another -o, or delete "
       "that line");
 }
@@ -27,7 +27,7 @@ void check_unchanged(const BatchItem& item, const EarlierAnswer& before, const A
 void drop_rows(const std::string& path, const std::vector<BatchItem>& again, const Answers& before) {
   std::set<std::string> stale;
   for (const BatchItem& item : again)
-    if (const auto found = before.find(item.id.dump()); found != before.end())
+    if (const auto found = before.find(item.request.id.dump()); found != before.end())
       stale.insert(found->second.where);
   if (stale.empty()) return;
   std::string kept;
@@ -45,18 +45,18 @@ struct Running {
 
 }  // namespace
 
-int run_batch(const RunOptions& o) {
+int run_batch(const RunOptions& o, const std::atomic<bool>& stop) {
   require_usage(!o.output.empty(), "--batch needs -o OUT.jsonl for the answers");
   std::vector<BatchItem> items = read_batch(o);
   const Lock lock(o.output);  // two processes would answer everything twice
   const Answers before = read_answers(o.output);
   std::vector<MethodOptions> methods;
-  for (const BatchItem& item : items) methods.push_back(item.options.method);
+  for (const BatchItem& item : items) methods.push_back(item.request.method);
   const Session session(o.model, methods, o.n_parallel);
   const AnswerIdentity identity(session);
   const size_t n_item = items.size();
   std::erase_if(items, [&](const BatchItem& item) {
-    const auto found = before.find(item.id.dump());
+    const auto found = before.find(item.request.id.dump());
     if (found == before.end() || found->second.failed) return false;
     check_unchanged(item, found->second, identity);
     return true;
@@ -73,17 +73,14 @@ int run_batch(const RunOptions& o) {
   Scheduler scheduler(session.engines());
   std::vector<Running> running;
   const auto fail = [&](const BatchItem& item, const Error& e) {  // one bad item must not cost the others
-    add({{"id", item.id}, {"error", e.what()}});
+    add({{"id", item.request.id}, {"error", e.what()}});
     ++n_failed, ++n_done;
   };
-  while (!interrupted && (next < items.size() || !running.empty())) {
+  while (!stop && (next < items.size() || !running.empty())) {
     while (next < items.size() && running.size() < static_cast<size_t>(o.n_parallel)) {
       const BatchItem& item = items[next++];
       try {
-        running.push_back({&item, identity.of(item),
-                           session.start(item.options.method,
-                                         prompt_tokens(item.options.prompt, *session.tokenizer, item.prompt),
-                                         item.options.generate)});
+        running.push_back({&item, identity.of(item.request), start_request(session, item.request)});
         scheduler.submit(*running.back().generation);
       } catch (const Error& e) {
         fail(item, e);
@@ -96,15 +93,15 @@ int run_batch(const RunOptions& o) {
         fail(*r.item, *r.generation->error());
         continue;
       }
-      Json row{{"id", r.item->id}, {"identity", r.identity}};
-      row.update(generation_json(*r.generation, r.item->options.method, session.router()));
+      Json row{{"id", r.item->request.id}, {"identity", r.identity}};
+      row.update(generation_json(*r.generation, r.item->request.method, session.router()));
       add(row);
       bar.update(static_cast<double>(++n_done) / static_cast<double>(n_item));
     }
     scheduler.retire();  // before its generations go
     std::erase_if(running, [](const Running& r) { return r.generation->done(); });
   }
-  if (interrupted) {
+  if (stop) {
     std::fprintf(stderr, "interrupted; run the same command again to continue with what is missing in %s\n",
                  o.output.c_str());
     return static_cast<int>(Exit::interrupted);

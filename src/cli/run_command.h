@@ -2,20 +2,20 @@
 #pragma once
 
 #include "cli/command.h"
+#include "session/request.h"
 
 namespace rouse {
 
 struct RunOptions {
   ModelOptions model;
-  PromptOptions prompt;
-  MethodOptions method;
-  GenerateOptions generate;
-  int n_sample = 1, n_parallel = 1;
+  Request request;  ///< of a batch: what its lines leave out
+  RequestRules rules{.paths = true};
+  int n_parallel = 1;
   std::string vote = "number", batch, output;
   bool json = false, force = false;
 };
 
 /// Returns the exit code.
-int run_batch(const RunOptions& options);
+int run_batch(const RunOptions& options, const std::atomic<bool>& stop);
 
 }  // namespace rouse

@@ -1,69 +1,101 @@
 #include "decoding/options.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
-#include "base/error.h"
 #include "base/text.h"
 
 namespace rouse {
 
 using O = MethodOptions;
 
-static const MethodOption kOptions[] = {
-    {"method", "", "decoding method (see below)", &O::name},
-    {"routing", "", "routing policy (see below); of the strong stream where there are two", &O::routing},
-    {"weak", "scmoe", "weak routing (default rank:k of a top-k model)", &O::weak},
-    {"amateur", "cd", "the smaller model (GGUF) of contrastive decoding; same vocabulary", &O::amateur},
-    {"amateur-routing", "cd", "routing policy of the amateur", &O::amateur_routing},
-    {"alpha", "scmoe cd", "a token is plausible from alpha times the best one's probability", &O::alpha},
-    {"beta", "scmoe cd", "strength of the contrast", &O::beta},
-    {"strong-temp", "scmoe cd", "divides the strong logits", &O::strong_temp},
-    {"weak-temp", "scmoe cd", "divides the weak logits", &O::weak_temp},
-    {"exec", "scmoe cd", "plain, fused, lazy or auto: the same tokens at another speed", &O::execution},
-    {"dola-layers", "dola", "premature layers: low, high, or a list of them N,N,... (0: the embeddings)",
-     &O::dola_layers},
-    {"dola-variant", "dola", "transformers, or scmoe (the SCMoE authors': repetition penalty 1.2)",
-     &O::dola_variant},
-    {"relative-top", "dola", "a token is kept from so many times the best one's probability",
+namespace {
+
+constexpr double kMost = std::numeric_limits<float>::max();
+constexpr size_t kMostPolicy = 1 << 16, kMostPath = 4096;
+
+constexpr OptionSpec text(const char* name, const char* help, size_t most = 1024) {
+  return {.name = name, .help = help, .type = OptionType::text, .high = static_cast<double>(most)};
+}
+constexpr OptionSpec words(const char* name, const char* help, const char* words) {
+  return {.name = name, .help = help, .type = OptionType::word, .words = words};
+}
+constexpr OptionSpec integer(const char* name, const char* help, int low, int high) {
+  return {.name = name,
+          .help = help,
+          .type = OptionType::integer,
+          .low = static_cast<double>(low),
+          .high = static_cast<double>(high)};
+}
+constexpr OptionSpec real(const char* name, const char* help, double low, double high) {
+  return {.name = name, .help = help, .type = OptionType::real, .low = low, .high = high};
+}
+constexpr OptionSpec above(OptionSpec spec) {
+  spec.low_open = true;
+  return spec;
+}
+
+const MethodOption kOptions[] = {
+    {text("method", "decoding method (see below)"), "", &O::name},
+    {text("routing", "routing policy (see below); of the strong stream where there are two", kMostPolicy), "",
+     &O::routing},
+    {text("weak", "weak routing (default rank:k of a top-k model)", kMostPolicy), "scmoe", &O::weak},
+    {text("amateur", "the smaller model (GGUF) of contrastive decoding; same vocabulary", kMostPath), "cd",
+     &O::amateur},
+    {text("amateur_routing", "routing policy of the amateur", kMostPolicy), "cd", &O::amateur_routing},
+    {above(real("alpha", "a token is plausible from alpha times the best one's probability", 0, 1)),
+     "scmoe cd", &O::alpha},
+    {real("beta", "strength of the contrast", 0, 1e6), "scmoe cd", &O::beta},
+    {real("strong_temp", "divides the strong logits", 1e-3, 1e3), "scmoe cd", &O::strong_temp},
+    {real("weak_temp", "divides the weak logits", 1e-3, 1e3), "scmoe cd", &O::weak_temp},
+    {words("exec", "the same tokens at another speed", "plain fused lazy auto"), "scmoe cd", &O::execution},
+    {text("dola_layers", "premature layers: low, high, or a list of them N,N,... (0: the embeddings)"),
+     "dola", &O::dola_layers},
+    {words("dola_variant", "whose DoLa; scmoe is the SCMoE authors' (repetition penalty 1.2)",
+           "transformers scmoe"),
+     "dola", &O::dola_variant},
+    {real("relative_top", "a token is kept from so many times the best one's probability", 0, 1), "dola",
      &O::relative_top},
-    {"final-norm", "dola", "1: premature rows pass the final norm before the head", &O::final_norm},
-    {"penalty-alpha", "contrastive", "weight of the degeneration penalty", &O::penalty_alpha},
-    {"candidates", "contrastive", "how many of the best tokens are tried", &O::candidates},
-    {"beams", "beam", "hypotheses kept", &O::beams},
-    {"length-penalty", "beam", "a finished text scores its log-probability over length to this power",
-     &O::length_penalty},
-    {"iti", "", "shift attention heads by this file of `rouse iti fit` (inference-time intervention)",
-     &O::iti},
-    {"iti-alpha", "", "strength of the shift, in standard deviations", &O::iti_alpha},
-    {"iti-heads", "", "how many of the best heads are shifted", &O::iti_heads},
+    {integer("final_norm", "1: premature rows pass the final norm before the head", 0, 1), "dola",
+     &O::final_norm},
+    {real("penalty_alpha", "weight of the degeneration penalty", 0, 1), "contrastive", &O::penalty_alpha},
+    {integer("candidates", "how many of the best tokens are tried", 1, 64), "contrastive", &O::candidates},
+    {integer("beams", "hypotheses kept", 1, 64), "beam", &O::beams},
+    {real("length_penalty", "a finished text scores its log-probability over length to this power", -20, 20),
+     "beam", &O::length_penalty},
+    {text("iti", "shift attention heads by this file of `rouse iti fit` (inference-time intervention)",
+          kMostPath),
+     "", &O::iti},
+    {real("iti_alpha", "strength of the shift, in standard deviations", -kMost, kMost), "", &O::iti_alpha},
+    {integer("iti_heads", "how many of the best heads are shifted", 1, INT32_MAX), "", &O::iti_heads},
 };
+
+}  // namespace
 
 std::span<const MethodOption> method_options() {
   return kOptions;
 }
 
-bool set_method_option(MethodOptions& options, std::string name, const std::string& value) {
-  std::replace(name.begin(), name.end(), '_', '-');
+OptionPlace MethodOption::place(MethodOptions& options) const {
+  return std::visit([&](auto m) { return OptionPlace(&(options.*m)); }, member);
+}
+
+const MethodOption* find_method_option(const std::string& name) {
   const auto found =
-      std::find_if(std::begin(kOptions), std::end(kOptions), [&](const auto& o) { return name == o.name; });
-  if (found == std::end(kOptions)) return false;
-  options.given.insert(name);
-  if (const auto* text = std::get_if<std::string O::*>(&found->member)) {
-    options.** text = value;
-  } else if (const auto* real = std::get_if<float O::*>(&found->member)) {
-    const auto number = parse_double(value);
-    require_usage(number && std::abs(*number) <= std::numeric_limits<float>::max(), name, ": \"", value,
-                  "\" is not a number");
-    options.** real = static_cast<float>(*number);
-  } else {
-    const auto number = parse_int(value);
-    require_usage(number && *number >= INT32_MIN && *number <= INT32_MAX, name, ": \"", value,
-                  "\" is not a whole number");
-    options.*std::get<int O::*>(found->member) = static_cast<int>(*number);
-  }
-  return true;
+      std::find_if(std::begin(kOptions), std::end(kOptions),
+                   [wanted = underscored(name)](const MethodOption& o) { return wanted == o.spec.name; });
+  return found == std::end(kOptions) ? nullptr : found;
+}
+
+void set_method_option(MethodOptions& options, const MethodOption& option, const Json& value) {
+  set_option(option.spec, option.place(options), value);
+  options.given.insert(dashed(option.spec.name));
+}
+
+bool set_method_option(MethodOptions& options, const std::string& name, const std::string& value) {
+  const MethodOption* option = find_method_option(name);
+  if (option) set_method_option(options, *option, option_literal(option->spec, value));
+  return option != nullptr;
 }
 
 static bool reads(const MethodOption& option, const std::string& method) {
@@ -71,39 +103,33 @@ static bool reads(const MethodOption& option, const std::string& method) {
 }
 
 bool method_reads(const std::string& method, const std::string& option) {
-  return std::any_of(std::begin(kOptions), std::end(kOptions),
-                     [&](const MethodOption& o) { return option == o.name && reads(o, method); });
+  const MethodOption* found = find_method_option(option);
+  return found && reads(*found, method);
 }
 
 void check_given(const MethodOptions& options) {
   for (const MethodOption& option : kOptions)
-    require_usage(!options.given.count(option.name) || reads(option, options.name), "--", option.name,
-                  " has no effect on method ", options.name, "; it is for ", option.methods);
+    require_option(!options.given.count(dashed(option.spec.name)) || reads(option, options.name),
+                   option.spec.name, " has no effect on method ", options.name, "; it is for ",
+                   option.methods);
   const bool shifted = !options.iti.empty();
-  for (const char* name : {"iti-alpha", "iti-heads"})
-    require_usage(shifted || !options.given.count(name), "--", name, " has no effect without --iti");
+  for (const char* name : {"iti_alpha", "iti_heads"})
+    require_option(shifted || !options.given.count(dashed(name)), name, " has no effect without iti");
 }
 
 std::string method_text(const MethodOptions& options) {
   std::vector<std::string> parts;
-  const MethodOptions usual;
+  MethodOptions usual, own = options;
   for (const MethodOption& option : kOptions) {
-    const std::string name = option.name;
+    const std::string name = dashed(option.spec.name);
     if (name == "method" || name == "routing" || !reads(option, options.name)) continue;
     if (options.iti.empty() && name.rfind("iti", 0) == 0) continue;
-    std::string value;
-    if (const auto* text = std::get_if<std::string O::*>(&option.member))
-      value = options.**text;
-    else if (const auto* real = std::get_if<float O::*>(&option.member))
-      value = cat(options.**real);
-    else
-      value = cat(options.*std::get<int O::*>(option.member));
-    const bool neutral = (name == "strong-temp" && options.strong_temp == 1) ||
-                         (name == "weak-temp" && options.weak_temp == 1) ||
-                         (name == "final-norm" && !options.final_norm) ||
-                         (name == "amateur-routing" && value == usual.amateur_routing) ||
-                         (name == "dola-variant" && value == usual.dola_variant) ||
-                         (name == "length-penalty" && options.length_penalty == 1);
+    std::string value = std::visit([&](auto member) { return cat(options.*member); }, option.member);
+    const bool usually_left_out = name == "strong-temp" || name == "weak-temp" || name == "final-norm" ||
+                                  name == "amateur-routing" || name == "dola-variant" ||
+                                  name == "length-penalty";
+    const bool neutral =
+        usually_left_out && option_value(option.place(own)) == option_value(option.place(usual));
     if (neutral || value.empty()) continue;
     if (name == "amateur" || name == "iti") value = value.substr(value.find_last_of('/') + 1);
     parts.push_back(cat(name, "=", value));

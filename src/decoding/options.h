@@ -1,13 +1,18 @@
 /// decoding/options.h - the options of decoding methods as one table: command-line flags, `compare`'s
-/// name=value, the keys of batch files and the provenance of results all come from it.
+/// name=value, the keys of requests and the provenance of results all come from it (session/options.h).
 #pragma once
 
+#include <memory>
 #include <set>
 #include <span>
 #include <string>
 #include <variant>
 
+#include "base/option.h"
+
 namespace rouse {
+
+class MethodFiles;
 
 /// Every method's options; defaults are the papers'.
 struct MethodOptions {
@@ -28,21 +33,28 @@ struct MethodOptions {
   float iti_alpha = 15.0f;
   int iti_heads = 48;
   double simulate_weak_needed = -1.0;  ///< bench only: pretend that this share of steps needs a contrast
-  std::set<std::string> given;  ///< names that the user set: one that the method does not read is refused
+  /// Names that the user set, with dashes: one that the method does not read is refused.
+  std::set<std::string> given;
+  /// Where `iti` and the policies find the files that they name; null: by path (decoding/files.h).
+  std::shared_ptr<const MethodFiles> files = nullptr;
 };
 
 struct MethodOption {
-  const char* name;     ///< as a flag without its dashes; batch files write underscores
+  OptionSpec spec;
   const char* methods;  ///< those that read it, space-separated; empty: all
-  const char* help;
   std::variant<std::string MethodOptions::*, float MethodOptions::*, int MethodOptions::*> member;
+
+  OptionPlace place(MethodOptions& options) const;
 };
 /// In the order of `--help`; `method` and `routing` first.
 std::span<const MethodOption> method_options();
+/// The option of that name (dashes or underscores), or null.
+const MethodOption* find_method_option(const std::string& name);
 
-/// Sets the option of that name (dashes or underscores). False when there is none. Throws Error (exit 2) for
-/// a value of another kind.
-bool set_method_option(MethodOptions& options, std::string name, const std::string& value);
+/// Sets the option of that name (dashes or underscores) and notes that it was given. False when there is
+/// none. Throws Error (usage, of the option) for a value of another kind or out of range.
+bool set_method_option(MethodOptions& options, const std::string& name, const std::string& value);
+void set_method_option(MethodOptions& options, const MethodOption& option, const Json& value);
 /// Whether a method reads the option of that name.
 bool method_reads(const std::string& method, const std::string& option);
 /// Throws Error (exit 2) when a given option is not read by the method.

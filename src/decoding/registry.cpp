@@ -1,7 +1,7 @@
 /// decoding/registry.cpp - every decoding method, in the order that `--help` lists them.
 #include "base/error.h"
 #include "base/text.h"
-#include "decoding/iti.h"
+#include "decoding/files.h"
 #include "decoding/methods.h"
 
 namespace rouse {
@@ -69,9 +69,10 @@ MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
 }
 
 Stream main_stream(const MethodOptions& options, const MethodModels& models) {
-  Stream stream{RoutingPolicy(options.routing, models.spec.router)};
+  const MethodFiles& files = files_of(options);
+  Stream stream{RoutingPolicy(options.routing, models.spec.router, files)};
   if (!options.iti.empty())
-    stream.shift = head_shift(read_iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
+    stream.shift = head_shift(*files.iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
   return stream;
 }
 

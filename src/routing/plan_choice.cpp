@@ -15,7 +15,7 @@ namespace rouse {
 namespace {
 
 struct PlanOptions {
-  std::string path;
+  std::string path;  ///< or name: what `files` knows it by
   double lambda = 0.1;
   bool layers_only = false, experts_only = false, any_quant = false;
   std::optional<int64_t> k, k_max;
@@ -23,7 +23,7 @@ struct PlanOptions {
 
 class PlanChoice final : public Choice {
  public:
-  explicit PlanChoice(const PlanOptions& o) : o_(o), plan_(read_plan(o.path)) {}
+  PlanChoice(const PlanOptions& o, std::shared_ptr<const Plan> plan) : o_(o), plan_(std::move(plan)) {}
 
   std::string text() const override {
     std::string out = cat("plan:", quote(o_.path), ",lambda=", number_text(o_.lambda));
@@ -34,11 +34,11 @@ class PlanChoice final : public Choice {
     if (o_.any_quant) out += ",any-quant";
     return out;
   }
-  uint64_t content_hash() const override { return hash_text(plan_text(plan_)); }
+  uint64_t content_hash() const override { return hash_text(plan_text(*plan_)); }
 
   void bind(const RouterSpec& router, const Mask&) override {
     check_model(router);
-    const size_t n = plan_.layers.size();
+    const size_t n = plan_->layers.size();
     const int k = static_cast<int>(o_.k.value_or(router.n_expert_used));
     const int k_max = static_cast<int>(o_.k_max.value_or(router.n_selectable()));
     require_usage(k >= 1 && k <= router.n_selectable(), "policy plan: k is ", k, ", expected 1 to ",
@@ -48,17 +48,17 @@ class PlanChoice final : public Choice {
     if (o_.experts_only) {
       counts_.assign(n, k);
     } else if (o_.k || o_.k_max) {
-      for (const double r : plan_.intensity)
+      for (const double r : plan_->intensity)
         require_file(r == r, o_.path,
                      ": R is not measured in every layer, so k and kmax cannot change its budgets");
-      counts_ = plan_budget(plan_.intensity, k * static_cast<int>(n), k_max);
+      counts_ = plan_budget(plan_->intensity, k * static_cast<int>(n), k_max);
     } else {
-      counts_ = plan_.budget;
+      counts_ = plan_->budget;
     }
     for (size_t l = 0; l < n; ++l) {
       require_file(counts_[l] <= router.n_selectable(), o_.path, ": wants ", counts_[l], " experts in block ",
-                   plan_.layers[l], ", the model can select ", router.n_selectable());
-      bias_.push_back(normalised_impact(plan_.impact[l]));
+                   plan_->layers[l], ", the model can select ", router.n_selectable());
+      bias_.push_back(normalised_impact(plan_->impact[l]));
       for (float& b : bias_.back()) b *= static_cast<float>(o_.layers_only ? 0.0 : o_.lambda);
     }
   }
@@ -72,28 +72,28 @@ class PlanChoice final : public Choice {
 
  private:
   void check_model(const RouterSpec& router) const {
-    require_file(
-        plan_.layers == router.layers && plan_.n_expert == router.n_expert && plan_.k == router.n_expert_used,
-        o_.path, ": is for ", plan_.layers.size(), " MoE layers of ", plan_.n_expert, " experts, top-",
-        plan_.k, "; the model has ", router.layers.size(), " of ", router.n_expert, ", top-",
-        router.n_expert_used);
+    require_file(plan_->layers == router.layers && plan_->n_expert == router.n_expert &&
+                     plan_->k == router.n_expert_used,
+                 o_.path, ": is for ", plan_->layers.size(), " MoE layers of ", plan_->n_expert,
+                 " experts, top-", plan_->k, "; the model has ", router.layers.size(), " of ",
+                 router.n_expert, ", top-", router.n_expert_used);
     if (o_.any_quant || !router.fingerprint) return;
     const std::string fingerprint = router.fingerprint();
-    require_file(plan_.fingerprint == fingerprint, o_.path, ": was measured on another file (fingerprint ",
-                 plan_.fingerprint.substr(0, 12), ", this model has ", fingerprint.substr(0, 12),
+    require_file(plan_->fingerprint == fingerprint, o_.path, ": was measured on another file (fingerprint ",
+                 plan_->fingerprint.substr(0, 12), ", this model has ", fingerprint.substr(0, 12),
                  "); for another quantisation of the same model add ,any-quant");
   }
-  size_t index(int layer) const { return layer_index(plan_.layers, layer); }
+  size_t index(int layer) const { return layer_index(plan_->layers, layer); }
 
   PlanOptions o_;
-  Plan plan_;
+  std::shared_ptr<const Plan> plan_;
   std::vector<int> counts_;
   std::vector<std::vector<float>> bias_;
 };
 
 }  // namespace
 
-std::unique_ptr<Choice> plan(const std::string& text) {
+std::unique_ptr<Choice> plan(const std::string& text, const RoutingFiles& files) {
   Arguments arguments("plan", text);
   PlanOptions o;
   o.path = arguments.leading();
@@ -108,7 +108,7 @@ std::unique_ptr<Choice> plan(const std::string& text) {
   o.k = arguments.integer("k");
   o.k_max = arguments.integer("kmax");
   arguments.finish();
-  return std::make_unique<PlanChoice>(o);
+  return std::make_unique<PlanChoice>(o, files.plan(o.path));
 }
 
 }  // namespace rouse

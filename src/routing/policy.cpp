@@ -15,14 +15,15 @@ std::string choice_names() {
   return join(names, ", ");
 }
 
-std::unique_ptr<Choice> parse_choice(const std::string& text) {
+std::unique_ptr<Choice> parse_choice(const std::string& text, const RoutingFiles& files) {
   const size_t colon = text.find(':');
   const std::string name = text.substr(0, colon);
   for (const ChoiceEntry& entry : choice_registry()) {
     if (name != entry.name) continue;
     require_usage(colon == std::string::npos || colon + 1 < text.size(), "policy ", name,
                   ": nothing after the colon, expected ", entry.usage);
-    return entry.make(colon == std::string::npos ? "" : text.substr(colon + 1));
+    const std::string arguments = colon == std::string::npos ? "" : text.substr(colon + 1);
+    return entry.make_from ? entry.make_from(arguments, files) : entry.make(arguments);
   }
   throw Error(cat("unknown routing policy \"", text, "\"; known: ", choice_names(),
                   ", each with +mask:L.E,... and +force:L.E,..."),
@@ -72,7 +73,7 @@ std::pair<int, int> parse_expert(const std::string& what, const std::string& tex
   return {static_cast<int>(*layer), static_cast<int>(*expert)};
 }
 
-RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
+RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, const RoutingFiles& files)
     : router_(std::make_shared<RouterSpec>(router)) {
   require_usage(text.size() <= 1 << 16, "the routing policy is ", text.size(),
                 " characters long, the limit is 65536");
@@ -82,7 +83,7 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router)
     return text.substr(at + skip,
                        other != std::string::npos && other > at ? other - at - skip : std::string::npos);
   };
-  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, std::min(mask_at, force_at)));
+  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, std::min(mask_at, force_at)), files);
   require_usage(router.moe() || text == "topk",
                 "the model is dense: it has no experts to route, so only topk applies, not \"", text, "\"");
   if (mask_at != std::string::npos) mask_ = parse_pairs("mask", part(mask_at, 6), router);

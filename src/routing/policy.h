@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "routing/files.h"
 #include "routing/router_spec.h"
 
 namespace rouse {
@@ -61,8 +62,10 @@ class Choice {
 /// A choice and a mask, bound to one model's routers. Immutable and cheap to copy.
 class RoutingPolicy {
  public:
-  /// Parses and binds. Throws Error (exit 2) naming what is wrong and what was wanted.
-  RoutingPolicy(const std::string& text, const RouterSpec& router);
+  /// Parses and binds; `files` has what the text names. Throws Error (exit 2) naming what is wrong and what
+  /// was wanted.
+  RoutingPolicy(const std::string& text, const RouterSpec& router,
+                const RoutingFiles& files = routing_files_by_path());
 
   const std::string& text() const { return text_; }
   /// Hash of the canonical text and of the files it names, for provenance.
@@ -96,6 +99,8 @@ struct ChoiceEntry {
   const char* help;
   /// Makes the choice from the text after the colon ("2", "1,seed=7", "").
   std::unique_ptr<Choice> (*make)(const std::string& arguments);
+  /// The same of a choice that names a file; `make` is null then.
+  std::unique_ptr<Choice> (*make_from)(const std::string& arguments, const RoutingFiles& files) = nullptr;
 };
 std::span<const ChoiceEntry> choice_registry();
 /// One line a kind, for help texts.

@@ -12,8 +12,8 @@ static constexpr ChoiceEntry kChoices[] = {
     {"plan", "plan:FILE[,lambda=L]",
      "Counterfactual Routing: what `rouse calibrate` measured; also layers-only, experts-only, k=K, kmax=M, "
      "any-quant",
-     plan},
-    {"replay", "replay:TRACE", "the experts recorded by `rouse trace`", replay},
+     nullptr, plan},
+    {"replay", "replay:TRACE", "the experts recorded by `rouse trace`", nullptr, replay},
 };
 
 std::span<const ChoiceEntry> choice_registry() {

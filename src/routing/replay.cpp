@@ -24,23 +24,24 @@ uint64_t hash_of(const Trace& trace) {
 
 class Replay final : public Choice {
  public:
-  explicit Replay(const std::string& path) : path_(path), trace_(read_trace(path)) {}
+  Replay(const std::string& path, std::shared_ptr<const Trace> trace)
+      : path_(path), trace_(std::move(trace)) {}
   std::string text() const override { return "replay:" + quote(path_); }
-  uint64_t content_hash() const override { return hash_of(trace_); }
+  uint64_t content_hash() const override { return hash_of(*trace_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
-    require_file(trace_.n_expert == router.n_expert && trace_.layers == router.layers, path_, ": a trace of ",
-                 trace_.layers.size(), " MoE layers x ", trace_.n_expert, " experts, the model has ",
-                 router.layers.size(), " x ", router.n_expert);
-    counts_.assign(trace_.layers.size(), 0);
-    for (const TraceRow& row : trace_.rows)
+    require_file(trace_->n_expert == router.n_expert && trace_->layers == router.layers, path_,
+                 ": a trace of ", trace_->layers.size(), " MoE layers x ", trace_->n_expert,
+                 " experts, the model has ", router.layers.size(), " x ", router.n_expert);
+    counts_.assign(trace_->layers.size(), 0);
+    for (const TraceRow& row : trace_->rows)
       for (size_t l = 0; l < row.experts.size(); ++l) {
         const int count = static_cast<int>(row.experts[l].size());
         ragged_ = ragged_ || (counts_[l] != 0 && counts_[l] != count);
         counts_[l] = std::max(counts_[l], count);
         for (const int expert : row.experts[l])
-          require_usage(!std::binary_search(mask.begin(), mask.end(), std::pair(trace_.layers[l], expert)),
-                        path_, ": the trace uses expert ", trace_.layers[l], ".", expert,
+          require_usage(!std::binary_search(mask.begin(), mask.end(), std::pair(trace_->layers[l], expert)),
+                        path_, ": the trace uses expert ", trace_->layers[l], ".", expert,
                         ", which the mask forbids");
       }
   }
@@ -48,30 +49,30 @@ class Replay final : public Choice {
   bool ragged() const override { return ragged_; }
   int depth(int) const override { return 0; }
   int choose(const RouterRow& row, std::span<int> out) const override {
-    const auto& ids = trace_.rows[static_cast<size_t>(row.position)].experts[index(row.layer)];
+    const auto& ids = trace_->rows[static_cast<size_t>(row.position)].experts[index(row.layer)];
     std::copy(ids.begin(), ids.end(), out.begin());
     return static_cast<int>(ids.size());
   }
   void admit(int64_t position) const override {
-    require_file(position < static_cast<int64_t>(trace_.rows.size()), path_, ": the trace has ",
-                 trace_.rows.size(), " positions, position ", position, " was asked for");
+    require_file(position < static_cast<int64_t>(trace_->rows.size()), path_, ": the trace has ",
+                 trace_->rows.size(), " positions, position ", position, " was asked for");
   }
 
  private:
-  size_t index(int layer) const { return layer_index(trace_.layers, layer); }
+  size_t index(int layer) const { return layer_index(trace_->layers, layer); }
 
-  std::string path_;
-  Trace trace_;
+  std::string path_;  ///< or name
+  std::shared_ptr<const Trace> trace_;
   std::vector<int> counts_;
   bool ragged_ = false;
 };
 
 }  // namespace
 
-std::unique_ptr<Choice> replay(const std::string& text) {
+std::unique_ptr<Choice> replay(const std::string& text, const RoutingFiles& files) {
   const std::string path = unquote(text);
   require_usage(!path.empty(), "policy replay: expected replay:TRACE, a file written by `rouse trace`");
-  return std::make_unique<Replay>(path);
+  return std::make_unique<Replay>(path, files.trace(path));
 }
 
 }  // namespace rouse

@@ -1,31 +1,29 @@
 #include "session/prompt.h"
 
 #include "base/error.h"
-#include "base/text.h"
 
 namespace rouse {
 
 static std::vector<TextPart> prompt_parts(const PromptOptions& o, const Tokenizer& tokenizer,
                                           const std::string& prompt) {
-  require_usage(!prompt.empty(), "the prompt is empty");
-  if (o.raw) return {{prompt, o.special.value_or(true)}};
-  std::vector<ChatMessage> messages;
-  if (!o.system.empty()) messages.push_back({"system", o.system});
-  messages.push_back({"user", prompt});
+  std::vector<ChatMessage> messages = o.messages;
+  if (messages.empty()) {
+    if (prompt.empty()) throw Error("the prompt is empty", ErrorKind::usage, "prompt");
+    if (o.raw) return {{prompt, o.special.value_or(true)}};
+    messages.push_back({"user", prompt});
+  }
+  require_option(!o.raw, "raw", " does not go with messages: they are written by the chat template");
+  if (!o.system.empty()) messages.insert(messages.begin(), {"system", o.system});
   return tokenizer.chat_parts(messages, o.chat_template, o.special.value_or(false));
 }
 
 std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer,
                                const std::string& prompt) {
   if (o.tokens.empty()) return tokenizer.encode(prompt_parts(o, tokenizer, prompt), true);
-  std::vector<int> ids;
-  for (const std::string& part : split(o.tokens, ',')) {
-    const auto id = parse_int(trim(part));
-    require_usage(id && *id >= 0 && *id < tokenizer.n_vocab(), "--tokens: \"", part,
-                  "\" is no token id in 0..", tokenizer.n_vocab() - 1);
-    ids.push_back(static_cast<int>(*id));
-  }
-  return ids;
+  for (size_t i = 0; i < o.tokens.size(); ++i)
+    require_option(o.tokens[i] >= 0 && o.tokens[i] < tokenizer.n_vocab(), "tokens", "[", i, "] is ",
+                   o.tokens[i], ", expected a token id of 0 to ", tokenizer.n_vocab() - 1);
+  return o.tokens;
 }
 
 EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,

@@ -35,16 +35,17 @@ static Placement placement_of(const ModelOptions& o) {
   p.n_cpu_moe = o.n_cpu_moe;
   for (const std::string& text : o.overrides) {
     const size_t equals = text.rfind('=');
-    require_usage(equals != std::string::npos && equals > 0, "-ot: \"", text,
-                  "\" is not REGEX=CPU or REGEX=GPU");
+    require_option(equals != std::string::npos && equals > 0, "override_tensor", " is \"", text,
+                   "\", expected REGEX=CPU or REGEX=GPU");
     const std::string device = text.substr(equals + 1);
-    require_usage(device == "CPU" || device == "GPU", "-ot: unknown device \"", device,
-                  "\", expected CPU or GPU");
+    require_option(device == "CPU" || device == "GPU", "override_tensor", ": unknown device \"", device,
+                   "\", expected CPU or GPU");
     try {
       (void)std::regex(text.substr(0, equals));
     } catch (const std::regex_error& e) {
-      throw Error(cat("-ot: \"", text.substr(0, equals), "\" is no regular expression: ", e.what()),
-                  ErrorKind::usage);
+      throw Error(
+          cat("override_tensor: \"", text.substr(0, equals), "\" is not a regular expression: ", e.what()),
+          ErrorKind::usage, "override_tensor");
     }
     p.overrides.emplace_back(text.substr(0, equals), device);
   }
@@ -87,7 +88,7 @@ Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ct
   const double begin = now_seconds();
   devices = std::make_shared<Devices>(o.n_thread);
   model = load_model(o, devices);
-  tokenizer = std::make_unique<Tokenizer>(model->file());
+  tokenizer = std::make_shared<const Tokenizer>(model->file());
   EngineOptions options;
   options.n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
   const int64_t cells = n_cell(options.n_ctx);

@@ -42,7 +42,7 @@ struct Session {
 
   std::shared_ptr<const Devices> devices;
   std::shared_ptr<const Model> model, amateur;
-  std::unique_ptr<Tokenizer> tokenizer;
+  std::shared_ptr<const Tokenizer> tokenizer;
   std::unique_ptr<Engine> engine, amateur_engine;
   bool accelerated = false;
   double load_seconds = 0;

@@ -4,8 +4,24 @@
 
 #include "base/error.h"
 #include "base/quoting.h"
+#include "session/options.h"
 
 namespace rouse {
+
+/// "name=value" of a variant.
+static void set_word(MethodOptions& method, const std::string& word) {
+  const size_t equals = find_unquoted(word, "=");
+  require_usage(equals != std::string::npos, "\"", word, "\" is not name=value");
+  const std::string name = word.substr(0, equals);
+  const Option* option = find_option(name);
+  if (!option || !option->variant) {
+    std::vector<std::string> known;
+    for (const Option& o : options())
+      if (o.variant) known.emplace_back(o.spec.name);
+    throw Error(cat("unknown option ", name, did_you_mean(underscored(name), known)), ErrorKind::usage, name);
+  }
+  set_option(*option, {.method = &method}, option_literal(option->spec, unquote(word.substr(equals + 1))));
+}
 
 MethodOptions parse_variant(const std::string& text) {
   MethodOptions m;
@@ -16,13 +32,11 @@ MethodOptions parse_variant(const std::string& text) {
       std::ranges::any_of(method_registry(), [&](const MethodEntry& e) { return first == e.name; });
   (is_method ? m.name : m.routing) = first;
   if (!is_method) m.given.insert("routing");
-  for (size_t i = 1; i < words.size(); ++i) {
-    const size_t equals = find_unquoted(words[i], "=");
-    require_usage(equals != std::string::npos, "method \"", text, "\": \"", words[i], "\" is not name=value");
-    const std::string key = words[i].substr(0, equals);
-    require_usage(key != "method" && set_method_option(m, key, unquote(words[i].substr(equals + 1))),
-                  "method \"", text, "\": unknown option ", key);
-  }
+  for (size_t i = 1; i < words.size(); ++i) try {
+      set_word(m, words[i]);
+    } catch (const Error& e) {
+      throw e.within(cat("method \"", text, "\""));
+    }
   return m;
 }
 

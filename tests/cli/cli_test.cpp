@@ -59,7 +59,11 @@ TEST(Cli, RefusesBadInputWithTheRightExitCode) {
   refused("run -m " + golden("llama.json") + " -p x", 3, "begins with other bytes");
   refused("run" + kModel + "-p x", 2, "has no chat template");
   refused("run" + kModel, 2, "the prompt is empty");
-  refused("run" + kModel + "--tokens 1,x", 2, "no token id");
+  refused("run" + kModel + "--tokens 1,x", 2, "--tokens[1] is \"x\", expected an integer of 0 to 2147483647");
+  refused("run" + kModel + "--tokens 1,99999999", 2, "--tokens[1] is 99999999, expected a token id of 0 to ");
+  refused(run + "--beta 0.7", 2, "--beta has no effect on method greedy; it is for scmoe cd");
+  refused(run + "--top-k=-1", 2, "--top-k is -1, expected an integer of 0 to 2147483647");
+  refused(run + "--ctx-size 1e3", 2, "--ctx-size is 1000.0, expected an integer of 0 to 16777216");
   std::string many = "1";
   for (int i = 0; i < 300; ++i) many += ",1";
   refused("run" + kModel + "-c 256 --tokens " + many, 2, "raise -c");

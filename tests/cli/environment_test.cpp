@@ -112,7 +112,8 @@ TEST(Environment, AMethodsOptionIsADefaultThatOthersIgnore) {
   EXPECT_NE(method_text(o).find("beta=0.7"), std::string::npos);
   set_method_option(o, "beta", "0.9");
   o.name = "greedy";
-  expect_refusal([&] { check_given(o); }, ErrorKind::usage, "--beta has no effect on method greedy");
+  expect_refusal([&] { check_given(o); }, ErrorKind::usage,
+                 "beta has no effect on method greedy; it is for scmoe cd");
 }
 
 TEST(Environment, ABadValueIsRefusedByTheVariablesName) {
@@ -122,7 +123,7 @@ TEST(Environment, ABadValueIsRefusedByTheVariablesName) {
       [] {
         values({"chat", "--threads", "1"}, "--alpha");
       },
-      ErrorKind::usage, "ROUSE_ALPHA: alpha: \"x\"");
+      ErrorKind::usage, "ROUSE_ALPHA: alpha is \"x\", expected a number in (0, 1]");
 }
 
 }  // namespace rouse

@@ -187,11 +187,11 @@ TEST(Methods, RefuseWhatCannotBe) {
   refused([](auto& o) { o.name = "contrastive", o.penalty_alpha = -1; }, "--penalty-alpha is -1");
   refused([](auto& o) { o.name = "beam", o.beams = 99; }, "--beams is 99");
   refused([](auto& o) { set_method_option(o, "dola_layers", "low"); },
-          "--dola-layers has no effect on method scmoe");
-  refused([](auto& o) { set_method_option(o, "iti-alpha", "3"); }, "--iti-alpha has no effect without --iti");
+          "dola_layers has no effect on method scmoe; it is for dola");
+  refused([](auto& o) { set_method_option(o, "iti-alpha", "3"); }, "iti_alpha has no effect without iti");
   MethodOptions scmoe;
   expect_refusal([&] { set_method_option(scmoe, "beta", "1e39"); }, ErrorKind::usage,
-                 "\"1e39\" is not a number");
+                 "beta is 1e+39, expected a number in [0, 1e+06]");
   scmoe.name = "scmoe";
   expect_refusal([&] { make_method(scmoe, {ModelSpec{}}); }, ErrorKind::usage, "this model is dense");
   EXPECT_EQ(method_text(resolved(scmoe, m.router())), "scmoe(weak=rank:2,alpha=0.1,beta=0.5,exec=auto)");
