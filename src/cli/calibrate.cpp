@@ -1,26 +1,14 @@
 /// cli/calibrate.cpp - measures a model once and writes a plan.
-#include "calibration/calibrate.h"
-
 #include <filesystem>
 
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/text.h"
-#include "cli/command.h"
+#include "cli/steps.h"
 
 namespace rouse {
-namespace {
 
-struct CalibrateCommand {
-  ModelOptions model;
-  CalibrateOptions options;
-  std::vector<std::string> texts;
-  std::vector<double> percentiles{20, 80};
-  std::string output, perturb = "scale";
-  bool force = false;
-};
-
-Json provenance_of(const CalibrateCommand& c) {
+static Json provenance_of(const CalibrateCommand& c) {
   const CalibrateOptions& o = c.options;
   Json texts = Json::array();
   for (const std::string& path : c.texts) texts.push_back(std::filesystem::path(path).filename().string());
@@ -38,7 +26,7 @@ Json provenance_of(const CalibrateCommand& c) {
           {"kv_type", c.model.kv_type}};
 }
 
-int calibrate_command(CalibrateCommand c) {
+void run_calibration(CalibrateCommand c) {
   CalibrateOptions& o = c.options;
   require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
                     c.percentiles[1] <= 100,
@@ -63,19 +51,14 @@ int calibrate_command(CalibrateCommand c) {
   const auto plan = calibrate(
       *session.engine, std::move(documents), o, provenance_of(c), state,
       [&](double done) { bar.update(done); }, &interrupted);
-  if (!plan) {
-    std::fprintf(stderr, "rouse: interrupted; what is done is kept in %s, the same command goes on\n",
-                 state.c_str());
-    return static_cast<int>(Exit::interrupted);
-  }
+  if (!plan)
+    throw Error(cat("interrupted; what is done is kept in ", state, ", the same command goes on"),
+                ErrorKind::interrupted);
   save_plan(*plan, output.file());
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
                plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
-  return 0;
 }
-
-}  // namespace
 
 void add_calibrate(CLI::App& app) {
   auto c = std::make_shared<CalibrateCommand>();
@@ -114,7 +97,10 @@ void add_calibrate(CLI::App& app) {
          "command goes on")
       ->required();
   add_force_option(*sub, c->force);
-  on_run(*sub, [c] { return calibrate_command(*c); });
+  on_run(*sub, [c] {
+    run_calibration(*c);
+    return 0;
+  });
 }
 
 }  // namespace rouse

@@ -2,13 +2,13 @@
 /// cost. A speed of one run says little, so ratios come with --repeat, interleaved; `rouse bench` measures.
 #include <algorithm>
 #include <iostream>
-#include <set>
 
 #include "base/error.h"
-#include "base/statistics.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "report/comparison.h"
+#include "report/expert_use.h"
 
 namespace rouse {
 namespace {
@@ -21,43 +21,6 @@ struct CompareOptions {
   int n_repeat = 1;
   bool json = false, strip = false;
 };
-
-/// The standard rule, SCMoE, and routings on either side of it.
-std::vector<std::string> default_variants(const RouterSpec& router) {
-  if (!router.moe()) return {"greedy"};
-  const int k = router.n_expert_used;
-  return {"greedy",        "scmoe",    cat("topk:", std::min(2 * k, router.n_selectable())),
-          cat("rank:", k), "random:1", "dynamic:0.6"};
-}
-
-/// How often each expert ran in each block while generating: [n_moe_layer][n_expert], of one stream.
-std::vector<std::vector<int>> expert_use(const Generation& g, int stream, const RouterSpec& router) {
-  std::vector<std::vector<int>> use(router.layers.size(),
-                                    std::vector<int>(static_cast<size_t>(router.n_expert)));
-  for (const RoutedPosition& p : g.routed())
-    if (p.stream == stream && p.position >= static_cast<int64_t>(g.prompt().size()) - 1)
-      for (size_t l = 0; l < p.layers.size(); ++l)
-        for (const int e : p.layers[l].experts) ++use[l][static_cast<size_t>(e)];
-  return use;
-}
-
-/// Share of the experts that the weak stream used and the strong one, at the same position and block, did
-/// not; -1: none.
-double unchosen_share(const Generation& g) {
-  std::map<int64_t, const RoutedPosition*> strong;
-  for (const RoutedPosition& p : g.routed())
-    if (p.stream == 0) strong[p.position] = &p;
-  int64_t n = 0, unchosen = 0;
-  for (const RoutedPosition& p : g.routed()) {
-    if (p.stream != 1 || !strong.count(p.position)) continue;
-    for (size_t l = 0; l < p.layers.size(); ++l) {
-      const auto& chosen = strong[p.position]->layers[l].experts;
-      for (const int e : p.layers[l].experts)
-        ++n, unchosen += std::count(chosen.begin(), chosen.end(), e) == 0;
-    }
-  }
-  return n ? static_cast<double>(unchosen) / static_cast<double>(n) : -1;
-}
 
 /// One character an expert, darker with use; "." was never used.
 std::string strip_text(const std::vector<int>& use) {
@@ -110,93 +73,38 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
   std::printf("\n");
 }
 
-/// Seconds of one run, a token.
-struct Times {
-  double prefill_s, step_s;
-};
-
-Times times_of(const Generation& g) {
-  const auto per = [](double seconds, int64_t n) {
-    return seconds / static_cast<double>(std::max<int64_t>(1, n));
-  };
-  return {per(g.prefill().seconds, g.prefill().tokens), per(g.step().seconds, g.step().tokens)};
-}
-
-/// Puts the medians of repeated runs in the place of the first one's speeds, and the ratio beside greedy's.
-void add_speeds(Json& row, const std::vector<Times>& greedy, const std::vector<Times>& own) {
-  std::vector<double> prefill, step, greedy_step;
-  for (const Times& t : own) prefill.push_back(t.prefill_s), step.push_back(t.step_s);
-  for (const Times& t : greedy) greedy_step.push_back(t.step_s);
-  const bool stepped = *std::min_element(step.begin(), step.end()) > 0 &&
-                       *std::min_element(greedy_step.begin(), greedy_step.end()) > 0;
-  row["timings"]["repeats"] = own.size();
-  row["timings"]["prefill_tok_s"] = 1 / spread(prefill).median;
-  if (!stepped) return;  // an answer of one token has no step
-  row["timings"]["step_tok_s"] = 1 / spread(step).median;
-  const Spread ratio = ratio_interval(step, greedy_step);
-  row["step_ratio_to_greedy"] = ratio.median;
-  row["step_ratio_to_greedy_interval"] = {ratio.low, ratio.high};
-}
-
 int compare(const CompareOptions& o) {
   const std::string text = prompt_text(o.prompt);
   std::vector<MethodOptions> methods;
   for (const std::string& v : o.with) methods.push_back(parse_variant(v));
   methods.push_back(parse_variant("scmoe"));  // of the default variants
   Session session(o.model, methods);
-  const RouterSpec& router = session.model->spec().router;
+  const RouterSpec& router = session.router();
   const std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
-  std::vector<std::string> variants = o.with.empty() ? default_variants(router) : o.with;
+  Comparison comparison{o.with.empty() ? default_variants(router) : o.with, o.generate, o.n_repeat};
+  std::vector<std::string>& variants = comparison.variants;
   if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the others are set beside
-  methods.clear();
-  for (const std::string& v : variants) {
-    methods.push_back(parse_variant(v));
-    check_options(methods.back(), o.generate);
-    make_method(methods.back(), session.models());  // refuse a bad one before the first answer
-  }
-  const auto generate = [&](const MethodOptions& m, int n_predict) {
-    GenerateOptions options = o.generate;
-    options.n_predict = n_predict;
-    options.routing = router.moe();
-    auto g = session.start(m, prompt, options);
-    Generation* one = g.get();
-    run_generations(session.engines(), {&one, 1}, &interrupted);
-    return g;
-  };
   if (!o.json) {
     std::printf("%s, %s\n", printable(session.model->spec().name).c_str(), session.devices->text().c_str());
     std::printf("prompt: %zu tokens, at most %d to answer; %s\n\n", prompt.size(), o.generate.n_predict,
                 o.n_repeat > 1 ? cat("speeds are medians of ", o.n_repeat, " runs").c_str()
                                : "speeds are of one run, --repeat N compares them");
   }
-  std::vector<std::vector<Times>> times(variants.size());  // [variant][repeat]
-  if (o.n_repeat > 1) {
-    ProgressBar bar("repeating");
-    const double n = (o.n_repeat + 1) * static_cast<double>(variants.size());
-    for (int repeat = -1; repeat < o.n_repeat && !interrupted; ++repeat)  // the first is a warm-up
-      for (size_t i = 0; i < variants.size() && !interrupted; ++i) {
-        const Times t = times_of(*generate(methods[i], o.generate.n_predict));
-        if (repeat >= 0) times[i].push_back(t);
-        bar.update(((repeat + 1) * static_cast<double>(variants.size()) + static_cast<double>(i + 1)) / n);
-      }
-  }
-  Json rows = Json::array();
   const bool strip = o.strip || (router.moe() && router.layers.size() <= 8 && router.n_expert <= 128);
-  for (size_t i = 0; i < variants.size() && !interrupted; ++i) {
-    generate(methods[i], std::min(o.generate.n_predict, 4));  // graphs and caches warm
-    const auto g = generate(methods[i], o.generate.n_predict);
-    Json row = generation_json(*g, methods[i], router);
-    row["variant"] = variant_label(resolved(methods[i], router), g->method().streams()[0].policy);
-    if (o.n_repeat > 1) add_speeds(row, times[0], times[i]);
-    if (const double share = unchosen_share(*g); share >= 0) row["unchosen_share"] = share;
-    row["strip"] = Json::array();
-    const auto use = expert_use(*g, 0, router);
-    for (size_t l = 0; l < use.size(); ++l)
-      row["strip"].push_back({{"layer", router.layers[l]}, {"used", use[l]}});
-    if (!o.json) print_variant(row, rows.empty() ? "" : rows[0]["text"].get<std::string>(), i == 0, strip);
+  std::optional<ProgressBar> bar;
+  if (o.n_repeat > 1) bar.emplace("repeating");
+  std::optional<std::string> base_text;
+  const auto print = [&](const Json& row) {
+    bar.reset();
+    if (!o.json) print_variant(row, base_text.value_or(""), !base_text, strip);
     flush_output();
-    rows.push_back(std::move(row));
-  }
+    if (!base_text) base_text = row["text"].get<std::string>();
+  };
+  const Json rows = compare_variants(session, prompt, comparison,
+                                     {[&](double done) {
+                                        if (bar) bar->update(done);
+                                      },
+                                      print, &interrupted});
   if (o.json)
     std::cout << Json{{"model", session.model->spec().name}, {"rows", rows}}.dump(
                      -1, ' ', false, Json::error_handler_t::replace)

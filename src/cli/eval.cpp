@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
-#include "cli/eval_command.h"
+#include "cli/steps.h"
 #include "eval/saved_runs.h"
 #include "report/tables.h"
 

@@ -9,6 +9,7 @@ struct Hint {
   std::string_view subject, text;
 };
 static constexpr Hint kHints[] = {
+    {"model", "give -m FILE"},
     {"n_ctx", "raise -c"},
     {"force", "--force begins anew, or choose another -o"},
     {"chat_template", "use --raw, or --chat-template NAME"},

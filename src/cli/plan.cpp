@@ -1,7 +1,134 @@
-/// cli/plan.cpp - the options of `rouse plan`.
-#include "cli/plan_command.h"
+/// cli/plan.cpp - the flags of `rouse plan`, and plans for people.
+#include <cmath>
+#include <iostream>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/output_file.h"
+#include "base/text.h"
+#include "calibration/plan_controls.h"
+#include "calibration/plan_export.h"
+#include "cli/command.h"
+#include "report/plan_profile.h"
 
 namespace rouse {
+namespace {
+
+struct PlanOptions {
+  std::string first, second, output, counts, gguf;
+  double lambda = 0.1;
+  ModelOptions model;
+  uint64_t seed = 1;
+  int n_expert = 10;
+  bool json = false, force = false;
+};
+
+void print_experts(const char* title, const Json& rows) {
+  std::printf("\n%s\n  %-10s %10s %10s %8s\n", title, "expert", "CEI", "gate", "samples");
+  for (const Json& r : rows)
+    std::printf("  %-10s %10.4f %10.4f %8d\n", r["expert"].get<std::string>().c_str(),
+                r["impact"].get<double>(), r["gate"].get<double>(), r["samples"].get<int>());
+  if (rows.empty()) std::printf("  none\n");
+}
+
+int plan_show(const PlanOptions& o) {
+  const Plan p = read_plan(o.first);
+  const Json d = plan_profile(p, o.first, static_cast<size_t>(o.n_expert));
+  if (o.json) {
+    std::cout << d.dump(2) << '\n';
+    return 0;
+  }
+  std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
+              o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
+              p.n_hard, p.n_easy);
+  std::printf("  block     k  R [95%% interval]\n");
+  double most = 0;
+  for (const double r : p.intensity) most = std::isnan(r) ? most : std::max(most, r);
+  for (size_t l = 0; l < p.layers.size(); ++l) {
+    if (std::isnan(p.intensity[l])) {
+      std::printf("  %5d  %4d  not measured\n", p.layers[l], p.budget[l]);
+      continue;
+    }
+    const auto width = static_cast<size_t>(most > 0 ? std::lround(30 * (p.intensity[l] / most)) : 0);
+    std::printf("  %5d  %4d  %-10.4g [%.4g, %.4g]  %s\n", p.layers[l], p.budget[l], p.intensity[l],
+                p.intensity_ci[l].first, p.intensity_ci[l].second, std::string(width, '#').c_str());
+  }
+  print_experts("Most causal experts (ablating them costs hard tokens the most)", d["most_causal"]);
+  print_experts("Dormant experts (causal, yet seldom preferred)", d["dormant"]);
+  return 0;
+}
+
+int plan_diff(const PlanOptions& o) {
+  const Plan a = read_plan(o.first), b = read_plan(o.second);
+  const Json d = plan_difference(a, o.first, b, o.second);
+  if (o.json) {
+    std::cout << d.dump(2) << '\n';
+    return 0;
+  }
+  for (const char* what : {"R", "CEI"}) {
+    const Json& c = d[what];
+    if (c["rank_correlation"].is_null())
+      std::printf("%-4s no rank correlation over %d common values\n", what, c["n"].get<int>());
+    else
+      std::printf("%-4s rank correlation %.3f [%.3f, %.3f] over %d values\n", what,
+                  c["rank_correlation"].get<double>(), c["interval"][0].get<double>(),
+                  c["interval"][1].get<double>(), c["n"].get<int>());
+  }
+  std::printf("budgets differ in %zu of %zu blocks (%g experts moved)\n", d["budget_changes"].size(),
+              a.layers.size(), d["experts_moved"].get<double>());
+  for (const Json& c : d["budget_changes"])
+    std::printf("  block %d: %d -> %d\n", c["block"].get<int>(), c["a"].get<int>(), c["b"].get<int>());
+  if (!d["same_model"]) std::printf("the plans come from different files\n");
+  return 0;
+}
+
+/// A plan of a model.
+template <class Make>
+Plan save_of_model(const PlanOptions& o, Make make) {
+  const OutputFile output(o.output, o.force);
+  const Plan plan = make(GgufFile(model_path(o.model)));
+  save_plan(plan, output.file());
+  return plan;
+}
+
+/// A plan made of another.
+template <class Make>
+int save_of_plan(const PlanOptions& o, Make make) {
+  const OutputFile output(o.output, o.force, {&o.first, 1});
+  save_plan(make(read_plan(o.first)), output.file());
+  return 0;
+}
+
+int plan_uniform(const PlanOptions& o) {
+  return save_of_model(o, uniform_plan), 0;
+}
+int plan_random(const PlanOptions& o) {
+  return save_of_model(o, [&](const GgufFile& file) { return random_plan(file, o.seed); }), 0;
+}
+int plan_shuffle(const PlanOptions& o) {
+  return save_of_plan(o, [&](const Plan& source) { return shuffled_plan(source, o.seed); });
+}
+int plan_by_frequency(const PlanOptions& o) {
+  return save_of_plan(o, frequency_plan);
+}
+int plan_from_counts(const PlanOptions& o) {
+  const Plan p = save_of_model(o, [&](const GgufFile& file) { return counted_plan(file, o.counts); });
+  const int sum = std::accumulate(p.budget.begin(), p.budget.end(), 0),
+            usual = p.k * static_cast<int>(p.layers.size());
+  if (sum != usual)
+    std::fprintf(stderr, "note: %d expert evaluations a token, the model's own rule has %d\n", sum, usual);
+  return 0;
+}
+int plan_export(const PlanOptions& o) {
+  const std::string inputs[] = {o.first, o.gguf};
+  const OutputFile output(o.output, o.force, inputs);
+  ProgressBar bar("writing");
+  export_plan(
+      {o.first, o.gguf, o.lambda}, output.file(), [&](double done) { bar.update(done); }, &interrupted);
+  return 0;
+}
+
+}  // namespace
 
 void add_plan(CLI::App& app) {
   auto o = std::make_shared<PlanOptions>();

@@ -1,17 +1,9 @@
-/// cli/repro.cpp - the papers' tables and figures for the model at hand: a list of rouse's own commands, run
+/// cli/repro.cpp - the papers' tables and figures for the model at hand: what several of rouse's commands do,
 /// one after the other, and the tables made of what they leave.
 ///
 /// Every step goes on where it was interrupted, so the same command finishes what is missing. Scores are of
 /// this model; the papers' own numbers stand in docs/methods.md.
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
 #include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstring>
-#include <limits>
 #include <map>
 
 #include "base/files.h"
@@ -21,9 +13,8 @@
 #include "base/text.h"
 #include "cli/repro_command.h"
 #include "eval/saved_runs.h"
+#include "report/repro_tables.h"
 #include "report/tables.h"
-
-extern char** environ;
 
 namespace rouse {
 namespace {
@@ -50,27 +41,6 @@ std::string shell_text(const Words& command) {
   std::string out = "rouse";
   for (const std::string& word : command) out += " " + shell_quoted(word);
   return out;
-}
-
-/// Runs this program. Returns its exit code.
-int run_self(const Words& command, const std::string& output) {
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  const std::string out = output.empty() ? "/dev/null" : output + ".partial";
-  posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  std::vector<char*> arguments{const_cast<char*>("rouse")};
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
-  pid_t pid = 0;
-  const int error = posix_spawn(&pid, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  require(error == 0, "cannot start rouse again: ", std::strerror(error));
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0)  // Ctrl-C reaches it too
-    require(errno == EINTR, "lost a step: ", std::strerror(errno));
-  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(Exit::failed);
-  if (code == 0 && !output.empty()) fs::rename(out, output);
-  return code;
 }
 
 /// What a step is made of: its command, the model and the contents of the files that the command names, but
@@ -109,66 +79,6 @@ void check_products(const std::vector<ReproStep>& steps, const std::vector<std::
     require_usage(same, step.product, ": is there, but of another command, model or text than `",
                   shell_text(step.command), "`; delete it or choose another -o");
   }
-}
-
-std::string number_cell(const char* format, const JsonValue& number) {
-  constexpr double kMost = std::numeric_limits<double>::max();
-  char text[400] = "";  // %f of the largest number
-  if (!number.is_null()) std::snprintf(text, sizeof text, format, number.real(-kMost, kMost));
-  return text;
-}
-
-/// "1.23 [1.10, 1.40]", or "" where there is no value.
-std::string interval_cell(const char* format, const JsonValue& value, const JsonValue& interval) {
-  if (value.is_null()) return "";
-  return cat(number_cell(format, value), " [", number_cell(format, interval[0]), ", ",
-             number_cell(format, interval[1]), "]");
-}
-
-constexpr size_t kMostRows = 1 << 20;
-
-std::string divergence_table(const JsonValue& d) {
-  Table table{
-      {"routing", "KL, all tokens", "KL, mathematical expressions", "KL, stop words", "unchosen experts"}};
-  for (const JsonValue& row : d.at("rows").list(0, kMostRows)) {
-    table.push_back({row.at("other").text()});
-    for (const char* kind : {"all", "math", "stop_words"}) {
-      const JsonValue kl = row.at("kl").at(kind);
-      table.back().push_back(interval_cell("%.3f", kl.at("mean"), kl.at("interval")));
-    }
-    const auto unchosen = row.find("unchosen");
-    table.back().push_back(unchosen ? cat(std::lround(100 * unchosen->real(0, 1)), "%") : "");
-  }
-  return table_text(table, true);
-}
-
-std::string latency_table(const JsonValue& d) {
-  Table table{{"method", "seconds a 512 tokens", "time of a token / greedy"}};
-  for (const JsonValue& row : d.at("rows").list(0, kMostRows)) {
-    const auto ratio = row.find("step_ratio_to_greedy");
-    table.push_back({row.at("name").text(), number_cell("%.2f", row.at("seconds_per_512_tokens")),
-                     ratio ? interval_cell("%.2f", *ratio, row.at("step_ratio_to_greedy_interval")) : ""});
-  }
-  return table_text(table, true);
-}
-
-std::string profile_table(const JsonValue& d) {
-  Table layers{{"block", "R", "experts"}}, dormant{{"dormant expert", "impact (CEI)", "gate"}};
-  for (const JsonValue& layer : d.at("layers").list(0, kMostRows))
-    layers.push_back({cat(layer.at("block").integer(0, INT32_MAX)), number_cell("%.4g", layer.at("R")),
-                      cat(layer.at("k").integer(0, INT32_MAX))});
-  for (const JsonValue& e : d.at("dormant").list(0, kMostRows))
-    dormant.push_back(
-        {e.at("expert").text(), number_cell("%.4g", e.at("impact")), number_cell("%.4g", e.at("gate"))});
-  return cat(table_text(layers, true), "\n", table_text(dormant, true));
-}
-
-std::string choices_text(const JsonValue& choices) {
-  std::string out;
-  for (const JsonValue& c : choices.list(0, kMostRows))
-    out += cat("- ", c.at("task").text(), ", ", c.at("method").text(), ": chose `", c.at("chosen").text(),
-               "` on ", c.at("settings")[0].at("n").integer(0, INT32_MAX), " development items\n");
-  return out;
 }
 
 /// What a step left, as Markdown.
@@ -237,19 +147,22 @@ int repro(const Paper& paper, const ReproOptions& o) {
                  shell_text(step.command).c_str());
     const double begin = now_seconds();
     const bool there = !step.product.empty() && fs::exists(step.product);
-    const int code = there ? 0 : run_self(step.command, step.captured ? step.product : "");
-    if (code == static_cast<int>(Exit::interrupted) || interrupted) {
+    EvalOutcome outcome{.whole = true};
+    try {
+      if (!there) outcome = step.run();
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::interrupted)
+        throw e.within(cat("step \"", step.name, "\" (what is done is kept in ", o.eval.output, ")"));
+      outcome.whole = false;
+    }
+    if (!outcome.whole || interrupted) {
       std::fprintf(stderr, "rouse: interrupted; the same command goes on in %s\n", o.eval.output.c_str());
       return static_cast<int>(Exit::interrupted);
     }
-    if (code != 0 && code != static_cast<int>(Exit::partial)) {
-      std::fprintf(stderr, "rouse: step \"%s\" ended with exit code %d; what is done is kept in %s\n",
-                   step.name.c_str(), code, o.eval.output.c_str());
-      return code;
-    }
-    partial = partial || code != 0;
+    const bool failed = outcome.n_error + outcome.n_failed > 0;
+    partial = partial || failed;
     record["steps"][i]["seconds"] = now_seconds() - begin;
-    record["steps"][i]["exit_code"] = code;
+    record["steps"][i]["exit_code"] = static_cast<int>(failed ? Exit::partial : Exit::ok);
     tables += tables_of(s, step);
     write_whole(s.at("tables.md"), tables);
     write_whole(s.at("repro.json"), record.dump(2) + "\n");

@@ -1,7 +1,10 @@
-/// cli/repro_command.h - what a reproduction is made of: steps, which are rouse's own commands.
+/// cli/repro_command.h - what a reproduction is made of: steps, each a call that one of rouse's commands
+/// makes.
 #pragma once
 
-#include "cli/eval_command.h"
+#include <filesystem>
+
+#include "cli/steps.h"
 
 namespace rouse {
 
@@ -24,12 +27,13 @@ struct Setting {
   }
 };
 
+/// Who reads the tables can do a step alone by its command.
 struct ReproStep {
   std::string name, title;
-  Words command;
+  Words command;  ///< of the command line that does the same
   std::string
       product;  ///< a step whose product is there is not run again; evaluations see to that themselves
-  bool captured = false;  ///< the product is what it prints
+  std::function<EvalOutcome()> run;  ///< leaves the product; throws Error
 };
 
 struct Paper {

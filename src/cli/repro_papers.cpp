@@ -2,9 +2,13 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/files.h"
+#include "base/output_file.h"
 #include "base/quoting.h"
 #include "base/text.h"
+#include "calibration/plan_controls.h"
 #include "cli/repro_command.h"
+#include "report/plan_profile.h"
 
 namespace rouse {
 
@@ -30,10 +34,35 @@ Words of_items(const Setting& s) {
   return words;
 }
 
-/// A `rouse eval` over methods, in a folder of the step's name.
+/// What a call leaves as a file, whole or not at all.
+std::function<EvalOutcome()> leaving(const std::string& product, std::function<Json()> make) {
+  return [product, make = std::move(make)] {
+    write_whole(product, make().dump(2) + "\n");
+    return EvalOutcome{.whole = true};
+  };
+}
+std::function<EvalOutcome()> leaving_plan(const std::string& product, std::function<Plan()> make) {
+  return [product, make = std::move(make)] {
+    const OutputFile output(product, false);
+    save_plan(make(), output.file());
+    return EvalOutcome{.whole = true};
+  };
+}
+
+/// What evaluations of a paper differ in.
+struct Differs {
+  double dev_share = EvalOptions{}.dev_share;
+  int n_sample = 1;
+  float temperature = 0;
+};
+
+/// Methods over tasks, in a folder of the step's name.
 ReproStep evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
-                     const Words& methods, const Words& more = {}) {
-  const EvalOptions& e = s.o.eval;
+                     const Words& methods, const Differs& more = {}) {
+  EvalOptions e = s.o.eval;
+  e.tasks = tasks, e.methods = methods, e.output = s.at(name);
+  e.dev_share = more.dev_share;
+  e.runner.n_sample = more.n_sample, e.runner.sampling.temperature = more.temperature;
   Words words{"eval",
               "--tasks",
               join(tasks, ","),
@@ -50,7 +79,11 @@ ReproStep evaluation(const Setting& s, const std::string& name, const std::strin
   if (e.runner.chat_template) words.emplace_back("--chat-template");
   if (e.unsafe_exec) words.emplace_back("--unsafe-exec");
   for (const std::string& method : methods) words = with(words, {"--methods", method});
-  return {name, title, with(with(words, s.model), more), ""};
+  words = with(words, s.model);
+  if (more.dev_share != EvalOptions{}.dev_share) words = with(words, {"--dev-share", cat(more.dev_share)});
+  if (more.n_sample > 1)
+    words = with(words, {"--samples", cat(more.n_sample), "--temp", cat(more.temperature)});
+  return {name, title, words, "", [e] { return run_evaluation(e); }};
 }
 
 Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
@@ -74,8 +107,7 @@ bool votes(const TaskEntry& task) {
 /// weak and strong routings and of beta, self-consistency, the divergences behind the choice of a weak
 /// routing, latency.
 std::vector<ReproStep> scmoe_steps(const Setting& s) {
-  const std::string dev = cat(s.o.eval.dev_share);
-  const Words all{"--dev-share", "0"};
+  const Differs chosen{.dev_share = s.o.eval.dev_share}, all{.dev_share = 0};
   const std::string ranks = cat("rank:1..", s.n, "|random:1");
   Words main{"greedy", "greedy routing=dynamic:0.3|dynamic:0.4|dynamic:0.5|dynamic:0.6|dynamic:0.7",
              cat("greedy routing=topk:1..", s.n), cat("scmoe weak=", ranks, " beta=0.25|0.5|0.75"),
@@ -83,8 +115,7 @@ std::vector<ReproStep> scmoe_steps(const Setting& s) {
   if (!tasks_where(s, generates).empty()) main.emplace_back("contrastive penalty-alpha=0.3|0.6");
   if (!s.o.amateur.empty()) main.push_back(cat("cd amateur=", s.o.amateur, " beta=0.25|0.5|0.75"));
   std::vector<ReproStep> steps{
-      evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main,
-                 {"--dev-share", dev}),
+      evaluation(s, "main", "Main results; grids chosen on the development split", s.tasks, main, chosen),
       evaluation(s, "routing", "Routing sweep: k, rank-k and random routing alone", s.tasks,
                  {"greedy", cat("greedy routing=topk:1..", s.n, "|", ranks)}, all),
       evaluation(s, "weak", "SCMoE by its weak routing", s.tasks, {"greedy", cat("scmoe weak=", ranks)}, all),
@@ -95,18 +126,25 @@ std::vector<ReproStep> scmoe_steps(const Setting& s) {
   };
   if (const Words tasks = tasks_where(s, votes); !tasks.empty())
     steps.push_back(evaluation(s, "votes", "Self-consistency, temperature 0.7", tasks, {"greedy", "scmoe"},
-                               {"--samples", cat(s.o.n_sample), "--temp", "0.7"}));
+                               {.n_sample = s.o.n_sample, .temperature = 0.7f}));
   const std::string gsm8k = (fs::path(s.o.eval.data) / "gsm8k_test.jsonl").string();
   const std::string text = !s.o.text.empty() ? s.o.text : fs::exists(gsm8k) ? gsm8k : "";
   if (!text.empty()) {
     Words words = with({"report", "divergence", "--text", text}, s.model);
     if (!s.o.amateur.empty()) words = with(words, {"--amateur", s.o.amateur});
-    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words,
-                     s.at("divergence.json"), true});
+    DivergenceOptions d;
+    d.model = s.o.eval.model, d.text = text, d.amateur = s.o.amateur;
+    const std::string product = s.at("divergence.json");
+    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words, product,
+                     leaving(product, [d] { return run_divergence(d); })});
   }
   Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
   if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
-  steps.push_back({"latency", "Latency", bench, s.at("latency.json"), true});
+  LatencyOptions latency;
+  latency.model = s.o.eval.model, latency.n_prompt = {128}, latency.amateur = s.o.amateur;
+  const std::string product = s.at("latency.json");
+  steps.push_back(
+      {"latency", "Latency", bench, product, leaving(product, [latency] { return run_latency(latency); })});
   return steps;
 }
 
@@ -120,47 +158,65 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
     const std::string text = s.o.text.empty() ? c4 : s.o.text;
     require_usage(fs::exists(text), text, ": no calibration text; give --text FILE or --plan PLAN");
     plan = s.at("plan.cor.json");
+    CalibrateCommand c;
+    c.model = s.o.eval.model, c.texts = {text}, c.options.n_scored = s.o.n_calibration, c.output = plan;
     steps.push_back(
         {"plan", "Calibration",
-         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan});
+         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan,
+         [c] {
+           run_calibration(c);
+           return EvalOutcome{.whole = true};
+         }});
   }
   const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
   Words of_model{"plan", "random", "-o", random};
   if (!s.o.eval.model.model.empty()) of_model = with(of_model, {"-m", s.o.eval.model.model});
-  steps.push_back({"random", "A plan of random numbers", of_model, random});
+  const std::string model = model_path(s.o.eval.model);
+  steps.push_back({"random", "A plan of random numbers", of_model, random,
+                   leaving_plan(random, [model] { return random_plan(GgufFile(model), 1); })});
   steps.push_back({"shuffled",
                    "The plan's numbers at other places",
                    {"plan", "shuffle", plan, "-o", shuffled},
-                   shuffled});
+                   shuffled,
+                   leaving_plan(shuffled, [plan] { return shuffled_plan(read_plan(plan), 1); })});
+  const std::string profile = s.at("profile.json");
   steps.push_back({"profile",
                    "The plan: layers and experts",
                    {"plan", "show", plan, "--json", "--experts", "1000000"},
-                   s.at("profile.json"),
-                   true});
+                   profile,
+                   leaving(profile, [plan] { return plan_profile(read_plan(plan), plan, 1000000); })});
   const std::string dola = "dola dola-layers=low|high";
   Words main{"topk",          cat("greedy routing=random:", s.k),     dola, policy_of(random),
              policy_of(plan), cat(dola, " routing=", policy_of(plan))};
-  const std::string dev = cat(s.o.eval.dev_share);
   const bool enough = s.o.eval.limit == 0 || s.o.eval.dev_share * s.o.eval.limit >= 10;
   if (const Words tasks = tasks_where(s, judges); !tasks.empty() && s.o.eval.dev_share > 0 && enough) {
     const std::string iti = s.at("heads.iti");
+    ItiOptions fit;
+    fit.eval.model = s.o.eval.model, fit.eval.data = s.o.eval.data, fit.eval.limit = s.o.eval.limit;
+    fit.eval.sample_seed = s.o.eval.sample_seed, fit.eval.dev_share = s.o.eval.dev_share;
+    fit.eval.output = iti, fit.task = tasks[0];
     steps.push_back(
         {"iti", "Inference-time intervention: heads, on the development items",
-         with(with({"iti", "fit", "--task", tasks[0], "--dev-share", dev, "-o", iti}, of_items(s)), s.model),
-         iti});
+         with(with({"iti", "fit", "--task", tasks[0], "--dev-share", cat(s.o.eval.dev_share), "-o", iti},
+                   of_items(s)),
+              s.model),
+         iti, [fit] {
+           run_iti_fit(fit);
+           return EvalOutcome{.whole = true};
+         }});
     main.push_back(cat("greedy iti=", quote(iti), " iti-alpha=1|5|15"));
   } else {
     std::fprintf(stderr, "rouse: no ten development items of TruthfulQA or lab_contrast: ITI is left out\n");
   }
   steps.push_back(evaluation(s, "main", "Main results at equal cost; grids chosen on the development split",
-                             s.tasks, main, {"--dev-share", dev}));
+                             s.tasks, main, {.dev_share = s.o.eval.dev_share}));
   steps.push_back(evaluation(s, "ablation", "Parts of the plan, and its controls", s.tasks,
                              {"topk", policy_of(plan) + ",layers-only", policy_of(plan) + ",experts-only",
                               policy_of(plan), policy_of(shuffled), policy_of(random)}));
   steps.push_back(
       evaluation(s, "pareto", "More experts for every token, or the same ones better spent", s.tasks,
                  {"topk", cat("greedy routing=topk:", s.k, "..", std::min(s.k + 4, s.n)), policy_of(plan)},
-                 {"--dev-share", "0"}));
+                 {.dev_share = 0}));
   return steps;
 }
 

@@ -1,13 +1,11 @@
-/// cli/trace.cpp - which experts every token used, and how sure the router was, as JSON Lines
-/// (routing/trace.h).
-#include "routing/trace.h"
-
+/// cli/trace.cpp - the flags of `rouse trace`.
 #include <iostream>
 
 #include "base/error.h"
 #include "base/output_file.h"
 #include "cli/command.h"
 #include "cli/output.h"
+#include "report/trace_record.h"
 
 namespace rouse {
 namespace {
@@ -26,40 +24,13 @@ int trace(const TraceOptions& o) {
   if (!o.output.empty()) file.emplace(o.output, o.force, inputs);
   const std::string text = prompt_text(o.prompt);
   Session session(o.model, 1);
-  const ModelSpec& spec = session.model->spec();
-  require_usage(spec.router.moe(), "a dense model has no routing to trace");
-  const RoutingPolicy policy(o.routing, spec.router);
-  std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
-  require_usage(!prompt.empty(), "the prompt is empty");
-
+  const std::vector<int> prompt = prompt_tokens(o.prompt, *session.tokenizer, text);
   std::ostream& out = file ? file->stream() : std::cout;
-  write_trace_header(out, spec.arch, spec.router);
-
-  const SeqId seq = session.engine->open(static_cast<int>(prompt.size()) + o.n_predict);
-  std::vector<int> pending = prompt;
-  Chooser chooser({});
-  for (int n = 0; n <= o.n_predict && !interrupted; ++n) {
-    RowGroup group{&policy, {}};
-    for (const int token : pending) group.rows.push_back({seq, token, Output::none});
-    group.rows.back().output = Output::logits;
-    const int64_t first = session.engine->length(seq);
-    const StepResult& result = session.engine->run({.batch = {group}, .taps = {.routing = true}});
-    for (size_t i = 0; i < pending.size(); ++i) {
-      result.require_sound(i);
-      TraceRow row{first + static_cast<int64_t>(i), pending[i], {}, {}};
-      for (const RoutedRow& layer : result.routing[i]) {
-        row.experts.push_back(layer.experts);
-        row.gates.push_back(layer.gates);
-      }
-      write_trace_row(out, row);
-    }
+  const auto flushed = [&] {
     if (!file) flush_output();
     require(out.good(), o.output, ": cannot write the trace (disk full?)");
-    const auto logits = result.logits(pending.size() - 1);
-    std::vector<float> scores(logits.begin(), logits.end());
-    pending = {chooser.pick(scores, {})};
-    if (session.tokenizer->ends_generation(pending[0])) break;
-  }
+  };
+  record_trace(session, {prompt, o.routing, o.n_predict}, out, flushed, &interrupted);
   if (file && interrupted)
     throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
   if (file) file->commit();

@@ -125,9 +125,8 @@ bool MethodRun::run(std::span<const LoadedEval> tasks) {
 /// False when stopped. Nothing is made before everything is checked.
 bool MethodRun::run_task(const LoadedEval& task, const EvalModel& model) {
   const fs::path samples = folder_ / cat("samples_", task.entry->name, ".jsonl");
-  const std::string before = !fs::exists(folder_) ? ""
-                                                  : newest_file(folder_, cat("samples_", task.entry->name, "_"),
-                                                                ".jsonl");
+  const std::string before =
+      !fs::exists(folder_) ? "" : newest_file(folder_, cat("samples_", task.entry->name, "_"), ".jsonl");
   const bool again = !fs::exists(samples) && !before.empty();  // all may be done, or all but what failed
   auto log = std::make_unique<SampleLog>(again ? before : samples.string());
   log->check(task.items);

@@ -39,6 +39,19 @@ Result result_of(const Generation& g, const MethodOptions& method, const RouterS
   out.policy = policy.text();
   out.policy_hash = hex64(policy.hash());
   out.method = method_text(resolved(method, router));
+  if (g.reused() > 0) out.n_reused = g.reused();
+  for (const TokenScore& score : g.scores()) {
+    out.log_probs.push_back(score.method);
+    auto& top = out.top.emplace_back();
+    for (const auto& [token, log_prob] : score.top) top.push_back({token, log_prob});
+  }
+  // The row at the end of the prompt chose the first token.
+  const auto first = static_cast<int64_t>(g.prompt().size()) - 1;
+  for (const RoutedPosition& row : g.routed()) {
+    if (row.stream != 0 || row.position < first) continue;
+    auto& layers = out.experts.emplace_back();
+    for (const RoutedRow& layer : row.layers) layers.push_back(layer.experts);
+  }
   return out;
 }
 

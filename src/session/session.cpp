@@ -1,5 +1,7 @@
 #include "session/session.h"
 
+#include <dlfcn.h>
+
 #include <filesystem>
 #include <regex>
 
@@ -12,12 +14,13 @@ namespace fs = std::filesystem;
 
 std::string default_model() {
   std::error_code ignored;
-  const fs::path binary = fs::read_symlink("/proc/self/exe", ignored);
-  std::vector<fs::path> tried{"models/rouse-lab.gguf"};
-  if (!binary.empty()) {
-    tried.push_back(binary.parent_path().parent_path() / "models/rouse-lab.gguf");
-    tried.push_back(binary.parent_path().parent_path() / "share/rouse/rouse-lab.gguf");
-  }
+  std::vector<fs::path> tried{"models/rouse-lab.gguf"}, homes{fs::read_symlink("/proc/self/exe", ignored)};
+  Dl_info self;  // librouse, where it is that which runs
+  if (dladdr(reinterpret_cast<void*>(&default_model), &self) && self.dli_fname)
+    homes.emplace_back(self.dli_fname);
+  for (const fs::path& home : homes)
+    for (const char* path : {"models/rouse-lab.gguf", "share/rouse/rouse-lab.gguf"})
+      if (!home.empty()) tried.push_back(home.parent_path().parent_path() / path);
   for (const fs::path& path : tried)
     if (fs::exists(path, ignored)) return path.string();
   return "";
@@ -26,7 +29,8 @@ std::string default_model() {
 std::string model_path(const ModelOptions& o) {
   const std::string path = o.model.empty() ? default_model() : o.model;
   if (!path.empty()) return path;
-  throw Error("no model: give -m FILE (a GGUF), or run where models/rouse-lab.gguf is", ErrorKind::bad_model);
+  throw Error("no model was given (a GGUF file), and the default one, models/rouse-lab.gguf, is not here",
+              ErrorKind::bad_model, "model");
 }
 
 static Placement placement_of(const ModelOptions& o) {

@@ -1,4 +1,5 @@
-/// cli/synth_shape.h - what a synthetic model file looks like: sizes and switches, and the keys they become.
+/// model/synth/shape.h - what a synthetic model file looks like: sizes and switches, and the keys they
+/// become.
 #pragma once
 
 #include <span>

@@ -1,20 +1,13 @@
-/// cli/plan_look.cpp - looking at plans and comparing them.
+#include "report/plan_profile.h"
+
 #include <algorithm>
 #include <cmath>
-#include <iostream>
 
 #include "base/error.h"
+#include "base/random.h"
 #include "base/statistics.h"
-#include "base/text.h"
-#include "cli/plan_command.h"
 
 namespace rouse {
-namespace {
-
-struct ExpertRow {
-  int layer, expert, samples;
-  double impact, gate;
-};
 
 /// Experts of which something is known, the most causal first.
 std::vector<ExpertRow> experts_by_impact(const Plan& p) {
@@ -42,6 +35,8 @@ std::vector<ExpertRow> dormant_experts(const std::vector<ExpertRow>& rows) {
   return out;
 }
 
+namespace {
+
 Json rows_json(const std::vector<ExpertRow>& rows, size_t n) {
   Json out = Json::array();
   for (size_t i = 0; i < std::min(n, rows.size()); ++i)
@@ -50,14 +45,6 @@ Json rows_json(const std::vector<ExpertRow>& rows, size_t n) {
                    {"gate", rows[i].gate},
                    {"samples", rows[i].samples}});
   return out;
-}
-
-void print_experts(const char* title, const Json& rows) {
-  std::printf("\n%s\n  %-10s %10s %10s %8s\n", title, "expert", "CEI", "gate", "samples");
-  for (const Json& r : rows)
-    std::printf("  %-10s %10.4f %10.4f %8d\n", r["expert"].get<std::string>().c_str(),
-                r["impact"].get<double>(), r["gate"].get<double>(), r["samples"].get<int>());
-  if (rows.empty()) std::printf("  none\n");
 }
 
 /// The correlation over pairs that both know, with a 95% bootstrap interval.
@@ -84,11 +71,9 @@ Json correlation_json(const std::vector<double>& a, const std::vector<double>& b
 
 }  // namespace
 
-int plan_show(const PlanOptions& o) {
-  const Plan p = read_plan(o.first);
+Json plan_profile(const Plan& p, const std::string& name, size_t n_expert) {
   const auto rows = experts_by_impact(p);
-  const auto n = static_cast<size_t>(o.n_expert);
-  Json d{{"plan", o.first},
+  Json d{{"plan", name},
          {"arch", p.arch},
          {"fingerprint", p.fingerprint},
          {"options", p.options},
@@ -97,50 +82,28 @@ int plan_show(const PlanOptions& o) {
          {"n_easy", p.n_easy},
          {"k", p.k},
          {"layers", Json::array()},
-         {"most_causal", rows_json(rows, n)},
-         {"dormant", rows_json(dormant_experts(rows), n)}};
+         {"most_causal", rows_json(rows, n_expert)},
+         {"dormant", rows_json(dormant_experts(rows), n_expert)}};
   const auto known = [](double x) { return std::isnan(x) ? Json(nullptr) : Json(x); };
   for (size_t l = 0; l < p.layers.size(); ++l)
     d["layers"].push_back({{"block", p.layers[l]},
                            {"R", known(p.intensity[l])},
                            {"R_ci", {known(p.intensity_ci[l].first), known(p.intensity_ci[l].second)}},
                            {"k", p.budget[l]}});
-  if (o.json) {
-    std::cout << d.dump(2) << '\n';
-    return 0;
-  }
-  std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
-              o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
-              p.n_hard, p.n_easy);
-  std::printf("  block     k  R [95%% interval]\n");
-  double most = 0;
-  for (const double r : p.intensity) most = std::isnan(r) ? most : std::max(most, r);
-  for (size_t l = 0; l < p.layers.size(); ++l) {
-    if (std::isnan(p.intensity[l])) {
-      std::printf("  %5d  %4d  not measured\n", p.layers[l], p.budget[l]);
-      continue;
-    }
-    const auto width = static_cast<size_t>(most > 0 ? std::lround(30 * (p.intensity[l] / most)) : 0);
-    std::printf("  %5d  %4d  %-10.4g [%.4g, %.4g]  %s\n", p.layers[l], p.budget[l], p.intensity[l],
-                p.intensity_ci[l].first, p.intensity_ci[l].second, std::string(width, '#').c_str());
-  }
-  print_experts("Most causal experts (ablating them costs hard tokens the most)", d["most_causal"]);
-  print_experts("Dormant experts (causal, yet seldom preferred)", d["dormant"]);
-  return 0;
+  return d;
 }
 
-int plan_diff(const PlanOptions& o) {
-  const Plan a = read_plan(o.first), b = read_plan(o.second);
-  require_file(a.layers == b.layers && a.n_expert == b.n_expert, o.second, ": ", b.layers.size(),
-               " MoE layers of ", b.n_expert, " experts, ", o.first, " has ", a.layers.size(), " of ",
+Json plan_difference(const Plan& a, const std::string& a_name, const Plan& b, const std::string& b_name) {
+  require_file(a.layers == b.layers && a.n_expert == b.n_expert, b_name, ": ", b.layers.size(),
+               " MoE layers of ", b.n_expert, " experts, ", a_name, " has ", a.layers.size(), " of ",
                a.n_expert);
   std::vector<double> x, y;
   for (size_t l = 0; l < a.layers.size(); ++l) {
     x.insert(x.end(), a.impact[l].begin(), a.impact[l].end());
     y.insert(y.end(), b.impact[l].begin(), b.impact[l].end());
   }
-  Json d{{"a", o.first},
-         {"b", o.second},
+  Json d{{"a", a_name},
+         {"b", b_name},
          {"same_model", a.fingerprint == b.fingerprint},
          {"R", correlation_json(a.intensity, b.intensity)},
          {"CEI", correlation_json(x, y)},
@@ -152,25 +115,7 @@ int plan_diff(const PlanOptions& o) {
     moved += std::abs(a.budget[l] - b.budget[l]);
   }
   d["experts_moved"] = moved / 2.0;
-  if (o.json) {
-    std::cout << d.dump(2) << '\n';
-    return 0;
-  }
-  for (const char* what : {"R", "CEI"}) {
-    const Json& c = d[what];
-    if (c["rank_correlation"].is_null())
-      std::printf("%-4s no rank correlation over %d common values\n", what, c["n"].get<int>());
-    else
-      std::printf("%-4s rank correlation %.3f [%.3f, %.3f] over %d values\n", what,
-                  c["rank_correlation"].get<double>(), c["interval"][0].get<double>(),
-                  c["interval"][1].get<double>(), c["n"].get<int>());
-  }
-  std::printf("budgets differ in %zu of %zu blocks (%g experts moved)\n", d["budget_changes"].size(),
-              a.layers.size(), moved / 2.0);
-  for (const Json& c : d["budget_changes"])
-    std::printf("  block %d: %d -> %d\n", c["block"].get<int>(), c["a"].get<int>(), c["b"].get<int>());
-  if (!d["same_model"]) std::printf("the plans come from different files\n");
-  return 0;
+  return d;
 }
 
 }  // namespace rouse

@@ -1,10 +1,10 @@
-#include "cli/bench_peer.h"
+#include "report/peer.h"
 
 #include <llama.h>
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/statistics.h"
-#include "cli/command.h"
 
 namespace rouse {
 

@@ -1,20 +1,16 @@
-/// cli/plan_export.cpp - a plan inside a model file, where its format has a place for one.
+#include "calibration/plan_export.h"
+
 #include "base/error.h"
-#include "base/output_file.h"
 #include "base/quoting.h"
 #include "base/text.h"
-#include "cli/plan_command.h"
 #include "gguf/writer.h"
 #include "model/model_spec.h"
+#include "routing/policy.h"
 
 namespace rouse {
 
-/// A copy of the model whose selection bias holds lambda times the plan's impact: unmodified llama.cpp then
-/// chooses experts as `plan:FILE,experts-only` does. Budgets cannot be written: the format has one k for all
-/// blocks.
-int plan_export(const PlanOptions& o) {
-  const std::string inputs[] = {o.first, o.gguf};
-  const OutputFile output(o.output, o.force, inputs);
+void export_plan(const PlanExport& o, const std::string& path, const std::function<void(double)>& progress,
+                 const std::atomic<bool>* stop) {
   const GgufFile file(o.gguf);
   const ModelSpec spec = read_spec(file);
   require_model(spec.selection_bias, o.gguf, ": files of architecture ", spec.arch,
@@ -22,7 +18,7 @@ int plan_export(const PlanOptions& o) {
   require_model(file.n_part() == 1, o.gguf, ": is split; merge its parts first");
   RouterSpec router = spec.router;
   router.fingerprint = [&] { return file.fingerprint(); };
-  const RoutingPolicy policy(cat("plan:", quote(o.first), ",experts-only,lambda=", number_text(o.lambda)),
+  const RoutingPolicy policy(cat("plan:", quote(o.plan), ",experts-only,lambda=", number_text(o.lambda)),
                              router);
 
   std::vector<const ggml_tensor*> copied;
@@ -43,13 +39,11 @@ int plan_export(const PlanOptions& o) {
     }
     writer.add(name, GGML_TYPE_F32, {router.n_expert});
   }
-  ProgressBar bar("writing");
-  writer.write(output.file(), [&](size_t i) {
-    if (interrupted) throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
-    bar.update(static_cast<double>(i) / static_cast<double>(writer.tensors().size()));
+  writer.write(path, [&](size_t i) {
+    if (stop && *stop) throw Error(cat(path, ": interrupted, nothing was written"), ErrorKind::interrupted);
+    if (progress) progress(static_cast<double>(i) / static_cast<double>(writer.tensors().size()));
     return i < copied.size() ? file.data(copied[i]) : std::as_bytes(std::span(biases[i - copied.size()]));
   });
-  return 0;
 }
 
 }  // namespace rouse

@@ -1,4 +1,4 @@
-#include "cli/synth_shape.h"
+#include "model/synth/shape.h"
 
 #include "base/error.h"
 

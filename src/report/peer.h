@@ -1,4 +1,4 @@
-/// cli/bench_peer.h - libllama on the same file, as the yardstick of `rouse bench --peer`.
+/// report/peer.h - libllama on the same file, as the yardstick of `rouse bench --peer`.
 #pragma once
 
 #include <memory>

@@ -1,0 +1,86 @@
+#include "calibration/whatif.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "base/error.h"
+
+namespace rouse {
+
+std::string ExpertQuestion::text() const {
+  return cat(ban ? "ban " : "force ", expert.first, ".", expert.second);
+}
+
+namespace {
+
+/// One answer a question, in their order; the rows of a block run together.
+Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
+         const std::vector<int>& positions, const std::vector<ExpertQuestion>& questions,
+         const std::function<void(double)>& progress, const std::atomic<bool>* stop) {
+  std::map<int, std::vector<size_t>> by_layer;
+  for (size_t q = 0; q < questions.size(); ++q) by_layer[questions[q].expert.first].push_back(q);
+  std::vector<Json> answers(questions.size());
+  double done = 0;
+  for (const auto& [layer, some] : by_layer) {
+    std::vector<Counterfactual> rows;
+    for (const size_t q : some)
+      for (const int token : positions) rows.push_back({token, questions[q].expert.second, questions[q].ban});
+    const std::vector<double> losses = probe.intervene(layer, rows);
+    for (size_t i = 0; i < some.size(); ++i) {
+      const auto after = std::span(losses).subspan(i * positions.size(), positions.size());
+      Json tokens = Json::array();
+      double sum = 0;
+      for (size_t p = 0; p < positions.size(); ++p) {
+        const double change = probe.kept_losses()[p] - after[p];  // of the log-probability
+        sum += change;
+        tokens.push_back({{"position", positions[p]},
+                          {"token", tokenizer.piece(document.tokens[static_cast<size_t>(positions[p])])},
+                          {"logprob", -probe.kept_losses()[p]},
+                          {"change", change}});
+      }
+      answers[some[i]] = {{"what", questions[some[i]].text()}, {"change", sum}, {"tokens", tokens}};
+    }
+    if (progress) progress((done += 1) / static_cast<double>(by_layer.size()));
+    if (stop && *stop) throw Error("interrupted", ErrorKind::interrupted);
+  }
+  return answers;
+}
+
+}  // namespace
+
+Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
+             const std::function<void(double)>& progress, const std::atomic<bool>* stop) {
+  const RouterSpec& router = engine.model().spec().router;
+  require_usage(router.moe(), "a dense model has no experts to ban or force");
+  const auto n_prompt = static_cast<int>(o.prompt.size()), n = static_cast<int>(o.continuation.size());
+  require_usage(n_prompt > 0 && n > 0, "the prompt or the continuation is empty");
+  require_option(o.token >= 0 && o.token <= n, "token", " is ", o.token, ", the continuation has ", n,
+                 " tokens");
+  Document document{o.prompt, {}};
+  document.tokens.insert(document.tokens.end(), o.continuation.begin(), o.continuation.end());
+  std::vector<int> positions;
+  for (int i = 1; i <= n; ++i)
+    if (o.token == 0 || o.token == i) positions.push_back(n_prompt + i - 1);
+  require_option(!o.rank || positions.size() == 1, "rank", " wants one token of the continuation, not ",
+                 positions.size());
+
+  Probe probe(engine, {});
+  probe.keep(document, positions);
+  std::vector<ExpertQuestion> questions = o.questions;
+  for (size_t l = 0; o.rank && l < router.layers.size(); ++l) {
+    const int layer = router.layers[l];
+    const auto used = probe.experts(layer, positions[0]);
+    for (int e = 0; e < router.n_expert; ++e)
+      questions.push_back({{layer, e}, std::count(used.begin(), used.end(), e) > 0});
+  }
+  Json answers = ask(probe, tokenizer, document, positions, questions, progress, stop);
+  probe.release();
+  if (o.rank)
+    std::stable_sort(answers.begin(), answers.end(), [](const Json& a, const Json& b) {
+      return std::abs(a["change"].get<double>()) > std::abs(b["change"].get<double>());
+    });
+  return answers;
+}
+
+}  // namespace rouse

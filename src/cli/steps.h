@@ -1,0 +1,42 @@
+/// cli/steps.h - long work as the command line runs it, with a bar, sentences on standard error and Ctrl-C:
+/// for the commands themselves, and for `rouse repro`, which is a row of them.
+#pragma once
+
+#include "calibration/calibrate.h"
+#include "calibration/iti_fit.h"
+#include "cli/command.h"
+#include "eval/evaluation.h"
+#include "report/divergence.h"
+#include "report/latency.h"
+
+namespace rouse {
+
+void add_eval_options(CLI::App& app, EvalOptions& o);
+EvalEvents eval_events();
+/// Runs every task under every method, and says how it ended.
+EvalOutcome run_evaluation(const EvalOptions& options);
+
+Json run_latency(const LatencyOptions& options);
+Json run_divergence(const DivergenceOptions& options);
+
+struct CalibrateCommand {
+  ModelOptions model;
+  CalibrateOptions options;
+  std::vector<std::string> texts;
+  std::vector<double> percentiles{20, 80};
+  std::string output, perturb = "scale";
+  bool force = false;
+};
+/// Writes a plan. Throws Error (interrupted) when stopped: what is done is kept beside the output.
+void run_calibration(CalibrateCommand command);
+
+struct ItiOptions {
+  EvalOptions eval;  ///< the model, which items, and the output
+  ItiFitOptions fit;
+  bool force = false, json = false;
+  std::string task, form = "Q: {question}\\nA: {answer}";
+};
+/// Fits and writes heads.
+ItiFile run_iti_fit(const ItiOptions& options);
+
+}  // namespace rouse
