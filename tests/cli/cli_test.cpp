@@ -378,12 +378,13 @@ TEST(Cli, AKilledCalibrationGoesOnToTheSameBytes) {
                                 dir / "t.jsonl" + " -o ";
   ASSERT_EQ(rouse(calibrate + dir / "whole.json").code, 0);
   const std::string whole = read_file(dir / "whole.json");
-  Random random(3);
+  // Killed by the kernel where its state would grow past so many bytes: the same places on every machine,
+  // often in the middle of a line.
   int killed = 0;
   for (int run = 0; run < 20; ++run) {
     const std::string plan = dir / cat("plan", run, ".json");
-    const std::string kill = cat("ROUSE_THREADS=1 timeout -s KILL ", 0.02 + 0.15 * random.uniform(),
-                                 " " ROUSE_BINARY " ", calibrate, plan, " >/dev/null 2>&1");
+    const std::string kill = cat("(ulimit -c 0; ulimit -f ", 1 + 17 * run, "; ROUSE_THREADS=1 exec ",
+                                 ROUSE_BINARY, " ", calibrate, plan, " >/dev/null 2>&1)");
     const int status = std::system(kill.c_str());
     const bool finished = WIFEXITED(status) && WEXITSTATUS(status) == 0;
     killed += !finished;
@@ -393,7 +394,8 @@ TEST(Cli, AKilledCalibrationGoesOnToTheSameBytes) {
     }
     EXPECT_EQ(read_file(plan), whole) << run;
   }
-  EXPECT_GE(killed, 3);
+  EXPECT_GE(killed, 10);
+  EXPECT_LT(killed, 20) << "with room for all of it, it ends";
 }
 
 TEST(Cli, WhatIfRanksExpertsByTheirEffect) {

@@ -265,6 +265,11 @@ TEST(Generation, LazyRunsFewerWeakRowsThanFused) {
   lazy.alpha = 1;  // one plausible token: the weak stream is never needed
   const Generated never(m, tokenizer, lazy, o);
   EXPECT_EQ(never.generation.step().cost.rows, 31);
+  MethodOptions fused = scmoe_method("fused");
+  fused.alpha = 1;
+  const Generated always(m, tokenizer, fused, o);
+  EXPECT_EQ(always.generation.step().cost.rows, 2 * 31);
+  EXPECT_EQ(always.generation.tokens(), never.generation.tokens());
   const Generated greedy(m, tokenizer, MethodOptions{}, o);
   EXPECT_EQ(never.generation.tokens(), greedy.generation.tokens())
       << "alpha 1 leaves the strong stream's best token";
