@@ -67,6 +67,10 @@ template <class... Parts>
 void require_file(bool ok, const Parts&... parts) {
   if (!ok) throw Error(cat(parts...), ErrorKind::bad_file);
 }
+template <class... Parts>
+void require_of(bool ok, ErrorKind kind, const char* subject, const Parts&... parts) {
+  if (!ok) throw Error(cat(parts...), kind, subject);
+}
 /// `subject`: what could be raised or lowered ("n_ctx"); or empty.
 template <class... Parts>
 void require_room(bool ok, const char* subject, const Parts&... parts) {

@@ -71,8 +71,8 @@ ItiData read_activations(const Session& session, std::span<const ItiText> texts,
     size_t n = 0;
     for (int room = std::min(engine.n_free(), engine.options().n_batch); first + n < texts.size(); ++n) {
       const std::vector<int> tokens = session.tokenizer->encode(texts[first + n].text, true, false);
-      require_usage(static_cast<int>(tokens.size()) <= engine.n_ctx(), "answer ", first + n + 1, " has ",
-                    tokens.size(), " tokens, the context ", engine.n_ctx(), "; raise -c");
+      require_of(static_cast<int>(tokens.size()) <= engine.n_ctx(), ErrorKind::usage, "n_ctx", "answer ",
+                 first + n + 1, " has ", tokens.size(), " tokens, the context ", engine.n_ctx());
       if (n > 0 && (static_cast<int>(tokens.size()) > room || n >= kMaxSequence / 2)) break;
       room -= static_cast<int>(tokens.size());
       seqs.push_back(engine.open(static_cast<int>(tokens.size())));

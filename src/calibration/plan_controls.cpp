@@ -73,7 +73,7 @@ Plan counted_plan(const GgufFile& file, const std::string& counts) {
                 " MoE layers");
   for (size_t l = 0; l < parts.size(); ++l) {
     const auto k = parse_int(trim(parts[l]));
-    require_usage(k && *k >= 1 && *k <= router.n_selectable(), "\"", parts[l], "\" is no budget of 1 to ",
+    require_usage(k && *k >= 1 && *k <= router.n_selectable(), "\"", parts[l], "\" is not a budget of 1 to ",
                   router.n_selectable());
     p.budget[l] = static_cast<int>(*k);
   }

@@ -11,6 +11,8 @@ struct Hint {
 static constexpr Hint kHints[] = {
     {"model", "give -m FILE"},
     {"n_ctx", "raise -c"},
+    {"n_cell", "lower -c or --parallel"},
+    {"amateur", "give --amateur FILE"},
     {"force", "--force begins anew, or choose another -o"},
     {"chat_template", "use --raw, or --chat-template NAME"},
     {"unsafe_exec", "--unsafe-exec runs them with limits alone, as you, with your files and your network"},

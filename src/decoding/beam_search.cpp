@@ -26,9 +26,9 @@ struct Hypothesis {
 class BeamSearch final : public Method {
  public:
   BeamSearch(const MethodOptions& o, const MethodModels& models) : n_(o.beams), penalty_(o.length_penalty) {
-    require_usage(n_ >= 1 && n_ <= 64, "--beams is ", n_, ", expected 1 to 64");
-    require_usage(std::abs(penalty_) <= 20, "--length-penalty is ", penalty_,
-                  ", expected a number in [-20, 20]");  // a text's length to this power stays a number
+    require_option(n_ >= 1 && n_ <= 64, "beams", " is ", n_, ", expected 1 to 64");
+    require_option(std::abs(penalty_) <= 20, "length_penalty", " is ", penalty_,
+                   ", expected a number in [-20, 20]");  // a text's length to this power stays a number
     streams_.push_back(main_stream(o, models));
   }
   const std::vector<Stream>& streams() const override { return streams_; }

@@ -27,8 +27,9 @@ class ContrastiveSearch final : public Method {
  public:
   ContrastiveSearch(const MethodOptions& o, const MethodModels& models)
       : alpha_(o.penalty_alpha), k_(o.candidates), n_embd_(static_cast<size_t>(models.spec.n_embd)) {
-    require_usage(alpha_ >= 0 && alpha_ <= 1, "--penalty-alpha is ", alpha_, ", expected a number in [0, 1]");
-    require_usage(k_ >= 1 && k_ <= 64, "--candidates is ", k_, ", expected 1 to 64");
+    require_option(alpha_ >= 0 && alpha_ <= 1, "penalty_alpha", " is ", alpha_,
+                   ", expected a number in [0, 1]");
+    require_option(k_ >= 1 && k_ <= 64, "candidates", " is ", k_, ", expected 1 to 64");
     streams_.push_back(main_stream(o, models));
   }
   const std::vector<Stream>& streams() const override { return streams_; }
@@ -39,7 +40,7 @@ class ContrastiveSearch final : public Method {
       return;
     }
     const auto chosen = std::find(candidates_.begin(), candidates_.end(), tokens[0]);
-    require(chosen != candidates_.end(), "contrastive search was given a token that is no candidate");
+    require(chosen != candidates_.end(), "contrastive search was given a token that is not a candidate");
     const auto i = static_cast<size_t>(chosen - candidates_.begin());
     context_branch_ = first_branch_ + static_cast<int>(i);
     logits_ = candidate_logits_[i];

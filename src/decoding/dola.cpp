@@ -34,8 +34,8 @@ std::vector<int> candidate_layers(const std::string& text, const ModelSpec& spec
   } else {
     for (const std::string& part : split(text, ',')) {
       const auto layer = parse_int(trim(part));
-      require_usage(layer && *layer >= 0 && *layer < n, "--dola-layers: \"", part,
-                    "\" is not low, high or a list of layers in 0..", n - 1);
+      require_option(layer && *layer >= 0 && *layer < n, "dola_layers", ": \"", part,
+                     "\" is not low, high or a list of layers in 0..", n - 1);
       out.push_back(static_cast<int>(*layer));
     }
     std::sort(out.begin(), out.end());
@@ -60,13 +60,13 @@ class Dola final : public Method {
  public:
   Dola(const MethodOptions& o, const MethodModels& models)
       : options_(o), n_vocab_(static_cast<size_t>(models.spec.n_vocab)), simulated_(o.simulate_weak_needed) {
-    require_usage(o.relative_top >= 0 && o.relative_top <= 1, "--relative-top is ", o.relative_top,
-                  ", expected a number in [0, 1]");
-    require_usage(o.dola_variant == "transformers" || o.dola_variant == "scmoe", "--dola-variant is \"",
-                  o.dola_variant, "\", expected transformers or scmoe");
+    require_option(o.relative_top >= 0 && o.relative_top <= 1, "relative_top", " is ", o.relative_top,
+                   ", expected a number in [0, 1]");
+    require_option(o.dola_variant == "transformers" || o.dola_variant == "scmoe", "dola_variant", " is \"",
+                   o.dola_variant, "\", expected transformers or scmoe");
     layers_ = candidate_layers(o.dola_layers, models.spec);
-    require_usage(!layers_.empty(), "--dola-layers ", o.dola_layers, " leaves no layer of ",
-                  models.spec.n_layer);
+    require_option(!layers_.empty(), "dola_layers", " ", o.dola_layers, " leaves no layer of ",
+                   models.spec.n_layer);
     streams_.push_back(main_stream(o, models));
   }
   const std::vector<Stream>& streams() const override { return streams_; }

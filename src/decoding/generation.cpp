@@ -22,7 +22,7 @@ void check_options(const MethodOptions& method, const GenerateOptions& o) {
   const SamplingOptions& s = o.sampling;
   const bool penalties = s.repeat_penalty != 1 || s.presence_penalty != 0 || s.frequency_penalty != 0;
   require_usage(entry.samples || s.temperature == 0, "method ", method.name,
-                " chooses by its own score, which is no distribution: --temp must stay 0");
+                " chooses by its own score, which is not a distribution: temp must stay 0");
   require_usage(entry.samples || !penalties, "method ", method.name,
                 " chooses by its own score: penalties on tokens do not apply to it");
   require_usage(entry.samples || o.n_top < 0, "method ", method.name,
@@ -48,13 +48,13 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
     : engines_(engines),
       tokenizer_(tokenizer),
       options_(options),
-      chooser_(adjusted(options.sampling, *method)),
+      sampler_(adjusted(options.sampling, *method)),
       on_text_(std::move(on_text)),
       prompt_(std::move(prompt)),
       history_(prompt_),
       text_(options.stop) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
-  require_usage(options.n_predict >= 0, "-n is ", options.n_predict, ", expected 0 or more");
+  require_option(options.n_predict >= 0, "n_predict", " is ", options.n_predict, ", expected 0 or more");
   for (const int token : prompt_)
     require_usage(token >= 0 && token < tokenizer.n_vocab(), "prompt token ", token, " is outside 0..",
                   tokenizer.n_vocab() - 1);
@@ -68,11 +68,12 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
     if (most.streams == 0) continue;
     const int n_cell = engines_.of(i).n_cell(),
               n_ctx = std::min(engines_.of(i).n_ctx(), n_cell / most.streams);
-    require_usage(n_prompt <= n_ctx, "the prompt has ", n_prompt, " tokens, the context has room for ", n_ctx,
-                  most.streams > 1 ? cat(" on each of ", most.streams, " streams") : "", "; raise -c");
-    require_usage(most.branches == 0 || most.cells <= n_cell, "this method needs ", most.cells,
-                  " cells of the context for ", n_prompt, " tokens of prompt and ", options.n_predict,
-                  " to generate, there are ", n_cell, "; raise -c or lower -n");
+    require_of(n_prompt <= n_ctx, ErrorKind::usage, "n_ctx", "the prompt has ", n_prompt,
+               " tokens, the context has room for ", n_ctx,
+               most.streams > 1 ? cat(" on each of ", most.streams, " streams") : "");
+    require_of(most.branches == 0 || most.cells <= n_cell, ErrorKind::usage, "n_ctx", "this method needs ",
+               most.cells, " cells of the context for ", n_prompt, " tokens of prompt and ",
+               options.n_predict, " to generate, there are ", n_cell);
     require_usage(most.streams + most.branches <= kMaxSequence, "this method needs ",
                   most.streams + most.branches, " sequences, the limit is ", kMaxSequence);
   }
@@ -86,7 +87,7 @@ Generation::Generation(Generation& leader, uint64_t seed, OnText on_text)
     : engines_(leader.engines_),
       tokenizer_(leader.tokenizer_),
       options_(leader.options_),
-      chooser_([&] {
+      sampler_([&] {
         SamplingOptions s = adjusted(leader.options_.sampling, *leader.method_);
         s.seed = seed;
         return s;
@@ -368,11 +369,14 @@ void Generation::read(const Round& round, const std::array<size_t, kModels>& fir
     const SeqId seq = sequences_.at({ask.stream, ask.branch});
     const size_t n_prompt = prompt_rows(prompt_.size(), engines_.of(piece.model).length(seq), piece.n);
     const auto count = [&](Cost& cost, size_t begin, size_t end) {
-      const auto n = static_cast<int64_t>(end - begin);
-      cost.rows += n;
+      cost.rows += static_cast<int64_t>(end - begin);
       for (size_t r = piece.first + begin; r < piece.first + end; ++r)
         cost.expert_evaluations += result.row_evaluations[r];
-      cost.weight_bytes += result.cost.weight_bytes * n / result.cost.rows;
+      // Shares whose sum over all rows of the batch is exactly what was read.
+      const auto share = [&](size_t row) {
+        return result.cost.weight_bytes * static_cast<int64_t>(row) / result.cost.rows;
+      };
+      cost.weight_bytes += share(piece.first + end) - share(piece.first + begin);
     };
     count(prompt, 0, n_prompt);
     count(step, n_prompt, piece.n);
@@ -474,7 +478,7 @@ void Generation::choose() {
   if (std::none_of(scores_.begin(), scores_.end(), [](float s) { return s > -INFINITY; }) && grammar_)
     return stop(StopReason::grammar);
   const std::vector<float> likely = log_probs();  // choosing changes the scores
-  int token = chooser_.pick(scores_, history_);
+  int token = sampler_.pick(scores_, history_);
   if (!options_.follow.empty()) {
     choices_.push_back(token);
     token = options_.follow[tokens_.size()];

@@ -8,8 +8,8 @@
 #include <optional>
 
 #include "base/error.h"
-#include "decoding/chooser.h"
 #include "decoding/method.h"
+#include "decoding/sampler.h"
 #include "decoding/stop_strings.h"
 #include "engine/engine.h"
 #include "tokenizer/grammar.h"
@@ -192,7 +192,7 @@ class Generation {
   const Tokenizer& tokenizer_;
   std::unique_ptr<Method> method_;
   GenerateOptions options_;
-  Chooser chooser_;
+  Sampler sampler_;
   std::unique_ptr<Grammar> grammar_;
   OnText on_text_;
   std::vector<int> prompt_, history_, tokens_, choices_;

@@ -81,8 +81,8 @@ std::shared_ptr<const HeadShift> head_shift(const ItiFile& file, const ModelSpec
                file.path, ": is for ", file.arch, " of ", file.n_layer, " blocks with ", file.n_head,
                " heads of ", file.width, "; the model is ", spec.arch, " of ", spec.n_layer, " with ",
                spec.attention.n_head, " of ", width);
-  require_usage(std::isfinite(alpha), "--iti-alpha is not finite");
-  require_usage(n_head >= 1, "--iti-heads is ", n_head, ", expected 1 or more");
+  require_option(std::isfinite(alpha), "iti_alpha", " is not finite");
+  require_option(n_head >= 1, "iti_heads", " is ", n_head, ", expected 1 or more");
   auto shift = std::make_shared<HeadShift>(static_cast<size_t>(spec.n_layer));
   const size_t n = std::min(static_cast<size_t>(n_head), file.heads.size());
   for (size_t i = 0; i < n; ++i) {

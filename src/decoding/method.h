@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "decoding/chooser.h"
 #include "decoding/options.h"
+#include "decoding/sampler.h"
 #include "engine/batch.h"
 #include "model/model_spec.h"
 

@@ -8,14 +8,14 @@ namespace rouse {
 
 static constexpr MethodEntry kMethods[] = {
     {.name = "greedy",
-     .help = "the model's own logits: the best token, or with --temp above 0 a sampled one",
+     .help = "the model's own logits: the best token, or with a temperature above 0 a sampled one",
      .make = standard},
     {.name = "scmoe",
      .help = "SCMoE: contrast of strong and weak routing of the model",
      .make = scmoe,
      .n_cell = [](const MethodOptions&, int64_t n_ctx) { return 2 * n_ctx; }},
     {.name = "cd",
-     .help = "contrastive decoding: contrast with a smaller model (--amateur FILE)",
+     .help = "contrastive decoding: contrast with a smaller model (the option amateur)",
      .make = contrastive_decoding,
      .amateur = true},
     {.name = "dola",
@@ -53,8 +53,8 @@ const MethodEntry& method_entry(const std::string& name) {
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
   const MethodEntry& entry = method_entry(options.name);
   check_given(options);
-  require_usage(!entry.amateur || models.amateur, "method ", options.name,
-                " contrasts with a second model: give --amateur FILE");
+  require_of(!entry.amateur || models.amateur, ErrorKind::usage, "amateur", "method ", options.name,
+             " contrasts with a second model, and none was given");
   return entry.make(options, models);
 }
 
@@ -96,7 +96,7 @@ Room Method::room(int model, int n_prompt, int n_predict) const {
 }
 
 double Method::score(std::span<const Answer>, int, float) const {
-  throw Error("this method's score is no distribution, so it cannot score a given text", ErrorKind::usage);
+  throw Error("this method's score is not a distribution, so it cannot score a given text", ErrorKind::usage);
 }
 
 }  // namespace rouse

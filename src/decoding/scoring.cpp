@@ -12,7 +12,7 @@ static constexpr size_t kLogitRows = 256;
 
 Scorer::Scorer(Engines engines, std::unique_ptr<Method> method, float score_alpha)
     : engines_(engines), method_(std::move(method)), alpha_(score_alpha) {
-  require_usage(alpha_ >= 0 && alpha_ <= 1, "--score-alpha is ", alpha_, ", expected a number in [0, 1]");
+  require_option(alpha_ >= 0 && alpha_ <= 1, "score_alpha", " is ", alpha_, ", expected a number in [0, 1]");
   for (size_t s = 0; s < method_->streams().size(); ++s) trunk_.push_back(engine(s).open());
 }
 
@@ -77,7 +77,7 @@ void Scorer::check(const ScoreRequest& r) const {
     for (const auto& c : r.continuations) {
       require(!c.empty(), "a continuation is empty");
       const size_t n = r.prefix.size() + c.size() - 1, n_ctx = static_cast<size_t>(engine(s).n_ctx());
-      require(n <= n_ctx, "a text of ", n, " tokens does not fit the context of ", n_ctx, "; raise -c");
+      require_room(n <= n_ctx, "n_ctx", "a text of ", n, " tokens does not fit the context of ", n_ctx);
     }
 }
 
@@ -174,7 +174,8 @@ void Scorer::score_in_groups(Part whole) {
     if (!fits(group)) {
       whole.out->error =
           Error(cat("a text of ", trunk_tokens_.size() + cells(group), " tokens does not fit the ",
-                    trunk_tokens_.size() + n_free(), " cells of the context; raise -c"));
+                    trunk_tokens_.size() + n_free(), " cells of the context"),
+                ErrorKind::no_room, "n_ctx");
       return;
     }
     while (group.first + group.n < end) {

@@ -16,14 +16,14 @@ TwoStream::TwoStream(const MethodOptions& o, bool accelerated, Stream strong, St
       automatic_(o.execution == "auto"),
       accelerated_(accelerated),
       simulated_(o.simulate_weak_needed) {
-  require_usage(o.alpha > 0 && o.alpha <= 1, "--alpha is ", o.alpha, ", expected a number in (0, 1]");
+  require_option(o.alpha > 0 && o.alpha <= 1, "alpha", " is ", o.alpha, ", expected a number in (0, 1]");
   // Bounds far beyond any use, within which a contrast of finite logits stays finite.
-  require_usage(o.beta >= 0 && o.beta <= 1e6f, "--beta is ", o.beta, ", expected a number in [0, 1e6]");
-  for (const auto& [name, t] : {std::pair{"--strong-temp", o.strong_temp}, {"--weak-temp", o.weak_temp}})
-    require_usage(t >= 1e-3f && t <= 1e3f, name, " is ", t, ", expected a number in [0.001, 1000]");
+  require_option(o.beta >= 0 && o.beta <= 1e6f, "beta", " is ", o.beta, ", expected a number in [0, 1e6]");
+  for (const auto& [name, t] : {std::pair{"strong_temp", o.strong_temp}, {"weak_temp", o.weak_temp}})
+    require_option(t >= 1e-3f && t <= 1e3f, name, " is ", t, ", expected a number in [0.001, 1000]");
   const auto& e = o.execution;
-  require_usage(e == "plain" || e == "fused" || e == "lazy" || e == "auto", "--exec is \"", e,
-                "\", expected plain, fused, lazy or auto");
+  require_option(e == "plain" || e == "fused" || e == "lazy" || e == "auto", "exec", " is \"", e,
+                 "\", expected plain, fused, lazy or auto");
   execution_ = e == "plain" ? Execution::plain : e == "fused" ? Execution::fused : Execution::lazy;
   streams_.push_back(std::move(strong));
   streams_.push_back(std::move(weak));

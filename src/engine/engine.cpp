@@ -58,14 +58,14 @@ void Engine::check(const Step& step) const {
       require(row.token >= 0 && row.token < spec.n_vocab, "token ", row.token, " is outside 0..",
               spec.n_vocab - 1);
       const int position = length(row.seq) + added[static_cast<size_t>(row.seq)]++;
-      require(position < n_ctx(), "the context is full: a text of more than ", n_ctx(),
-              " tokens does not fit; raise -c");
+      require_room(position < n_ctx(), "n_ctx", "the context is full: a text of more than ", n_ctx(),
+                   " tokens does not fit");
       group.policy->choice().admit(position);
       ++n_row;
     }
   }
-  require(n_row <= static_cast<size_t>(n_free()), "the context is full: ", n_row,
-          " more tokens do not fit into the ", n_free(), " free of ", n_cell(), " cells; raise -c");
+  require_room(n_row <= static_cast<size_t>(n_free()), "n_ctx", "the context is full: ", n_row,
+               " more tokens do not fit into the ", n_free(), " free of ", n_cell(), " cells");
   const size_t n_value = n_row * static_cast<size_t>(spec.n_embd);
   require(step.entry >= -1 && step.entry < spec.n_layer, "block ", step.entry, " is outside 0..",
           spec.n_layer - 1);

@@ -69,7 +69,7 @@ Imported import_data(const ImportOptions& o) {
   const TaskEntry& task = task_entry(o.task);
   require_usage(!comes_with_rouse(task), o.task, " comes with rouse");
   const std::string path = (fs::path(o.folder) / task.file).string();
-  require_usage(o.replace || !fs::exists(path), path, ": is there already; --force replaces it");
+  require_of(o.replace || !fs::exists(path), ErrorKind::usage, "force", path, ": is there already");
   const std::string text = lines_of(task, Source(o.from));
   fs::create_directories(o.folder);  // nothing is made before the file was understood
   OutputFile output(path, o.replace, {&o.from, 1});

@@ -58,8 +58,8 @@ class Runner {
     for (const Stream& stream : model_.method.streams())
       room = std::min(room, static_cast<size_t>(model_.engines.of(stream.model).n_ctx()));
     const size_t n_bos = !tokens.empty() && tokens[0] == model_.tokenizer.bos();
-    require(std::min(tokens.size(), n_bos + 1) + n <= room, "an answer of ", n,
-            " tokens does not fit the context of ", room, "; raise -c");
+    require_room(std::min(tokens.size(), n_bos + 1) + n <= room, "n_ctx", "an answer of ", n,
+                 " tokens does not fit the context of ", room);
     if (tokens.size() + n <= room) return false;
     const size_t n_cut = tokens.size() + n - room;
     const auto begin = tokens.begin() + static_cast<std::ptrdiff_t>(n_bos);

@@ -75,7 +75,7 @@ static std::optional<EvalRun> find_run(const fs::path& folder, bool unfinished) 
 }
 
 std::vector<EvalRun> read_runs(const std::string& folder, bool unfinished) {
-  require_usage(fs::is_directory(folder), folder, ": is no folder");
+  require_usage(fs::is_directory(folder), folder, ": is not a folder");
   if (auto run = find_run(folder, unfinished)) return {std::move(*run)};
   std::vector<fs::path> inside;
   for (const auto& entry : fs::directory_iterator(folder))

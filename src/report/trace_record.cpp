@@ -3,7 +3,7 @@
 #include <ostream>
 
 #include "base/error.h"
-#include "decoding/chooser.h"
+#include "decoding/sampler.h"
 #include "routing/trace.h"
 
 namespace rouse {
@@ -23,7 +23,7 @@ bool record_trace(const Session& session, const TraceRecord& o, std::ostream& ou
     ~Closed() { engine.close(seq); }
   } closed{*session.engine, seq};
   std::vector<int> pending = o.prompt;
-  Chooser chooser({});
+  Sampler sampler({});
   for (int n = 0; n <= o.n_predict && !(stop && *stop); ++n) {
     RowGroup group{&policy, {}};
     for (const int token : pending) group.rows.push_back({seq, token, Output::none});
@@ -42,7 +42,7 @@ bool record_trace(const Session& session, const TraceRecord& o, std::ostream& ou
     if (flushed) flushed();
     const auto logits = result.logits(pending.size() - 1);
     std::vector<float> scores(logits.begin(), logits.end());
-    pending = {chooser.pick(scores, {})};
+    pending = {sampler.pick(scores, {})};
     if (session.tokenizer->ends_generation(pending[0])) break;
   }
   return !(stop && *stop);

@@ -96,8 +96,8 @@ Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ct
   EngineOptions options;
   options.n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
   const int64_t cells = n_cell(options.n_ctx);
-  require_usage(cells < 1 << 30, "texts of ", options.n_ctx, " tokens take ", cells,
-                " KV cells; lower -c or --parallel");
+  require_of(cells < 1 << 30, ErrorKind::usage, "n_cell", "texts of ", options.n_ctx, " tokens take ", cells,
+             " KV cells");
   options.n_cell = static_cast<int>(cells);
   options.n_batch = o.n_batch;
   options.kv_type = o.kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;

@@ -30,7 +30,7 @@ TEST(PlanControls, UniformAndCountedPlansHaveTheBudgetsTheySay) {
   EXPECT_EQ(uniform.fingerprint, file.fingerprint());
   EXPECT_EQ(counted_plan(file, "1, 4,8").budget, (std::vector<int>{1, 4, 8}));
   expect_refusal([&] { counted_plan(file, "1,4"); }, ErrorKind::usage, "2 budgets, the model has 3");
-  expect_refusal([&] { counted_plan(file, "1,4,9"); }, ErrorKind::usage, "\"9\" is no budget of 1 to 8");
+  expect_refusal([&] { counted_plan(file, "1,4,9"); }, ErrorKind::usage, "\"9\" is not a budget of 1 to 8");
   const Plan random = random_plan(file, 7);
   EXPECT_EQ(std::accumulate(random.budget.begin(), random.budget.end(), 0), 6) << "at the same cost";
   EXPECT_EQ(plan_text(random), plan_text(random_plan(file, 7)));

@@ -17,15 +17,15 @@ TEST(Contrast, DropsImplausibleTokensAndContrastsTheRest) {
   EXPECT_EQ(plausible_tokens(strong, 1.0f), std::vector<int>{0});
 }
 
-TEST(Chooser, IsGreedyByDefaultWithTiesToTheLowerToken) {
-  Chooser c({});
+TEST(Sampler, IsGreedyByDefaultWithTiesToTheLowerToken) {
+  Sampler c({});
   std::vector<float> scores = {1, 3, 3, 2};
   EXPECT_EQ(c.pick(scores, {}), 1);
   std::vector<float> nothing(3, -INFINITY);
   expect_refusal([&] { c.pick(nothing, {}); }, ErrorKind::internal, "no finite score");
 }
 
-TEST(Chooser, TakesNoTokenWhereAScoreIsNotANumber) {
+TEST(Sampler, TakesNoTokenWhereAScoreIsNotANumber) {
   SamplingOptions warm;
   warm.temperature = 1;
   for (const SamplingOptions& o : {SamplingOptions{}, warm})
@@ -33,15 +33,15 @@ TEST(Chooser, TakesNoTokenWhereAScoreIsNotANumber) {
       for (const int at : {0, 2}) {
         std::vector<float> scores = {1, 3, -INFINITY, 2};
         scores[static_cast<size_t>(at)] = bad;
-        expect_refusal([&] { Chooser(o).pick(scores, {}); }, ErrorKind::internal,
+        expect_refusal([&] { Sampler(o).pick(scores, {}); }, ErrorKind::internal,
                        cat("the score of token ", at));
       }
 }
 
-TEST(Chooser, SamplesInProportionAndTheSameForTheSameSeed) {
+TEST(Sampler, SamplesInProportionAndTheSameForTheSameSeed) {
   const std::vector<float> scores = {0, std::log(2.f), std::log(5.f), -INFINITY};
   const auto draw = [&](SamplingOptions o, int n) {
-    Chooser c(o);
+    Sampler c(o);
     std::vector<int> counts(4), order;
     for (int i = 0; i < n; ++i) {
       std::vector<float> s = scores;
@@ -66,25 +66,25 @@ TEST(Chooser, SamplesInProportionAndTheSameForTheSameSeed) {
   EXPECT_GT(draw(o, 500).first[1], 0);
 }
 
-TEST(Chooser, PenalisesRecentTokens) {
+TEST(Sampler, PenalisesRecentTokens) {
   SamplingOptions o;
   o.repeat_penalty = 2;
   std::vector<float> s = {3, 2, -1};
   const std::vector<int> history = {0, 2};
-  EXPECT_EQ(Chooser(o).pick(s, history), 1);
+  EXPECT_EQ(Sampler(o).pick(s, history), 1);
   EXPECT_EQ(s, (std::vector<float>{1.5f, 2, -2}));
   o = {};
   o.frequency_penalty = 1, o.presence_penalty = 0.5f, o.repeat_last_n = 2;
   s = {3, 2, 0};
-  Chooser(o).pick(s, std::vector<int>{1, 0, 0});  // only the last two count
+  Sampler(o).pick(s, std::vector<int>{1, 0, 0});  // only the last two count
   EXPECT_EQ(s, (std::vector<float>{0.5f, 2, 0}));
 }
 
-TEST(Chooser, RefusesNonsense) {
+TEST(Sampler, RefusesNonsense) {
   const auto refused = [](auto change, const char* part) {
     SamplingOptions o;
     change(o);
-    expect_refusal([&] { Chooser c(o); }, ErrorKind::usage, part);
+    expect_refusal([&] { Sampler c(o); }, ErrorKind::usage, part);
   };
   refused([](auto& o) { o.temperature = -1; }, "--temp");
   refused([](auto& o) { o.top_p = 0; }, "--top-p");
@@ -100,7 +100,7 @@ TEST(Chooser, RefusesNonsense) {
   }
 }
 
-TEST(Chooser, KeepsTheOrderOfTheScoresAtEveryTemperature) {
+TEST(Sampler, KeepsTheOrderOfTheScoresAtEveryTemperature) {
   constexpr float kTiny = std::numeric_limits<float>::denorm_min(), kHuge = std::numeric_limits<float>::max();
   for (const std::vector<float>& scores : {std::vector<float>{1, 9, 8.5f, -INFINITY, 3},
                                            {-1e4f, -2, -2.5f, -INFINITY, -1e3f},
@@ -113,7 +113,7 @@ TEST(Chooser, KeepsTheOrderOfTheScoresAtEveryTemperature) {
       std::vector<int> counts(scores.size());
       for (o.seed = 0; o.seed < 400; ++o.seed) {
         std::vector<float> s = scores;
-        ++counts[static_cast<size_t>(Chooser(o).pick(s, {}))];
+        ++counts[static_cast<size_t>(Sampler(o).pick(s, {}))];
       }
       // Against the definition in long double: a share of less than 1e-9 is not drawn, others about as often.
       long double sum = 0;
@@ -128,11 +128,11 @@ TEST(Chooser, KeepsTheOrderOfTheScoresAtEveryTemperature) {
     }
 }
 
-TEST(Chooser, ForbidsNothingAndPrefersNothingByExtremePenalties) {
+TEST(Sampler, ForbidsNothingAndPrefersNothingByExtremePenalties) {
   const auto pick = [](auto change, std::vector<float> scores, std::vector<int> history) {
     SamplingOptions o;
     change(o);
-    return Chooser(o).pick(scores, history);
+    return Sampler(o).pick(scores, history);
   };
   for (const float huge : {1e30f, 3e38f}) {
     const auto repeat = [=](auto& o) { o.repeat_penalty = huge; };
@@ -146,13 +146,13 @@ TEST(Chooser, ForbidsNothingAndPrefersNothingByExtremePenalties) {
   }
 }
 
-TEST(Chooser, KeepsTheWholeTailWhenTopPIsOne) {
+TEST(Sampler, KeepsTheWholeTailWhenTopPIsOne) {
   SamplingOptions o;
   o.temperature = 1e6f;  // flat, after a top-p that sees a sure model
   std::vector<int> counts(3);
   for (o.seed = 0; o.seed < 300; ++o.seed) {
     std::vector<float> s = {0, 60, 0};
-    ++counts[static_cast<size_t>(Chooser(o).pick(s, {}))];
+    ++counts[static_cast<size_t>(Sampler(o).pick(s, {}))];
   }
   for (const int n : counts) EXPECT_NEAR(n, 100, 35);
 }
@@ -165,27 +165,27 @@ TEST(Methods, RefuseWhatCannotBe) {
     change(o);
     expect_refusal([&] { make_method(o, m.models()); }, ErrorKind::usage, part);
   };
-  refused([](auto& o) { o.alpha = 0; }, "--alpha is 0");
-  refused([](auto& o) { o.alpha = 1.5f; }, "--alpha is 1.5");
-  refused([](auto& o) { o.beta = -1; }, "--beta is -1");
+  refused([](auto& o) { o.alpha = 0; }, "alpha is 0");
+  refused([](auto& o) { o.alpha = 1.5f; }, "alpha is 1.5");
+  refused([](auto& o) { o.beta = -1; }, "beta is -1");
   refused([](auto& o) { o.weak = "rank:9"; }, "expected 1 to 8");
-  refused([](auto& o) { o.execution = "quick"; }, "--exec is \"quick\"");
+  refused([](auto& o) { o.execution = "quick"; }, "exec is \"quick\"");
   refused([](auto& o) { o.weak_temp = 0; }, "--weak-temp");
   for (const float bad : {1e-38f, 1e38f, NAN, INFINITY}) {
     refused([=](auto& o) { o.weak_temp = bad; }, "--weak-temp");
     refused([=](auto& o) { o.strong_temp = bad; }, "--strong-temp");
   }
   for (const float bad : {1e38f, NAN, INFINITY}) refused([=](auto& o) { o.beta = bad; }, "--beta");
-  refused([](auto& o) { o.name = "beam", o.length_penalty = 1e30f; }, "--length-penalty is 1e+30");
+  refused([](auto& o) { o.name = "beam", o.length_penalty = 1e30f; }, "length_penalty is 1e+30");
   refused([](auto& o) { o.name = "beam", o.length_penalty = NAN; }, "--length-penalty");
   refused([](auto& o) { o.name = "beams"; }, "unknown method \"beams\"; known: greedy, scmoe");
-  refused([](auto& o) { o.name = "cd"; }, "give --amateur FILE");
+  refused([](auto& o) { o.name = "cd"; }, "contrasts with a second model, and none was given");
   refused([](auto& o) { o.name = "dola", o.dola_layers = "1,3"; },
           "\"3\" is not low, high or a list of layers in 0..2");
-  refused([](auto& o) { o.name = "dola", o.relative_top = 2; }, "--relative-top is 2");
-  refused([](auto& o) { o.name = "contrastive", o.candidates = 0; }, "--candidates is 0");
-  refused([](auto& o) { o.name = "contrastive", o.penalty_alpha = -1; }, "--penalty-alpha is -1");
-  refused([](auto& o) { o.name = "beam", o.beams = 99; }, "--beams is 99");
+  refused([](auto& o) { o.name = "dola", o.relative_top = 2; }, "relative_top is 2");
+  refused([](auto& o) { o.name = "contrastive", o.candidates = 0; }, "candidates is 0");
+  refused([](auto& o) { o.name = "contrastive", o.penalty_alpha = -1; }, "penalty_alpha is -1");
+  refused([](auto& o) { o.name = "beam", o.beams = 99; }, "beams is 99");
   refused([](auto& o) { set_method_option(o, "dola_layers", "low"); },
           "dola_layers has no effect on method scmoe; it is for dola");
   refused([](auto& o) { set_method_option(o, "iti-alpha", "3"); }, "iti_alpha has no effect without iti");

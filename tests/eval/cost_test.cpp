@@ -108,12 +108,7 @@ TEST(EvalCost, RowsAddUpToWhatTheEngineCounted) {
         EXPECT_EQ(total->rows, counted.rows) << what;
         EXPECT_EQ(total->expert_evaluations, counted.expert_evaluations) << what;
         EXPECT_EQ(total->head_rows, counted.head_rows) << what;
-        if (task->kind == TaskKind::choices) {
-          EXPECT_EQ(total->weight_bytes, counted.weight_bytes) << what;
-        } else {  // a share of each row's step is rounded down
-          EXPECT_LE(total->weight_bytes, counted.weight_bytes) << what;
-          EXPECT_GE(total->weight_bytes, counted.weight_bytes - counted.rows) << what;
-        }
+        EXPECT_EQ(total->weight_bytes, counted.weight_bytes) << what;
         for (const EvalJson& row : rows) EXPECT_GT(row["cost"]["rows"], 0) << what << row;
       }
 }

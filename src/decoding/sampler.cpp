@@ -1,4 +1,4 @@
-#include "decoding/chooser.h"
+#include "decoding/sampler.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,23 +13,23 @@
 namespace rouse {
 
 void SamplingOptions::check() const {
-  require_usage(temperature >= 0 && std::isfinite(temperature), "--temp is ", temperature,
-                ", expected 0 or more");
-  require_usage(top_k >= 0, "--top-k is ", top_k, ", expected 0 or more");
-  require_usage(top_p > 0 && top_p <= 1, "--top-p is ", top_p, ", expected a number in (0, 1]");
-  require_usage(min_p >= 0 && min_p <= 1, "--min-p is ", min_p, ", expected a number in [0, 1]");
-  require_usage(repeat_penalty > 0 && std::isfinite(repeat_penalty), "--repeat-penalty is ", repeat_penalty,
-                ", expected more than 0");
+  require_option(temperature >= 0 && std::isfinite(temperature), "temp", " is ", temperature,
+                 ", expected 0 or more");
+  require_option(top_k >= 0, "top_k", " is ", top_k, ", expected 0 or more");
+  require_option(top_p > 0 && top_p <= 1, "top_p", " is ", top_p, ", expected a number in (0, 1]");
+  require_option(min_p >= 0 && min_p <= 1, "min_p", " is ", min_p, ", expected a number in [0, 1]");
+  require_option(repeat_penalty > 0 && std::isfinite(repeat_penalty), "repeat_penalty", " is ",
+                 repeat_penalty, ", expected more than 0");
   require_usage(std::isfinite(presence_penalty) && std::isfinite(frequency_penalty),
-                "--presence-penalty and --frequency-penalty must be finite");
-  require_usage(repeat_last_n >= -1, "--repeat-last-n is ", repeat_last_n, ", expected -1 or more");
+                "presence_penalty and frequency_penalty must be finite");
+  require_option(repeat_last_n >= -1, "repeat_last_n", " is ", repeat_last_n, ", expected -1 or more");
 }
 
-Chooser::Chooser(const SamplingOptions& options) : options_(options), random_(options.seed) {
+Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {
   options_.check();
 }
 
-void Chooser::penalize(std::span<float> scores, std::span<const int> history) const {
+void Sampler::penalize(std::span<float> scores, std::span<const int> history) const {
   const auto& o = options_;
   if (o.repeat_penalty == 1.0f && o.presence_penalty == 0.0f && o.frequency_penalty == 0.0f) return;
   if (o.repeat_last_n >= 0 && history.size() > static_cast<size_t>(o.repeat_last_n))
@@ -47,7 +47,7 @@ void Chooser::penalize(std::span<float> scores, std::span<const int> history) co
   }
 }
 
-int Chooser::pick(std::span<float> scores, std::span<const int> history) {
+int Sampler::pick(std::span<float> scores, std::span<const int> history) {
   if (const size_t at = first_unsound(scores); at < scores.size())
     throw Error(cat("the score of token ", at, " is ", scores[at]));
   penalize(scores, history);

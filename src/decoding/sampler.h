@@ -1,4 +1,4 @@
-/// decoding/chooser.h - from the next token's scores to the token: shared by every method.
+/// decoding/sampler.h - from the next token's scores to the token: shared by every method.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,9 @@ struct SamplingOptions {
   void check() const;
 };
 
-class Chooser {
+class Sampler {
  public:
-  explicit Chooser(const SamplingOptions& options);
+  explicit Sampler(const SamplingOptions& options);
   /// scores [n_vocab], -inf for tokens that must not be chosen; changed in place. history: prompt and text so
   /// far.
   int pick(std::span<float> scores, std::span<const int> history);
