@@ -86,17 +86,17 @@ TEST(Sampler, RefusesNonsense) {
     change(o);
     expect_refusal([&] { Sampler c(o); }, ErrorKind::usage, part);
   };
-  refused([](auto& o) { o.temperature = -1; }, "--temp");
-  refused([](auto& o) { o.top_p = 0; }, "--top-p");
-  refused([](auto& o) { o.min_p = 2; }, "--min-p");
-  refused([](auto& o) { o.repeat_penalty = 0; }, "--repeat-penalty");
+  refused([](auto& o) { o.temperature = -1; }, "temp");
+  refused([](auto& o) { o.top_p = 0; }, "top_p");
+  refused([](auto& o) { o.min_p = 2; }, "min_p");
+  refused([](auto& o) { o.repeat_penalty = 0; }, "repeat_penalty");
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
-    refused([&](auto& o) { o.temperature = bad; }, "--temp");
-    refused([&](auto& o) { o.top_p = bad; }, "--top-p");
-    refused([&](auto& o) { o.min_p = bad; }, "--min-p");
-    refused([&](auto& o) { o.repeat_penalty = bad; }, "--repeat-penalty");
-    refused([&](auto& o) { o.presence_penalty = bad; }, "--presence-penalty");
-    refused([&](auto& o) { o.frequency_penalty = bad; }, "--frequency-penalty");
+    refused([&](auto& o) { o.temperature = bad; }, "temp");
+    refused([&](auto& o) { o.top_p = bad; }, "top_p");
+    refused([&](auto& o) { o.min_p = bad; }, "min_p");
+    refused([&](auto& o) { o.repeat_penalty = bad; }, "repeat_penalty");
+    refused([&](auto& o) { o.presence_penalty = bad; }, "presence_penalty");
+    refused([&](auto& o) { o.frequency_penalty = bad; }, "frequency_penalty");
   }
 }
 
@@ -170,14 +170,14 @@ TEST(Methods, RefuseWhatCannotBe) {
   refused([](auto& o) { o.beta = -1; }, "beta is -1");
   refused([](auto& o) { o.weak = "rank:9"; }, "expected 1 to 8");
   refused([](auto& o) { o.execution = "quick"; }, "exec is \"quick\"");
-  refused([](auto& o) { o.weak_temp = 0; }, "--weak-temp");
+  refused([](auto& o) { o.weak_temp = 0; }, "weak_temp");
   for (const float bad : {1e-38f, 1e38f, NAN, INFINITY}) {
-    refused([=](auto& o) { o.weak_temp = bad; }, "--weak-temp");
-    refused([=](auto& o) { o.strong_temp = bad; }, "--strong-temp");
+    refused([=](auto& o) { o.weak_temp = bad; }, "weak_temp");
+    refused([=](auto& o) { o.strong_temp = bad; }, "strong_temp");
   }
-  for (const float bad : {1e38f, NAN, INFINITY}) refused([=](auto& o) { o.beta = bad; }, "--beta");
+  for (const float bad : {1e38f, NAN, INFINITY}) refused([=](auto& o) { o.beta = bad; }, "beta");
   refused([](auto& o) { o.name = "beam", o.length_penalty = 1e30f; }, "length_penalty is 1e+30");
-  refused([](auto& o) { o.name = "beam", o.length_penalty = NAN; }, "--length-penalty");
+  refused([](auto& o) { o.name = "beam", o.length_penalty = NAN; }, "length_penalty");
   refused([](auto& o) { o.name = "beams"; }, "unknown method \"beams\"; known: greedy, scmoe");
   refused([](auto& o) { o.name = "cd"; }, "contrasts with a second model, and none was given");
   refused([](auto& o) { o.name = "dola", o.dola_layers = "1,3"; },

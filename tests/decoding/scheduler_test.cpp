@@ -188,7 +188,7 @@ TEST(Scheduler, RefusesWhatDoesNotGoTogether) {
     expect_refusal([&] { check_options(m, g); }, ErrorKind::usage, part);
   };
   refused(
-      "contrastive", [](auto& g) { g.sampling.temperature = 1; }, "--temp must stay 0");
+      "contrastive", [](auto& g) { g.sampling.temperature = 1; }, "temp must stay 0");
   refused(
       "beam", [](auto& g) { g.sampling.repeat_penalty = 1.2f; }, "penalties on tokens do not apply");
   refused(

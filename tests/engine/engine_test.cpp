@@ -241,7 +241,7 @@ TEST_P(EngineTest, RefusesBeforeAnythingChanged) {
       },
       ErrorKind::internal, "not open");
   RowGroup many{&policy, std::vector<Row>(257, Row{seq, 1, Output::none})};
-  expect_refusal([&] { m.engine.run({many}); }, ErrorKind::internal, "the context is full");
+  expect_refusal([&] { m.engine.run({many}); }, ErrorKind::no_room, "the context is full");
   EXPECT_EQ(m.engine.length(seq), 0);
   EXPECT_EQ(m.engine.n_free(), 256);
 }
