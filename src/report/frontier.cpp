@@ -38,8 +38,9 @@ static double cost_of(const Json& point) {
 }
 
 Json pareto_of(Json tasks) {
-  for (auto& [task, points] : tasks.items()) {
-    const double sign = task_entry(task).kind == TaskKind::tokens ? -1 : 1;
+  for (auto& task : tasks.items()) {
+    Json& points = task.value();
+    const double sign = task_entry(task.key()).kind == TaskKind::tokens ? -1 : 1;
     std::stable_sort(points.begin(), points.end(),
                      [](const Json& a, const Json& b) { return cost_of(a) < cost_of(b); });
     const auto beaten = [&](const Json& p) {
