@@ -262,7 +262,7 @@ std::vector<TokenRoute> Model::trace(const std::string& text, const std::string&
       RowGroup group{&policy, {}};
       for (const int token : tokens) group.rows.push_back({seq, token, Output::none});
       group.rows.back().output = Output::hidden;
-      const StepResult& result = s.engine->run({.batch = {group}, .taps = {.routing = true}});
+      const StepResult& result = s.engine->run({.batch = {&group, 1}, .taps = {.routing = true}});
       std::vector<TokenRoute> out;
       for (size_t i = 0; i < tokens.size(); ++i) {
         result.require_sound(i);

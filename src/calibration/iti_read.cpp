@@ -91,8 +91,9 @@ ItiData read_activations(const Session& session, std::span<const ItiText> texts,
       } catch (const Error& e) {
         throw e.within(cat("answer ", first + i + 1));
       }
+      const size_t at = static_cast<size_t>(r.hidden_at[last]) * row_size;
       for (const auto& layer : r.heads) {
-        const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(i * row_size);
+        const auto begin = layer.begin() + static_cast<std::ptrdiff_t>(at);
         d.activations.insert(d.activations.end(), begin, begin + static_cast<std::ptrdiff_t>(row_size));
       }
     }

@@ -58,9 +58,9 @@ void Probe::keep(const Document& document, const std::vector<int>& positions) {
   positions_ = positions;
   n_row_ = positions.back();
   kept_ = engine_.open(n_row_);
+  const Batch batch = {document_rows(standard_, kept_, document, positions)};
   const StepResult& result =
-      engine_.run({.batch = {document_rows(standard_, kept_, document, positions)},
-                   .taps = {.routing = true, .ffn_layers = standard_.router().layers}});
+      engine_.run({.batch = batch, .taps = {.routing = true, .ffn_layers = standard_.router().layers}});
   base_ = losses_of(result, document, positions);
   inputs_ = result.ffn_inputs;
   routing_ = result.routing;
@@ -83,8 +83,8 @@ std::vector<double> Probe::perturb(int layer) {
       for (float& x : noise) x = 1.0f + options_.delta * static_cast<float>(random.normal());
     }
     const SeqId seq = engine_.open(n_row_);
-    Step step{.batch = {document_rows(standard_, seq, *document_, positions_)},
-              .perturbation = {layer, options_.noise ? 1.0f : 1.0f + options_.delta, noise}};
+    const Batch batch = {document_rows(standard_, seq, *document_, positions_)};
+    Step step{.batch = batch, .perturbation = {layer, options_.noise ? 1.0f : 1.0f + options_.delta, noise}};
     if (!options_.naive) step.entry = layer, step.inputs = inputs_[moe_index(layer)];
     const std::vector<double> after = losses_of(engine_.run(step), *document_, positions_);
     engine_.close(seq);
@@ -107,7 +107,7 @@ std::vector<double> Probe::run_cheap(int layer, std::span<const Counterfactual> 
     const auto begin = kept.begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(row) * n_embd);
     inputs.insert(inputs.end(), begin, begin + static_cast<std::ptrdiff_t>(n_embd));
   }
-  const StepResult& result = engine_.run({.batch = std::move(batch), .entry = layer, .inputs = inputs});
+  const StepResult& result = engine_.run({.batch = batch, .entry = layer, .inputs = inputs});
   std::vector<double> out;
   for (size_t i = 0; i < rows.size(); ++i)
     out.push_back(nll(result.logits(i), document_->tokens[static_cast<size_t>(rows[i].token)]));

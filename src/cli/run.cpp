@@ -19,7 +19,7 @@ class Answers {
     if (!o.output.empty()) file_.emplace(o.output, o.force, inputs);
   }
   /// Prints as text is generated; nothing where a file takes the whole.
-  Generation::OnText printer() const { return file_ ? Generation::OnText() : Generation::OnText(print_now); }
+  OnText printer() const { return file_ ? OnText() : OnText(print_now); }
   bool to_file() const { return file_.has_value(); }
   void add(const std::string& text) { (file_ ? file_->stream() : std::cout) << text; }
   void add_json(const Json& json) { add(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
@@ -46,7 +46,7 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
   const Session session(o.model, {&request.method, 1});
-  const Generation::OnText print = o.json ? Generation::OnText() : out.printer();
+  const OnText print = o.json ? OnText() : out.printer();
   const auto generation = start_request(session, request, print);
   Generation* one = generation.get();
   run_generations(session.engines(), {&one, 1}, &stop);

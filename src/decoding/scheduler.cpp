@@ -48,16 +48,18 @@ void Scheduler::collect(Generation& generation, size_t n_row) {
   if (part.n_group != std::array<size_t, kModels>{}) parts_.push_back(part);
 }
 
-void Scheduler::run(size_t model, Round::Work& work) {
-  if (work.batch.empty()) return;
+/// Runs some of a round's rows, with all that the round wants to be read out.
+void Scheduler::run(size_t model, std::span<const RowGroup> batch, Round::Work& work) {
+  if (batch.empty()) return;
+  const Round::Work& all = round_.work[model];
   work.result =
-      &engines_.of(static_cast<int>(model)).run({work.batch, {.routing = work.routing, .exits = work.exits}});
+      &engines_.of(static_cast<int>(model)).run({batch, {.routing = all.routing, .exits = all.exits}});
 }
 
 void Scheduler::run_round() {
   const double begin = now_seconds();
   for (size_t model = 0; model < kModels; ++model) try {
-      run(model, round_.work[model]);
+      run(model, round_.work[model].batch, round_.work[model]);
     } catch (const Error& e) {
       if (parts_.size() == 1) return parts_[0].generation->fail(e);
       return run_apart(model);
@@ -74,13 +76,12 @@ void Scheduler::run_apart(size_t failed) {
     std::array<size_t, kModels> first_row{};
     try {
       for (size_t model = 0; model < kModels; ++model) {
-        own.work[model] = round_.work[model];
+        own.work[model].exits = round_.work[model].exits;
+        own.work[model].result = round_.work[model].result;
         if (model < failed) continue;
-        const auto group =
-            own.work[model].batch.begin() + static_cast<std::ptrdiff_t>(part.first_group[model]);
-        own.work[model].batch = Batch(group, group + static_cast<std::ptrdiff_t>(part.n_group[model]));
         first_row[model] = part.first_row[model];
-        run(model, own.work[model]);
+        run(model, std::span(round_.work[model].batch).subspan(part.first_group[model], part.n_group[model]),
+            own.work[model]);
       }
       own.seconds = now_seconds() - begin;
       part.generation->take(own, first_row);

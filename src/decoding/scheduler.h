@@ -34,7 +34,7 @@ class Scheduler {
   void admit();
   bool fits(const Generation& next) const;
   void collect(Generation& generation, size_t n_row);
-  void run(size_t model, Round::Work& work);
+  void run(size_t model, std::span<const RowGroup> batch, Round::Work& work);
   void run_round();
   void run_apart(size_t failed);
   void run_heads();

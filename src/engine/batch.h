@@ -51,9 +51,10 @@ struct Perturbation {
   std::span<const float> noise = {};  ///< row-major [n_row][n_embd] of a batch, multiplies as well; or empty
 };
 
-/// One call of the engine: rows, what else is read out of them, what is done to them.
+/// One call of the engine: rows, what else is read out of them, what is done to them. It refers to its rows,
+/// inputs and noise, which must live until the call returns.
 struct Step {
-  Batch batch;
+  std::span<const RowGroup> batch;
   Taps taps = {};
   Perturbation perturbation = {};
   /// Rows enter this block after its attention, as the hidden rows `inputs` instead of their tokens:

@@ -1,9 +1,11 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <new>
+#include <tuple>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -125,14 +127,32 @@ void Engine::begin_result(const Step& step, size_t n_row) {
   if (step.taps.routing) result_.routing.resize(n_row);
 }
 
-void Engine::run_chunks(const Step& step) {
+/// Rows of steps come before prompts, by what their policies and outputs ask of a graph: whichever texts want
+/// them, the same mixture of rows has the same shape and finds its graph again. Rows of one sequence keep
+/// their order. What is given or read row by row from outside leaves all rows where they are.
+std::vector<Engine::FlatRow> Engine::rows_in_order(const Step& step) {
   std::vector<FlatRow> rows;
+  std::array<int, kMaxSequence> n_of{};  // rows of each sequence
   for (const RowGroup& group : step.batch)
-    for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row});
+    for (const Row& row : group.rows) {
+      rows.push_back({group.policy, group.shift, row, rows.size()});
+      ++n_of[static_cast<size_t>(row.seq)];
+    }
+  if (step.entry >= 0 || !step.perturbation.noise.empty() || !step.taps.ffn_layers.empty()) return rows;
+  const auto key = [&](const FlatRow& r) {
+    const bool single = n_of[static_cast<size_t>(r.row.seq)] == 1;
+    return single ? std::tuple(0, r.policy->shape(), r.row.output) : std::tuple(1, uint64_t{0}, Output::none);
+  };
+  std::ranges::stable_sort(rows, {}, key);
+  return rows;
+}
+
+void Engine::run_chunks(const Step& step) {
+  const std::vector<FlatRow> rows = rows_in_order(step);
   begin_result(step, rows.size());
   const auto n_batch = static_cast<size_t>(options_.n_batch);
   for (size_t first = 0; first < rows.size(); first += n_batch)
-    run_chunk(step, std::span(rows).subspan(first, std::min(n_batch, rows.size() - first)), first);
+    run_chunk(step, std::span(rows).subspan(first, std::min(n_batch, rows.size() - first)));
 }
 
 /// One window for each sequence where there are few, else one over all: consecutive rows of a sequence form a
@@ -178,6 +198,7 @@ StepGraph& Engine::graph_for(const StepShape& shape, const StepInput& in, bool t
         return a->last_used < b->last_used;
       }));
   }
+  ++n_graph_built_;
   graphs_.push_back(
       std::make_unique<StepGraph>(*model_, cache_, shape, in.routes, tap_routing, flash_attention_));
   graphs_.back()->last_used = tick_;
@@ -202,12 +223,12 @@ static void add_shifts(const Rows& rows, StepShape& shape, StepInput& in) {
                            shape.shift_layers.end());
 }
 
-/// Rows [first, first + rows.size()) of the step.
-void Engine::run_chunk(const Step& step, std::span<const FlatRow> rows, size_t first) {
+/// Some of the step's rows, in one graph.
+void Engine::run_chunk(const Step& step, std::span<const FlatRow> rows) {
   const Taps& taps = step.taps;
   const auto n_embd = static_cast<size_t>(model_->spec().n_embd);
-  const auto own = [&](std::span<const float> values) {  // of these rows
-    return values.empty() ? values : values.subspan(first * n_embd, rows.size() * n_embd);
+  const auto own = [&](std::span<const float> values) {  // of these rows, which then are in the batch's order
+    return values.empty() ? values : values.subspan(rows[0].at * n_embd, rows.size() * n_embd);
   };
   StepInput in;
   StepShape shape;
@@ -234,9 +255,9 @@ void Engine::run_chunk(const Step& step, std::span<const FlatRow> rows, size_t f
   for (const Output wanted : {Output::logits, Output::hidden})
     for (size_t r = 0; r < rows.size(); ++r) {
       if (rows[r].row.output != wanted) continue;
-      result_.hidden_at[first + r] = static_cast<int>(hidden_before + in.outputs.size());
+      result_.hidden_at[rows[r].at] = static_cast<int>(hidden_before + in.outputs.size());
       if (wanted == Output::logits) {
-        result_.logits_at[first + r] = static_cast<int>(logits_before) + shape.n_logits++;
+        result_.logits_at[rows[r].at] = static_cast<int>(logits_before) + shape.n_logits++;
       } else {
         ++shape.n_hidden;
       }
@@ -249,9 +270,9 @@ void Engine::run_chunk(const Step& step, std::span<const FlatRow> rows, size_t f
   graph.run(in);
 
   read(graph, rows.size());
-  find_faults(graph, in, first);
-  if (taps.routing) read_routing(graph, first);
-  count(graph, in, first);
+  find_faults(graph, in, rows);
+  if (taps.routing) read_routing(graph, rows);
+  count(graph, in, rows);
 }
 
 /// The row of the batch that is the i-th of a layer: the last block runs the rows with an output alone, in
@@ -283,17 +304,17 @@ void Engine::read(const StepGraph& graph, size_t n_row) {
 
 /// Where routers' scores become choices and logits become scores. A row that was routed by numbers that are
 /// not finite marks its cell, as quantised products of later rows may turn its NaNs into plain numbers.
-void Engine::find_faults(const StepGraph& graph, const StepInput& in, size_t first) {
+void Engine::find_faults(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows) {
   for (const auto& layer : graph.routing())
     for (size_t i = 0; i < layer->unsound.size(); ++i)
       if (layer->unsound[i])
         cache_.cells.spoil(static_cast<int>(in.cells[row_of(graph, *layer, in, i)]), layer->layer);
   for (size_t r = 0; r < in.positions.size(); ++r)
     if (const auto at = cache_.cells.spoiled(in.sequences[r], in.positions[r] + 1))
-      result_.faults[first + r] = cat("block ", at->block, ": the router's scores of the token at position ",
-                                      at->position, " are not finite");
+      result_.faults[rows[r].at] = cat("block ", at->block, ": the router's scores of the token at position ",
+                                       at->position, " are not finite");
   for (const int32_t output : in.outputs) {
-    const size_t row = first + static_cast<size_t>(output);
+    const size_t row = rows[static_cast<size_t>(output)].at;
     if (result_.faults.count(row)) continue;
     const int position = in.positions[static_cast<size_t>(output)];
     const auto hidden = result_.hidden(row);
@@ -306,7 +327,7 @@ void Engine::find_faults(const StepGraph& graph, const StepInput& in, size_t fir
   }
 }
 
-void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
+void Engine::count(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows) {
   const WeightBytes& bytes = model_->weight_bytes();
   cost_.rows += graph.shape().n_row;
   cost_.steps += 1;
@@ -316,7 +337,7 @@ void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
   for (const auto& layer : graph.routing()) {
     std::fill(touched.begin(), touched.end(), 0);
     for (size_t i = 0; i < layer->n_pair.size(); ++i)
-      result_.row_evaluations[first + row_of(graph, *layer, in, i)] += layer->n_pair[i];
+      result_.row_evaluations[rows[row_of(graph, *layer, in, i)].at] += layer->n_pair[i];
     for (const RoutePiece& piece : layer->pieces) {
       cost_.expert_evaluations += piece.n_pair;
       for (int p = piece.pair_begin; p < piece.pair_begin + piece.n_pair; ++p)
@@ -327,7 +348,7 @@ void Engine::count(const StepGraph& graph, const StepInput& in, size_t first) {
   }
 }
 
-void Engine::read_routing(const StepGraph& graph, size_t first) {
+void Engine::read_routing(const StepGraph& graph, std::span<const FlatRow> rows) {
   const RouterSpec& router = model_->spec().router;
   const auto n_expert = static_cast<size_t>(router.n_expert);
   std::vector<float> gates(n_expert);
@@ -342,7 +363,7 @@ void Engine::read_routing(const StepGraph& graph, size_t first) {
         routed.gates.push_back(gates[static_cast<size_t>(routed.experts.back())]);
       }
       routed.logits.assign(logits.begin(), logits.end());
-      result_.routing[first + row].push_back(std::move(routed));
+      result_.routing[rows[row].at].push_back(std::move(routed));
     }
 }
 

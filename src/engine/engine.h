@@ -47,31 +47,35 @@ class Engine {
   /// All or nothing: where it throws Error (a token, a position, the room in the cache, memory, a backend),
   /// every sequence has the length that it had before.
   const StepResult& run(const Step& step);
-  const StepResult& run(Batch batch) { return run(Step{std::move(batch)}); }
+  const StepResult& run(const Batch& batch) { return run(Step{batch}); }
 
   /// The output head alone, for rows that ran with Output::hidden or left early; its rows and bytes are
   /// counted.
   void run_head(std::span<HeadRows> items);
 
   const Cost& cost() const { return cost_; }
+  /// Graphs that had to be built; the other steps of cost() found one of their shape.
+  int64_t n_graph_built() const { return n_graph_built_; }
 
  private:
   struct FlatRow {
     const RoutingPolicy* policy;
     const HeadShift* shift;
     Row row;
+    size_t at;  ///< its place in the batch
   };
+  static std::vector<FlatRow> rows_in_order(const Step& step);
   void check(const Step& step) const;
   void begin_result(const Step& step, size_t n_row);
   void run_chunks(const Step& step);
-  void run_chunk(const Step& step, std::span<const FlatRow> rows, size_t first);
+  void run_chunk(const Step& step, std::span<const FlatRow> rows);
   std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
   StepGraph& graph_for(const StepShape& shape, const StepInput& input, bool tap_routing);
   void read(const StepGraph& graph, size_t n_row);
   size_t row_of(const StepGraph& graph, const RouteLayer& layer, const StepInput& in, size_t i) const;
-  void find_faults(const StepGraph& graph, const StepInput& in, size_t first);
-  void count(const StepGraph& graph, const StepInput& in, size_t first);
-  void read_routing(const StepGraph& graph, size_t first);
+  void find_faults(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows);
+  void count(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows);
+  void read_routing(const StepGraph& graph, std::span<const FlatRow> rows);
 
   std::shared_ptr<const Model> model_;
   EngineOptions options_;
@@ -83,6 +87,7 @@ class Engine {
   uint64_t tick_ = 0;
   StepResult result_;
   Cost cost_;
+  int64_t n_graph_built_ = 0;
 };
 
 }  // namespace rouse

@@ -208,19 +208,73 @@ class Runner {
   /// An item's samples on their way; one, where nothing votes.
   struct Running {
     size_t index;
-    bool cut = false;
+    bool cut;
+    ItemCost shared;
     std::vector<std::unique_ptr<Generation>> samples = {};
     bool done() const {
       return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
     }
   };
 
-  Running start(Scheduler& scheduler, size_t index, GenerateOptions g) {
-    g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
-    std::vector<int> prompt = model_.tokenizer.encode(prompt_of(items_[index]), true);
-    Running r{index, cut(prompt, static_cast<size_t>(g.n_predict))};
-    r.samples.push_back(
-        std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));
+  /// The prompt of a text to generate, and whether it was cut.
+  struct Prompt {
+    size_t index;
+    std::vector<int> tokens;
+    bool cut = false;
+    ItemCost shared = {};  ///< its part of what the block's prompts have in common
+  };
+
+  std::vector<Prompt> prompts(size_t first, size_t n, int n_predict) {
+    std::vector<Prompt> out;
+    for (size_t i = first; i < first + n; ++i) try {
+        Prompt p{i, model_.tokenizer.encode(prompt_of(items_[i]), true)};
+        p.cut = cut(p.tokens, static_cast<size_t>(n_predict));
+        out.push_back(std::move(p));
+      } catch (const Error& e) {
+        fail(i, e);
+      }
+    return out;
+  }
+
+  /// Few-shot prompts begin alike: that part runs once a block, and its items pay for it together. Every
+  /// block begins with nothing kept, so that a run that was interrupted has the numbers and the costs of one
+  /// that was not. True: there is such a part.
+  bool begin_together(std::vector<Prompt>& prompts) {
+    constexpr size_t kLeast = 32;  // fewer rows cost less than a batch of their own
+    model_.engines.model->kept().clear();
+    if (model_.engines.amateur) model_.engines.amateur->kept().clear();
+    if (prompts.size() < 2) return false;
+    const std::vector<int>& one = prompts[0].tokens;
+    size_t n = one.size() - 1;
+    for (const Prompt& p : prompts) {
+      n = std::min(n, p.tokens.size() - 1);
+      n = static_cast<size_t>(
+          std::mismatch(one.begin(), one.begin() + static_cast<std::ptrdiff_t>(n), p.tokens.begin()).first -
+          one.begin());
+    }
+    if (n < kLeast) return false;
+    Cost cost;
+    try {
+      cost = keep_beginning(model_.engines, model_.method, std::span(one).first(n));
+    } catch (const Error&) {
+      return false;  // every item will say it for itself
+    }
+    const std::vector<int64_t> equal(prompts.size(), 1);
+    const auto share = [&](int64_t total, int64_t ItemCost::*member) {
+      const std::vector<int64_t> parts = shares(total, equal);
+      for (size_t i = 0; i < prompts.size(); ++i) prompts[i].shared.*member = parts[i];
+    };
+    share(cost.rows, &ItemCost::rows);
+    share(cost.expert_evaluations, &ItemCost::expert_evaluations);
+    share(cost.weight_bytes, &ItemCost::weight_bytes);
+    return true;
+  }
+
+  Running start(Scheduler& scheduler, const Prompt& prompt, GenerateOptions g) {
+    g.sampling.seed = o_.sampling.seed + prompt.index * static_cast<uint64_t>(o_.n_sample);
+    Running r{prompt.index, prompt.cut, prompt.shared};
+    r.samples.push_back(std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(),
+                                                     prompt.tokens, g));
     for (int i = 1; i < o_.n_sample; ++i)
       r.samples.push_back(
           std::make_unique<Generation>(*r.samples[0], g.sampling.seed + static_cast<uint64_t>(i)));
@@ -230,7 +284,7 @@ class Runner {
 
   void finish(const Running& r) {
     Response response;
-    ItemCost cost;
+    ItemCost cost = r.shared;
     cost.seconds = lap();
     cost.n_cut = r.cut;
     cost.n_text = static_cast<int64_t>(r.samples[0]->prompt().size());  // samples share it
@@ -260,15 +314,17 @@ class Runner {
     for (const char* stop : task_.stop)
       if (stop) g.stop.emplace_back(stop);
     g.end = task_.end;
+    std::vector<Prompt> some = prompts(first, n, g.n_predict);
+    g.reuse = begin_together(some);
     Scheduler scheduler(model_.engines);
     const auto together = static_cast<size_t>(std::max(1, o_.n_parallel / o_.n_sample));
     std::vector<Running> running;
-    for (size_t next = first; next < first + n || !running.empty();) {
+    for (size_t next = 0; next < some.size() || !running.empty();) {
       if (stopped()) return false;
-      for (; next < first + n && running.size() < together; ++next) try {
-          running.push_back(start(scheduler, next, g));
+      for (; next < some.size() && running.size() < together; ++next) try {
+          running.push_back(start(scheduler, some[next], g));
         } catch (const Error& e) {
-          fail(next, e);
+          fail(some[next].index, e);
         }
       scheduler.step();
       scheduler.retire();

@@ -29,7 +29,7 @@ bool record_trace(const Session& session, const TraceRecord& o, std::ostream& ou
     for (const int token : pending) group.rows.push_back({seq, token, Output::none});
     group.rows.back().output = Output::logits;
     const int64_t first = session.engine->length(seq);
-    const StepResult& result = session.engine->run({.batch = {group}, .taps = {.routing = true}});
+    const StepResult& result = session.engine->run({.batch = {&group, 1}, .taps = {.routing = true}});
     for (size_t i = 0; i < pending.size(); ++i) {
       result.require_sound(i);
       TraceRow row{first + static_cast<int64_t>(i), pending[i], {}, {}};

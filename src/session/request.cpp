@@ -161,7 +161,7 @@ Json request_json(const Request& request) {
 }
 
 std::unique_ptr<Generation> start_request(const Session& session, const Request& request,
-                                          Generation::OnText on_text) {
+                                          OnText on_text) {
   return session.start(request.method, prompt_tokens(request.prompt, *session.tokenizer), request.generate,
                        std::move(on_text));
 }

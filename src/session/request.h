@@ -44,6 +44,6 @@ Json request_json(const Request& request);
 
 /// A generation whose options were checked against each other. Throws Error (usage).
 std::unique_ptr<Generation> start_request(const Session& session, const Request& request,
-                                          Generation::OnText on_text = {});
+                                          OnText on_text = {});
 
 }  // namespace rouse

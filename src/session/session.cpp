@@ -115,7 +115,7 @@ Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ct
 }
 
 std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,
-                                           const GenerateOptions& options, Generation::OnText on_text) const {
+                                           const GenerateOptions& options, OnText on_text) const {
   check_options(method, options);
   return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
                                       options, std::move(on_text));

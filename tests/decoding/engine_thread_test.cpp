@@ -35,7 +35,7 @@ Request request(int i) {
 
 struct Served {
   Served() : m(golden("mixtral.gguf"), 256), tokenizer(m.model->file()) {}
-  std::unique_ptr<Generation> start(const Request& r, Generation::OnText on_text = {}) {
+  std::unique_ptr<Generation> start(const Request& r, OnText on_text = {}) {
     return std::make_unique<Generation>(Engines{&m.engine}, tokenizer, make_method(r.method, m.models()),
                                         r.prompt, r.options, std::move(on_text));
   }

@@ -106,6 +106,30 @@ TEST(HeadCost, OfContrastiveSearchIsARowOfEveryCandidate) {
   EXPECT_EQ(g.prefill().cost.head_rows + g.step().cost.head_rows, 1 + 4 * (kSteps + 1));
 }
 
+/// The prompt's row, then one of every beam for each token; the best text is then handed out without a run.
+TEST(HeadCost, OfBeamSearchIsARowOfEveryBeam) {
+  TinyModel m(golden("mixtral.gguf"));
+  MethodOptions beam = options("beam");
+  beam.beams = 3;
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = kSteps + 1;
+  o.ignore_eos = true;
+  Generation g({&m.engine}, tokenizer, make_method(beam, m.models()), kPrompt, o);
+  Generation* one = &g;
+  run_generations({&m.engine}, {&one, 1});
+  const int64_t n_prompt = static_cast<int64_t>(kPrompt.size()), n_block = 3, k = 2;
+  ASSERT_EQ(g.tokens().size(), static_cast<size_t>(kSteps + 1));
+  EXPECT_EQ(m.engine.cost().head_rows, 1 + 3 * kSteps);
+  EXPECT_EQ(m.engine.cost().rows, n_prompt + 3 * kSteps);
+  ASSERT_EQ(m.router().layers.size(), static_cast<size_t>(n_block));
+  // The last block runs rows with an output alone.
+  EXPECT_EQ(m.engine.cost().expert_evaluations,
+            k * ((n_block - 1) * (n_prompt + 3 * kSteps) + 1 + 3 * kSteps));
+  EXPECT_EQ(g.prefill().cost.head_rows + g.step().cost.head_rows, 1 + 3 * kSteps);
+  EXPECT_EQ(g.prefill().cost.rows + g.step().cost.rows, m.engine.cost().rows);
+}
+
 /// Of the weak stream's row only the logits of the plausible tokens are read, where those are few.
 TEST(HeadCost, OfScmoeIsTheColumnsOfThePlausibleTokens) {
   TinyModel m(std::string(ROUSE_MODELS) + "/rouse-lab.gguf");

@@ -1,4 +1,5 @@
 /// Many texts at once: queueing, fairness, shared prompts, cancelling, running out of room.
+#include "base/random.h"
 #include "routing/plan.h"
 #include "support.h"
 
@@ -132,6 +133,8 @@ TEST(Scheduler, ACancelledTextLeavesTheOthersAlone) {
   auto follower = std::make_unique<Generation>(*leader, 5);
   leader->cancel();
   leader.reset();
+  Generation* one = follower.get();
+  run_generations({&lab.m.engine}, {&one, 1});
   EXPECT_EQ(follower->stop_reason(), StopReason::cancelled);
 }
 
@@ -148,6 +151,40 @@ TEST(Scheduler, RunningOutOfRoomEndsATextAndAnImpossibleOneIsRefused) {
   EXPECT_EQ(after->tokens().size(), 10u) << "it waited for the first";
   expect_refusal([&] { lab.text(prompt(20, 1), 200, "beam"); }, ErrorKind::usage,
                  "this method needs 824 cells");
+}
+
+/// Texts come and go, and SCMoE's want weak rows in one step in so many. Whoever wants a row of some kind,
+/// equal mixtures share a graph.
+TEST(Scheduler, ARandomMixtureFindsItsGraphsAgain) {
+  Lab lab(4096);
+  Random random(7);
+  Scheduler scheduler({&lab.m.engine});
+  std::vector<std::unique_ptr<Generation>> texts;
+  int n_step = 0;
+  for (int i = 0; i < 60 || scheduler.n_running() > 0; ++n_step) {
+    while (i < 60 && scheduler.n_running() + scheduler.n_waiting() < 6) {
+      MethodOptions o;
+      o.name = random.below(2) ? "scmoe" : "greedy";
+      o.weak = "rank:2", o.execution = "lazy";
+      o.simulate_weak_needed = 0.4;
+      if (random.below(2)) o.routing = "rank:1";
+      GenerateOptions g;
+      g.n_predict = 20 + static_cast<int>(random.below(60));
+      g.ignore_eos = true;
+      texts.push_back(std::make_unique<Generation>(Engines{&lab.m.engine}, lab.tokenizer,
+                                                   make_method(o, lab.m.models()),
+                                                   prompt(4 + static_cast<int>(random.below(3)), i), g));
+      scheduler.submit(*texts.back());
+      ++i;
+    }
+    scheduler.step();
+    scheduler.retire();
+  }
+  const auto built = static_cast<double>(lab.m.engine.n_graph_built());
+  const auto run = static_cast<double>(lab.m.engine.cost().steps);
+  std::printf("%d rounds, %.0f graphs run, %.0f built: %.1f%% found\n", n_step, run, built,
+              100 * (1 - built / run));
+  EXPECT_GT(1 - built / run, 0.7) << "57% where rows keep the order of the texts";
 }
 
 /// A plan that says what the model does anyway changes no method; one that does not is followed by each.

@@ -23,7 +23,7 @@ struct Alone {
     RowGroup group{&policy, {}};
     for (const int t : text) group.rows.push_back({seq, t, Output::none});
     group.rows.back().output = Output::logits;
-    const StepResult& r = m.engine.run({.batch = {group}, .taps = {.exits = exits}});
+    const StepResult& r = m.engine.run({.batch = {&group, 1}, .taps = {.exits = exits}});
     const auto l = r.logits(text.size() - 1);
     logits.assign(l.begin(), l.end());
     for (size_t i = 0; i < exits.size(); ++i) {

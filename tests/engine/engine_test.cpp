@@ -171,7 +171,7 @@ TEST_P(EngineTest, TapsShowTheRoutingAndChangeNothing) {
   group.rows.back().output = Output::logits;
   const Cost cost = m.engine.cost();
   const StepResult& r =
-      m.engine.run({.batch = {group}, .taps = {.routing = true, .exits = {0, 2}, .heads = true}});
+      m.engine.run({.batch = {&group, 1}, .taps = {.routing = true, .exits = {0, 2}, .heads = true}});
   EXPECT_LT(max_difference(r.logits(kText.size() - 1), before), 2e-4f);
   ASSERT_EQ(r.routing.size(), kText.size());
   for (const auto& row : r.routing) {
@@ -199,7 +199,7 @@ TEST_P(EngineTest, ExitsMeetTheHeadWhereTheModelDoes) {
   RowGroup group{&policy, {}};
   const SeqId seq = m.engine.open();
   for (const int t : kText) group.rows.push_back({seq, t, Output::logits});
-  const StepResult& r = m.engine.run({.batch = {group}, .taps = {.exits = {1, n_layer}}});
+  const StepResult& r = m.engine.run({.batch = {&group, 1}, .taps = {.exits = {1, n_layer}}});
   for (const size_t row : {size_t{0}, kText.size() - 1}) {
     std::vector<float> logits = head_logits(m.engine, r.exit(1, row), {}, true);
     const std::vector<int> few = {7, 3};

@@ -45,7 +45,8 @@ TEST(EngineFaults, AStepThatFailsAnywhereLeavesEverySequenceAsItWas) {
     std::vector<SeqId> sequences{m.engine.open(), m.engine.open()};
     m.engine.run(batch_of(policy, sequences, 5, 1));
     sequences.push_back(m.engine.fork(sequences[0], 3));
-    const Step step{.batch = batch_of(policy, sequences, 9, 4), .taps = {.routing = true, .exits = {1}}};
+    const Batch batch = batch_of(policy, sequences, 9, 4);
+    const Step step{.batch = batch, .taps = {.routing = true, .exits = {1}}};
     const int n_free = m.engine.n_free();
     const int64_t n_row = m.engine.cost().rows;
     bool happened;
@@ -69,8 +70,9 @@ TEST(EngineFaults, AStepThatFailsAnywhereLeavesEverySequenceAsItWas) {
     std::vector<SeqId> same{other.engine.open(), other.engine.open()};
     other.engine.run(batch_of(policy, same, 5, 1));
     same.push_back(other.engine.fork(same[0], 3));
+    const Batch other_batch = batch_of(policy, same, 9, 4);
     const StepResult& expected =
-        other.engine.run({.batch = batch_of(policy, same, 9, 4), .taps = {.routing = true, .exits = {1}}});
+        other.engine.run({.batch = other_batch, .taps = {.routing = true, .exits = {1}}});
     EXPECT_EQ(again.logits_data, expected.logits_data) << "call " << nth;
   }
   EXPECT_GE(n_fault, 9) << "four graphs of up to eight rows are planned, allocated and computed";

@@ -112,7 +112,7 @@ class GoldenFamily : public testing::TestWithParam<const char*> {
       RowGroup group{&policy, {}};
       const size_t end = std::min(tokens.size(), first + n_piece);
       for (size_t i = first; i < end; ++i) group.rows.push_back({seq, tokens[i], Output::logits});
-      const StepResult& r = m.engine.run({.batch = {group}, .taps = {.routing = m.router().moe()}});
+      const StepResult& r = m.engine.run({.batch = {&group, 1}, .taps = {.routing = m.router().moe()}});
       for (size_t i = first; i < end; ++i) compare_row(r, i - first, i);
     }
     if (golden_["experts"].empty()) return;

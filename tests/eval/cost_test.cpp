@@ -30,14 +30,13 @@ std::vector<Item> questions() {
 
 /// The rows of a task over questions, and what the engine counted meanwhile.
 std::vector<EvalJson> run(const TaskEntry& task, const std::string& variant, const RunnerOptions& options,
-                          Cost& counted) {
+                          Cost& counted, std::vector<Item> items = questions()) {
   const TempDir dir;
   TinyModel m(golden("mixtral.gguf"), 4096);
   const Tokenizer tokenizer{GgufFile(golden("mixtral.gguf"))};
   MethodOptions method;
   method.name = variant;
   const auto made = make_method(method, m.models());
-  std::vector<Item> items = questions();
   if (task.kind == TaskKind::text)
     for (Item& item : items) item.choices.clear();
   SampleLog log(dir / "samples.jsonl");
@@ -111,6 +110,40 @@ TEST(EvalCost, RowsAddUpToWhatTheEngineCounted) {
         EXPECT_EQ(total->weight_bytes, counted.weight_bytes) << what;
         for (const EvalJson& row : rows) EXPECT_GT(row["cost"]["rows"], 0) << what << row;
       }
+}
+
+/// As few-shot prompts are: what they begin with runs once on each stream, and every answer is what it is
+/// alone.
+TEST(EvalCost, WhatPromptsBeginWithRunsOnceABlock) {
+  const std::string shots =
+      "Question: the man and the hen of the inn, the hen and the man in the inn of the "
+      "tan fen\nAnswer: ten men in the fen and one hen in the inn\n\n";
+  const Tokenizer tokenizer{GgufFile(golden("mixtral.gguf"))};
+  for (const char* method : {"greedy", "scmoe", "dola", "contrastive", "beam"}) {
+    RunnerOptions options;
+    options.n_parallel = 3, options.n_predict = 6;
+    std::vector<Item> items = questions();
+    int64_t n_prompt = 0;
+    for (Item& item : items) {
+      item.prompt = shots + item.prompt;
+      n_prompt += static_cast<int64_t>(tokenizer.encode(item.prompt, true, false).size());
+    }
+    Cost counted, alone_counted;
+    const std::vector<EvalJson> rows = run(kTriviaqa, method, options, counted, items);
+    ASSERT_EQ(rows.size(), 9u);
+    EXPECT_EQ(total_cost(rows)->rows, counted.rows) << method;
+    EXPECT_EQ(total_cost(rows)->expert_evaluations, counted.expert_evaluations) << method;
+    EXPECT_EQ(total_cost(rows)->weight_bytes, counted.weight_bytes) << method;
+    for (size_t i = 0; i < items.size(); ++i) {
+      const std::vector<EvalJson> alone = run(kTriviaqa, method, options, alone_counted, {items[i]});
+      EXPECT_EQ(rows[i]["resps"], alone[0]["resps"]) << method << " item " << i;
+    }
+    if (std::string(method) == "greedy") {
+      const auto n_shot = static_cast<int64_t>(tokenizer.encode(shots, true, false).size());
+      EXPECT_LE(counted.rows, n_prompt - 8 * (n_shot - 4) + 9 * 6) << "eight of nine prompts begin with it";
+      EXPECT_GE(counted.rows, n_prompt - 8 * (n_shot + 12));
+    }
+  }
 }
 
 TEST(EvalCost, WhatIsScoredTogetherPaysByItsText) {
