@@ -64,6 +64,14 @@ struct ModelOptions {
   int n_parallel = 4;                  ///< texts that may run side by side, each with two streams
   int n_gpu_layer = 0, n_cpu_moe = 0;  ///< the last blocks on the GPU; experts of the first stay on the CPU
   bool f32_cache = false;              ///< keys and values in float32 instead of float16
+  /// Plans, traces and files of `rouse iti fit` by names: read once, now. Requests then say "plan:facts".
+  std::map<std::string, std::string> files = {};
+  /// Methods and policies by names: {"careful", "scmoe beta=0.8 routing=plan:facts"}. Requests say the name
+  /// as their method.
+  std::map<std::string, std::string> presets = {};
+  /// Whether requests may also name files by their paths. False where their text comes from others: then no
+  /// text of a request reaches the file system.
+  bool paths = true;
   std::function<void(double done)> progress = {};  ///< of loading: [0, 1]
 };
 
@@ -97,8 +105,8 @@ struct Request {
   std::vector<int> tokens = {};        ///< instead of both: ids
   bool raw = false;
   std::string chat_template = {};  ///< a built-in template's name; empty: the file's
-  std::string method = "greedy";   ///< a name of `rouse methods`
-  std::string routing = "topk";    ///< a policy; plans and traces by paths, as this is the caller's own text
+  std::string method = "greedy";   ///< a name of `rouse methods`, or of a preset
+  std::string routing = "";  ///< a policy; empty: the preset's, or "topk". Plans and traces by name or path
   std::map<std::string, std::string> options = {};
   int n_predict = 512;                         ///< tokens at most
   std::vector<std::string> stop = {};          ///< strings that end the answer and are not part of it
@@ -147,7 +155,7 @@ class ROUSE_API Generation {
 struct ScoreRequest {
   std::string context = {};  ///< raw text
   std::vector<std::string> continuations = {};
-  std::string method = "greedy", routing = "topk";
+  std::string method = "greedy", routing = "";  ///< as in Request
   std::map<std::string, std::string> options = {};
 };
 

@@ -64,21 +64,42 @@ rouse::ModelOptions model_options(const ModelOptions& o) {
   return out;
 }
 
-/// Options by their names in the table, as texts.
-void set_options(rouse::Request& r, const std::string& method, const std::string& routing,
+/// What requests may name.
+struct Known {
+  std::shared_ptr<const Names> names;
+  std::shared_ptr<const MethodFiles> files;  ///< names, and paths where those are allowed
+};
+
+Known known(const ModelOptions& o) {
+  auto names = std::make_shared<Names>();
+  for (const auto& [name, path] : o.files) names->add_file(name + "=" + path);
+  for (const auto& [name, text] : o.presets) names->add_preset(name + "=" + text);
+  return {names, o.paths ? names_or_paths(names) : names};
+}
+
+/// Options by their names in the table, as texts, over those of a preset.
+void set_options(rouse::Request& r, const Known& known, const std::string& method, const std::string& routing,
                  const std::map<std::string, std::string>& options) {
   const auto set = [&](const std::string& name, const std::string& value) {
     const rouse::Option* option = find_option(name);
     if (!option || !option->request)
       throw rouse::Error(cat("option \"", name, "\" is not known"), rouse::ErrorKind::usage, name);
-    set_option(*option, r.targets(), option_literal(option->spec, value));
+    try {
+      set_option(*option, r.targets(), option_literal(option->spec, value));
+    } catch (const rouse::Error& e) {
+      throw e.subject().empty() ? rouse::Error(e.what(), e.kind(), name) : e;
+    }
   };
-  set("method", method);
-  set("routing", routing);
+  if (known.names->has_preset(method))
+    r.method = known.names->preset(method);
+  else
+    set("method", method);
+  r.method.files = known.files;
+  if (!routing.empty()) set("routing", routing);
   for (const auto& [name, value] : options) set(name, value);
 }
 
-rouse::Request internal_request(const Request& r) {
+rouse::Request internal_request(const Request& r, const Known& known) {
   require_usage(r.prompt.empty() + r.messages.empty() + r.tokens.empty() == 2,
                 "give one of prompt, messages and tokens");
   rouse::Request out;
@@ -94,7 +115,7 @@ rouse::Request internal_request(const Request& r) {
   out.generate.n_top = r.n_top;
   require_usage(r.grammar.empty() || r.json_schema.empty(), "give one of grammar and json_schema");
   out.generate.grammar = r.json_schema.empty() ? r.grammar : json_schema_grammar(r.json_schema);
-  set_options(out, r.method, r.routing, r.options);
+  set_options(out, known, r.method, r.routing, r.options);
   return out;
 }
 
@@ -134,7 +155,10 @@ Error::Error(const std::string& text, ErrorKind kind, std::string subject)
 struct Model::State {
   /// Two streams a text.
   explicit State(const ModelOptions& o)
-      : session(model_options(o), 2 * o.n_parallel, o.amateur), engine(session.engines()) {
+      : known(api::known(o)),
+        session(model_options(o), 2 * o.n_parallel, o.amateur),
+        engine(session.engines()) {
+    known.names->check_presets(session.models());
     const GgufFile& file = session.model->file();
     path = file.path();
     architecture = session.model->spec().arch;
@@ -147,6 +171,7 @@ struct Model::State {
     engine.run([&] { out = work(); });
     return out;
   }
+  Known known;
   Session session;
   std::string path, architecture, fingerprint;
   EngineThread engine;  ///< last: it goes before what it runs on
@@ -221,8 +246,8 @@ Model::~Model() = default;
 
 Generation Model::start(const Request& request) {
   return translated([&] {
-    const rouse::Request r = internal_request(request);
-    auto generation = start_request(state_->session, r, request.on_text);
+    const rouse::Request r = internal_request(request, state_->known);
+    auto generation = std::move(start_request(state_->session, r, request.on_text)[0]);
     auto state = std::make_shared<Generation::State>();
     state->model = state_;
     state->method = r.method;
@@ -237,7 +262,7 @@ Generation Model::start(const Request& request) {
 std::vector<std::vector<double>> Model::score(const ScoreRequest& request) {
   return translated([&] {
     rouse::Request r;
-    set_options(r, request.method, request.routing, request.options);
+    set_options(r, state_->known, request.method, request.routing, request.options);
     return state_->between_rounds([&] {
       const Session& s = state_->session;
       EncodedPairs pairs = encode_pairs(*s.tokenizer, {{request.context, true}}, request.continuations);
@@ -254,7 +279,7 @@ std::vector<TokenRoute> Model::trace(const std::string& text, const std::string&
   return translated([&] {
     const Session& s = state_->session;
     require_usage(s.router().moe(), "a dense model has no routing to trace");
-    const RoutingPolicy policy(routing, s.router());
+    const RoutingPolicy policy(routing, s.router(), *state_->known.files);
     const std::vector<int> tokens = s.tokenizer->encode(text, true, true);
     return state_->between_rounds([&] {
       const SeqId seq = s.engine->open(static_cast<int>(tokens.size()));

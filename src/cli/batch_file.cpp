@@ -7,10 +7,7 @@ namespace rouse {
 
 BatchItem batch_item(const RunOptions& base, const JsonValue& record) {
   (void)record.at("id");
-  BatchItem item{"", read_request(record, base.request, base.rules)};
-  require_option(item.request.n_sample == 1, "n", " is ", item.request.n_sample,
-                 ", expected 1: a line of a batch has one answer");
-  return item;
+  return {"", read_request(record, base.request, base.rules)};
 }
 
 std::vector<BatchItem> read_batch(const RunOptions& o) {
@@ -39,8 +36,12 @@ std::map<std::string, EarlierAnswer> read_answers(const std::string& path) {
     const Json json = parse_json(line, where);
     const JsonValue row(json, where);
     EarlierAnswer answer{where, "", "", row.find("error").has_value()};
-    if (!answer.failed) {
-      row.at("text").text(LineReader::kMostBytes);  // else it is no answer, and not ours to append to
+    if (!answer.failed) {  // else it has text, or it is no answer and not ours to append to
+      if (const auto samples = row.find("samples"))
+        for (const JsonValue& sample : samples->list(1, kMaxSequence))
+          sample.at("text").text(LineReader::kMostBytes);
+      else
+        row.at("text").text(LineReader::kMostBytes);
       if (const auto identity = row.find("identity")) answer.identity = identity->text();
       if (const auto prompt = row.find("prompt_tokens"))
         answer.inputs = AnswerIdentity::inputs(prompt->integers(0, kMostTokens, 0, INT32_MAX),

@@ -47,8 +47,8 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
   const Request request = asked(o);
   const Session session(o.model, {&request.method, 1});
   const OnText print = o.json ? OnText() : out.printer();
-  const auto generation = start_request(session, request, print);
-  Generation* one = generation.get();
+  const auto samples = start_request(session, request, print);
+  Generation *const one = samples[0].get(), *generation = one;
   run_generations(session.engines(), {&one, 1}, &stop);
   if (o.json) {
     out.add_json(generation_json(*generation, request.method, session.router()));
@@ -69,15 +69,9 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
 int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
-  require_usage(request.generate.sampling.temperature > 0,
-                "--samples: every sample would be the same at temperature 0; give --temp");
   const ExtractorEntry& entry = extractor(o.vote);
   const Session session(o.model, {&request.method, 1}, request.n_sample);
-  std::vector<std::unique_ptr<Generation>> samples;
-  samples.push_back(start_request(session, request));
-  for (int i = 1; i < request.n_sample; ++i)
-    samples.push_back(
-        std::make_unique<Generation>(*samples[0], request.generate.sampling.seed + static_cast<uint64_t>(i)));
+  const auto samples = start_request(session, request);
   std::vector<Generation*> all;
   for (const auto& g : samples) all.push_back(g.get());
   const double begin = now_seconds();
@@ -156,6 +150,7 @@ void add_run(CLI::App& app) {
   add_prompt_options(*run, o->request.prompt);
   add_method_options(*run, o->request.method);
   add_generate_options(*run, o->request.generate);
+  add_options(*run, OptionGroup::detail, {.generate = &o->request.generate});
   run->add_option("--samples", o->request.n_sample,
                   "self-consistency: so many samples, and the majority of answers")
       ->capture_default_str()
@@ -174,6 +169,9 @@ void add_run(CLI::App& app) {
   add_force_option(*run, o->force);
   run->add_flag("--json", o->json, "print one JSON object");
   on_run(*run, [o](const std::atomic<bool>& stop) {
+    const GenerateOptions& g = o->request.generate;
+    require_usage((g.n_top < 0 && !g.routing) || o->json || !o->batch.empty(),
+                  "--log-probs and --experts are part of the object that --json prints");
     require_usage(o->request.n_sample == 1 || o->batch.empty(),
                   "--samples is for one prompt, --batch for many");
     require_usage(!o->force || o->batch.empty(),

@@ -40,7 +40,15 @@ void drop_rows(const std::string& path, const std::vector<BatchItem>& again, con
 struct Running {
   const BatchItem* item;
   std::string identity;
-  std::unique_ptr<Generation> generation;
+  std::vector<std::unique_ptr<Generation>> samples;
+  bool done() const {
+    return std::ranges::all_of(samples, [](const auto& g) { return g->done(); });
+  }
+  const Error* error() const {
+    for (const auto& g : samples)
+      if (g->error()) return &*g->error();
+    return nullptr;
+  }
 };
 
 }  // namespace
@@ -51,8 +59,12 @@ int run_batch(const RunOptions& o, const std::atomic<bool>& stop) {
   const Lock lock(o.output);  // two processes would answer everything twice
   const Answers before = read_answers(o.output);
   std::vector<MethodOptions> methods;
-  for (const BatchItem& item : items) methods.push_back(item.request.method);
-  const Session session(o.model, methods, o.n_parallel);
+  int n_text = o.n_parallel;  // that have room side by side
+  for (const BatchItem& item : items) {
+    methods.push_back(item.request.method);
+    n_text = std::max(n_text, item.request.n_sample);
+  }
+  const Session session(o.model, methods, n_text);
   const AnswerIdentity identity(session);
   const size_t n_item = items.size();
   std::erase_if(items, [&](const BatchItem& item) {
@@ -81,25 +93,25 @@ int run_batch(const RunOptions& o, const std::atomic<bool>& stop) {
       const BatchItem& item = items[next++];
       try {
         running.push_back({&item, identity.of(item.request), start_request(session, item.request)});
-        scheduler.submit(*running.back().generation);
+        for (const auto& sample : running.back().samples) scheduler.submit(*sample);
       } catch (const Error& e) {
         fail(item, e);
       }
     }
     scheduler.step();
     for (const Running& r : running) {
-      if (!r.generation->done()) continue;
-      if (r.generation->error()) {
-        fail(*r.item, *r.generation->error());
+      if (!r.done()) continue;
+      if (const Error* e = r.error()) {
+        fail(*r.item, *e);
         continue;
       }
       Json row{{"id", r.item->request.id}, {"identity", r.identity}};
-      row.update(generation_json(*r.generation, r.item->request.method, session.router()));
+      row.update(request_result_json(r.samples, r.item->request, session.router()));
       add(row);
       bar.update(static_cast<double>(++n_done) / static_cast<double>(n_item));
     }
     scheduler.retire();  // before its generations go
-    std::erase_if(running, [](const Running& r) { return r.generation->done(); });
+    std::erase_if(running, [](const Running& r) { return r.done(); });
   }
   if (stop) {
     std::fprintf(stderr, "interrupted; run the same command again to continue with what is missing in %s\n",

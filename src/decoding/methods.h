@@ -12,7 +12,10 @@ std::unique_ptr<Method> dola(const MethodOptions& options, const MethodModels& m
 std::unique_ptr<Method> contrastive_search(const MethodOptions& options, const MethodModels& models);
 std::unique_ptr<Method> beam_search(const MethodOptions& options, const MethodModels& models);
 
-/// The stream that `--routing` and `--iti` describe.
+/// A policy that an option of the method holds, bound to a model. Throws Error (usage, of the option).
+RoutingPolicy option_policy(const MethodOptions& options, const char* option, const std::string& text,
+                            const RouterSpec& router);
+/// The stream that `routing` and `iti` describe.
 Stream main_stream(const MethodOptions& options, const MethodModels& models);
 
 }  // namespace rouse

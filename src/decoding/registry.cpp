@@ -47,7 +47,7 @@ const MethodEntry& method_entry(const std::string& name) {
     if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage);
+  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage, "method");
 }
 
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
@@ -68,9 +68,18 @@ MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
   return options;
 }
 
+RoutingPolicy option_policy(const MethodOptions& options, const char* option, const std::string& text,
+                            const RouterSpec& router) {
+  try {
+    return RoutingPolicy(text, router, files_of(options));
+  } catch (const Error& e) {
+    throw e.subject().empty() ? Error(e.what(), e.kind(), option) : e;
+  }
+}
+
 Stream main_stream(const MethodOptions& options, const MethodModels& models) {
   const MethodFiles& files = files_of(options);
-  Stream stream{RoutingPolicy(options.routing, models.spec.router, files)};
+  Stream stream{option_policy(options, "routing", options.routing, models.spec.router)};
   if (!options.iti.empty())
     stream.shift = head_shift(*files.iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
   return stream;

@@ -1,7 +1,6 @@
 /// decoding/scmoe.cpp - SCMoE (arXiv:2405.14507): the model's strong routing against a weak routing of
 /// itself.
 #include "base/error.h"
-#include "decoding/files.h"
 #include "decoding/methods.h"
 #include "decoding/two_stream.h"
 
@@ -13,7 +12,7 @@ std::unique_ptr<Method> scmoe(const MethodOptions& options, const MethodModels& 
                 "scmoe contrasts two routings of a Mixture-of-Experts model; this model is dense");
   const MethodOptions o = resolved(options, router);
   Stream strong = main_stream(o, models);
-  Stream weak{RoutingPolicy(o.weak, router, files_of(o)), 0, strong.shift};
+  Stream weak{option_policy(o, "weak", o.weak, router), 0, strong.shift};
   return std::make_unique<TwoStream>(o, models.accelerated, std::move(strong), std::move(weak));
 }
 

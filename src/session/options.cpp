@@ -66,6 +66,12 @@ Option of_text(OptionSpec spec, const char* flag, T GenerateOptions::*member) {
           .place = [member](const OptionTargets& t) { return in(t.generate, member); }};
 }
 template <class T>
+Option of_tokens(OptionSpec spec, const char* flag, T GenerateOptions::*member) {
+  Option out = of_text(spec, flag, member);
+  out.group = OptionGroup::detail;
+  return out;
+}
+template <class T>
 Option of_sampling(OptionSpec spec, const char* flag, T SamplingOptions::*member) {
   return {.spec = spec,
           .group = OptionGroup::generate,
@@ -177,6 +183,13 @@ void add_generate(std::vector<Option>& all) {
        .group = OptionGroup::generate,
        .request = true,
        .place = [](const OptionTargets& t) { return t.n_sample ? OptionPlace(t.n_sample) : OptionPlace(); }});
+  all.push_back(
+      of_tokens(integer("log_probs", -1, 1000,
+                        "how likely every token was, and so many of the likeliest in its place (-1: "
+                        "left out)"),
+                "--log-probs", &G::n_top));
+  all.push_back(of_tokens(typed(OptionType::boolean, "experts", "the experts of every token, by block"),
+                          "--experts", &G::routing));
 }
 
 void add_methods(std::vector<Option>& all) {
@@ -245,7 +258,7 @@ Json property_of(const Option& option) {
   }
   if (Json value = option.default_value(); !value.is_null()) out["default"] = std::move(value);
   if (!option.flag.empty()) out["flag"] = option.long_flag();
-  static const char* const kGroups[] = {"model", "prompt", "generate", "method"};
+  static const char* const kGroups[] = {"model", "prompt", "generate", "method", "detail"};
   out["group"] = kGroups[static_cast<size_t>(option.group)];
   if (!option.methods.empty()) out["methods"] = split(option.methods, ' ');
   return out;

@@ -17,7 +17,8 @@ enum class OptionGroup {
   model,     ///< when a model is opened: the command line's, and a server's start
   prompt,    ///< of one text, as are the others
   generate,  ///< how tokens are chosen, and when to stop
-  method
+  method,
+  detail  ///< what the result says of each token
 };
 
 /// What the options of a door set; those of groups it does not have are null.

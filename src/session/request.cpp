@@ -160,10 +160,24 @@ Json request_json(const Request& request) {
   return out;
 }
 
-std::unique_ptr<Generation> start_request(const Session& session, const Request& request,
-                                          OnText on_text) {
-  return session.start(request.method, prompt_tokens(request.prompt, *session.tokenizer), request.generate,
-                       std::move(on_text));
+std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
+                                                       OnText on_text) {
+  require_option(request.n_sample == 1 || request.generate.sampling.temperature > 0, "n", " is ",
+                 request.n_sample, ", but at temperature 0 every sample would be the same");
+  std::vector<std::unique_ptr<Generation>> samples;
+  samples.push_back(session.start(request.method, prompt_tokens(request.prompt, *session.tokenizer),
+                                  request.generate, std::move(on_text)));
+  for (uint64_t i = 1; i < static_cast<uint64_t>(request.n_sample); ++i)
+    samples.push_back(std::make_unique<Generation>(*samples[0], request.generate.sampling.seed + i));
+  return samples;
+}
+
+Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, const Request& request,
+                         const RouterSpec& router) {
+  if (samples.size() == 1) return generation_json(*samples[0], request.method, router);
+  Json rows = Json::array();
+  for (const auto& g : samples) rows.push_back(generation_json(*g, request.method, router));
+  return {{"samples", std::move(rows)}};
 }
 
 }  // namespace rouse

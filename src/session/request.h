@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "session/names.h"
 #include "session/options.h"
+#include "session/result.h"
 
 namespace rouse {
 
@@ -42,8 +43,12 @@ const Json& request_id(const JsonValue& id);
 /// What reads back as the same request, in the table's order, without what is at its default.
 Json request_json(const Request& request);
 
-/// A generation whose options were checked against each other. Throws Error (usage).
-std::unique_ptr<Generation> start_request(const Session& session, const Request& request,
-                                          OnText on_text = {});
+/// Its samples, whose options were checked against each other: the first runs the prompt for all, and seeds
+/// stand in a row. They must be run together. on_text hears of the first. Throws Error (usage).
+std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
+                                                       OnText on_text = {});
+/// What came of them: of one sample its result, of several {"samples": [results]}.
+Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, const Request& request,
+                         const RouterSpec& router);
 
 }  // namespace rouse

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tensor/log.h"
 
 namespace rouse {
 
@@ -17,13 +18,8 @@ static int usable_cores() {
   return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
 }
 
-/// ggml's chatter about buffers and layouts is no user's business; its errors are.
-static void log_errors(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR) std::fputs(printable(text, true).c_str(), stderr);
-}
-
 Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_cores()) {
-  ggml_log_set(log_errors, nullptr);
+  ggml_log_set(log_callback, nullptr);
   cpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
   require(cpu_ != nullptr, "ggml has no CPU backend");
   gpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_GPU);

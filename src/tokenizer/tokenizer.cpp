@@ -6,29 +6,21 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "tensor/log.h"
 #include "tokenizer/deep_stack.h"
 #include "tokenizer/vocabulary_check.h"
 
 namespace rouse {
-namespace {
-
-/// libllama reports through a log; keep its first error for our message: the later ones say that it failed.
-thread_local std::string first_error;
-void keep_errors(ggml_log_level level, const char* text, void*) {
-  if (level == GGML_LOG_LEVEL_ERROR && first_error.empty()) first_error = text;
-}
-
-}  // namespace
 
 Tokenizer::Tokenizer(const GgufFile& file)
     : model_(nullptr, llama_model_free), vocab_(nullptr), path_(file.path()) {
   check_vocabulary(file);
-  llama_log_set(keep_errors, nullptr);
-  first_error.clear();
+  llama_log_set(log_callback, nullptr);
+  const LogCapture log;  // libllama gives its reasons nowhere else
   llama_model_params params = llama_model_default_params();
   params.vocab_only = true;
   model_.reset(llama_model_load_from_file(file.path().c_str(), params));
-  require_model(model_ != nullptr, path_, ": libllama cannot read the vocabulary: ", trim(first_error));
+  require_model(model_ != nullptr, path_, ": libllama cannot read the vocabulary: ", trim(log.first_error()));
   vocab_ = llama_model_get_vocab(model_.get());
   // It asserts these when it adds them to a text.
   require_model(!llama_vocab_get_add_bos(vocab_) || bos() >= 0, path_,

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <fstream>
 #include <numeric>
 #include <thread>
 
@@ -155,7 +156,7 @@ TEST(Api, ErrorsSayWhoseTheyAre) {
     expect_error([&] { model.generate(r); }, ErrorKind::usage, subject, part);
   };
   refused({}, "", "give one of prompt, messages and tokens");
-  refused({.prompt = "x", .method = "magic"}, "", "unknown method \"magic\"");
+  refused({.prompt = "x", .method = "magic"}, "method", "unknown method \"magic\"");
   refused({.prompt = "x", .method = "scmoe", .options = {{"alpha", "3"}}}, "alpha",
           "alpha is 3, expected a number in (0, 1]");
   refused({.prompt = "x", .options = {{"colour", "3"}}}, "colour", "option \"colour\" is not known");
@@ -166,6 +167,34 @@ TEST(Api, ErrorsSayWhoseTheyAre) {
   for (int i = 0; i < 400; ++i) far += "word ";
   refused({.prompt = far}, "n_ctx", "the context has room for");
   EXPECT_EQ(model.generate({.prompt = kQuestion, .n_predict = 1}).tokens.size(), 1u) << "it goes on";
+}
+
+/// A server's model: requests know what it was opened with, and nothing else of the file system.
+TEST(Api, RequestsNameFilesAndPresetsTheModelWasOpenedWith) {
+  ModelOptions o = lab();
+  const std::string trace = std::string(testing::TempDir()) + "rouse_api_trace.jsonl";
+  std::ofstream(trace) << R"({"format": "rouse-trace"})" << '\n';  // and nothing else
+  o.files = {{"bad", trace}};
+  expect_error([&] { Model model(o); }, ErrorKind::bad_file, "", trace);
+  o.files.clear();
+  o.presets = {{"careful", "scmoe beta=0.25"}, {"weak", "rank:2"}};
+  o.paths = false;
+  Model model(o);
+  const Answer preset = model.generate({.prompt = kQuestion, .method = "careful", .n_predict = 24});
+  const Answer spelled = model.generate(
+      {.prompt = kQuestion, .method = "scmoe", .options = {{"beta", "0.25"}}, .n_predict = 24});
+  EXPECT_EQ(preset.text, spelled.text);
+  EXPECT_EQ(preset.method, spelled.method);
+  EXPECT_EQ(model.generate({.prompt = kQuestion, .method = "weak", .n_predict = 4}).policy, "rank:2");
+  EXPECT_EQ(
+      model.generate({.prompt = kQuestion, .method = "weak", .routing = "topk:1", .n_predict = 4}).policy,
+      "topk:1");
+  for (const char* path : {"/etc/passwd", "/nowhere"})
+    expect_error([&] { model.generate({.prompt = "x", .routing = std::string("plan:'") + path + "'"}); },
+                 ErrorKind::usage, "routing", "is not known here");
+  o.presets = {{"never", "rank:99"}};
+  expect_error([&] { Model refused(o); }, ErrorKind::usage, "routing", "preset never: ");
+  std::remove(trace.c_str());
 }
 
 TEST(Api, WhatOutlivesItsModelEnds) {

@@ -112,6 +112,41 @@ TEST(Cli, BatchResumesWhereItStopped) {
   refused("run" + kModel + "--batch " + dir / "in.jsonl", 2, "needs -o");
 }
 
+TEST(Cli, ALineOfABatchMayHaveSamplesAndDetails) {
+  const TempDir dir;
+  std::ofstream(dir / "in.jsonl")
+      << R"({"id": "three", "tokens": [5, 6, 7], "n": 3, "temp": 0.8, "seed": 4, "log_probs": 2})"
+      << "\n"
+      << R"({"id": "one", "tokens": [5, 6, 7], "temp": 0.8, "seed": 5, "log_probs": 0, "experts": true})"
+      << "\n"
+      << R"({"id": "cold", "tokens": [5, 6, 7], "n": 2})"
+      << "\n";
+  const std::string command = "run" + kModel + "--kv-type f32 -n 6 --ignore-eos --batch " + dir / "in.jsonl" +
+                              " -o " + dir / "out.jsonl";
+  EXPECT_EQ(rouse(command).code, 4) << "samples at temperature 0 would be the same";
+  std::map<std::string, nlohmann::json> rows;
+  std::istringstream out(read_file(dir / "out.jsonl"));
+  for (std::string line; std::getline(out, line);) {
+    auto row = nlohmann::json::parse(line);
+    rows[row["id"]] = row;
+  }
+  EXPECT_EQ(rows["cold"]["error"], "n is 2, but at temperature 0 every sample would be the same");
+  const auto& samples = rows["three"]["samples"];
+  ASSERT_EQ(samples.size(), 3u);
+  EXPECT_EQ(samples[1]["tokens"], rows["one"]["tokens"]) << "its seed is the next";
+  for (const auto& sample : samples) {
+    ASSERT_EQ(sample["log_probs"].size(), 6u);
+    ASSERT_EQ(sample["top_log_probs"][0].size(), 2u);
+  }
+  EXPECT_EQ(samples[0]["top_log_probs"][0], samples[2]["top_log_probs"][0]) << "one prompt, one distribution";
+  EXPECT_FALSE(samples[0].contains("experts"));
+  EXPECT_EQ(rows["one"]["experts"].size(), 6u);
+  EXPECT_EQ(rows["one"]["experts"][0].size(), 3u) << "by block";
+  EXPECT_EQ(rows["one"]["experts"][0][0].size(), 2u);
+  EXPECT_EQ(rouse(command).code, 4) << "what is answered is found again";
+  refused("run" + kModel + "--tokens 5,6 -n 2 --experts", 2, "--json");
+}
+
 TEST(Cli, ATextThatFailsHalfWayCostsTheOthersOfItsBatchNothing) {
   const TempDir dir;
   const std::string trace = dir / "trace.jsonl";
