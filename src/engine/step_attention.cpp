@@ -86,6 +86,7 @@ StepGraph::Heads StepGraph::projected_heads(ggml_tensor* x, const LayerWeights& 
     k = project(w.k, hd, a.n_head_kv, n_q);
     v = project(w.v, a.n_embd_head_v, a.n_head_kv, n_q + n_k);
   }
+  if (a.norm_after_rope) return {norm(rope(q), w.q_norm), norm(rope(k), w.k_norm), v};
   if (a.qk_norm == QkNorm::head) {
     q = norm(q, w.q_norm);
     k = norm(k, w.k_norm);

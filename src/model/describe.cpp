@@ -1,5 +1,6 @@
 #include "model/describe.h"
 
+#include <cstdlib>
 #include <map>
 
 #include "base/error.h"
@@ -25,13 +26,26 @@ std::string attention_kind(const AttentionSpec& a) {
 
 namespace {
 
+/// The first block that nobody runs: those behind it predict tokens further on.
+int64_t first_unused_block(const GgufFile& file) {
+  const std::string arch = file.text("general.architecture").value_or("");
+  return file.integer(arch + ".block_count").value_or(INT32_MAX) -
+         file.integer(arch + ".nextn_predict_layers").value_or(0);
+}
+
+/// "blk.12.attn_q.weight" is of block 12; -1: of none.
+int64_t block_of(const std::string& name) {
+  return name.starts_with("blk.") ? std::strtoll(name.c_str() + 4, nullptr, 10) : -1;
+}
+
 /// What any GGUF file tells.
 Json describe_file(const GgufFile& file) {
+  const int64_t unused = first_unused_block(file);
   std::map<std::string, int> types;
   std::map<std::string, uint64_t> parts;
   for (const ggml_tensor* t : file.tensors()) {
     ++types[ggml_type_name(t->type)];
-    parts[tensor_part(t->name)] += ggml_nbytes(t);
+    parts[block_of(t->name) >= unused ? "unused" : tensor_part(t->name)] += ggml_nbytes(t);
   }
   return {{"file", file.path()},
           {"files", file.n_part()},
@@ -47,7 +61,8 @@ Json describe_file(const GgufFile& file) {
 std::map<std::string, uint64_t> bytes_touched(const Json& file, const ModelSpec& spec) {
   std::map<std::string, uint64_t> touched = file["bytes_by_part"];
   if (!touched.count("head")) touched["head"] = touched["embeddings"];  // tied
-  touched.erase("embeddings");                                          // one row
+  touched.erase("unused");
+  touched.erase("embeddings");  // one row
   if (spec.router.moe())
     touched["experts"] = touched["experts"] / static_cast<uint64_t>(spec.router.n_expert) *
                          static_cast<uint64_t>(spec.router.n_expert_used);

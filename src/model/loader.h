@@ -20,7 +20,9 @@ class WeightLoader {
   /// The file's tensor of that name, or null when the model has none such or the file leaves an optional one
   /// out. Throws Error (exit 3) when it is missing or has another shape.
   const ggml_tensor* find(const std::string& name);
-  /// The same, but it must be there.
+  /// Tensors that are in the file and of no use.
+  void leave_out(const std::string& name) { used_.insert(name); }
+  /// The same as find, but it must be there.
   const ggml_tensor* need(const std::string& name);
 
   /// Declares that `*slot` is to hold `sources`, stacked along dimension `dim` when there are several. Null

@@ -54,6 +54,18 @@ class BlockDeclarer {
 
  private:
   void projections(LayerWeights& w) {
+    if (spec_.attention.fused_qkv) {
+      place(&w.qkv, {need("attn_qkv.weight")}, WeightUse::matrix);
+      place(&w.qkv_bias, {find("attn_qkv.bias")});
+    } else {
+      separate_projections(w);
+    }
+    place(&w.q_norm, {find("attn_q_norm.weight")});
+    place(&w.k_norm, {find("attn_k_norm.weight")});
+    place(&w.sinks, {find("attn_sinks.weight")});
+  }
+
+  void separate_projections(LayerWeights& w) {
     const ggml_tensor *q = need("attn_q.weight"), *k = need("attn_k.weight"), *v = need("attn_v.weight");
     const ggml_tensor *qb = find("attn_q.bias"), *kb = find("attn_k.bias"), *vb = find("attn_v.bias");
     require_model(!qb == !kb && !kb == !vb, loader_.path(), ": block ", layer_,
@@ -66,9 +78,6 @@ class BlockDeclarer {
       place(&w.k, {k}, WeightUse::matrix);
       place(&w.v, {v}, WeightUse::matrix);
     }
-    place(&w.q_norm, {find("attn_q_norm.weight")});
-    place(&w.k_norm, {find("attn_k_norm.weight")});
-    place(&w.sinks, {find("attn_sinks.weight")});
   }
 
   void latent_attention(LayerWeights& w) {
@@ -153,6 +162,8 @@ Model::Model(const std::string& path, std::shared_ptr<const Devices> devices, co
     return from_end < placement.n_gpu_layer ? devices_->gpu() : devices_->cpu();
   };
 
+  for (const ggml_tensor* t : file_.tensors())
+    if (is_left_out(spec_, t->name)) loader.leave_out(t->name);
   loader.expect(outer_tensors(spec_));
   const ggml_tensor* embd = loader.need("token_embd.weight");
   loader.place(&token_embd_, {embd}, WeightUse::other, devices_->cpu());

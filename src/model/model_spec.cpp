@@ -103,6 +103,7 @@ ModelSpec common_spec(const Keys& keys, const std::string& arch) {
   a.n_embd_head_v = keys.integer_or("attention.value_length", a.n_embd_head, 1, 1 << 14);
   a.scale = 1.0f / std::sqrt(static_cast<float>(a.n_embd_head));
   spec.rope = read_rope(keys, a.n_embd_head);
+  a.fused_qkv = file.tensor("blk.0.attn_qkv.weight") != nullptr;
 
   RouterSpec& r = spec.router;
   r.n_expert = keys.integer_or("expert_count", 0, 0, 4096);
@@ -118,6 +119,51 @@ ModelSpec common_spec(const Keys& keys, const std::string& arch) {
   return spec;
 }
 
+void leave_out_nextn(const Keys& keys, ModelSpec& spec) {
+  spec.n_nextn = keys.integer_or("nextn_predict_layers", 0, 0, spec.n_layer - 1);
+  spec.n_layer -= spec.n_nextn;
+}
+
+void read_gate(const Keys& keys, ModelSpec& spec, Gate usual) {
+  require_model(spec.router.n_expert > 0, keys.file().path(), ": key ", keys.prefix(),
+                "expert_count is missing or 0");
+  const int function = keys.integer_or("expert_gating_func", 0, 0, 1 << 16);
+  if (function > 2) keys.refuse("expert_gating_func", cat(function, ", expected 1 (softmax) or 2 (sigmoid)"));
+  spec.router.gate = function == 0 ? usual : function == 2 ? Gate::sigmoid : Gate::softmax;
+}
+
+void read_weights(const Keys& keys, ModelSpec& spec, bool usual_norm) {
+  spec.router.scale = scale_or_one(keys, "expert_weights_scale");
+  spec.router.renormalize = keys.boolean_or("expert_weights_norm", usual_norm);
+}
+
+void read_groups(const Keys& keys, ModelSpec& spec) {
+  const std::string& path = keys.file().path();
+  RouterSpec& r = spec.router;
+  r.n_group = keys.integer_or("expert_group_count", 1, 0, r.n_expert);
+  if (r.n_group == 0) r.n_group = 1;
+  r.n_group_used = keys.integer_or("expert_group_used_count", r.n_group, 0, r.n_group);
+  if (r.n_group_used == 0) r.n_group_used = r.n_group;
+  require_model(r.n_expert % r.n_group == 0, path, ": ", r.n_expert, " experts over ", r.n_group,
+                " groups do not divide");
+  // DeepSeek-V2 scores a group by its best expert, V3 and others with sigmoid gates by the sum of its two
+  // best.
+  r.group_score = r.gate == Gate::sigmoid ? GroupScore::best_two : GroupScore::best;
+  require_model(r.group_score == GroupScore::best || r.n_group == 1 || r.n_expert / r.n_group >= 2, path,
+                ": groups of one expert cannot be scored by their two best");
+  require_model(r.n_expert_used <= r.n_selectable(), path, ": ", r.n_expert_used, " experts a token of the ",
+                r.n_selectable(), " that its groups leave");
+}
+
+void read_text_sections(const Keys& keys) {
+  const std::string key = "rope.dimension_sections";
+  if (!keys.file().array_type(keys.prefix() + key)) return;
+  const std::vector<int64_t> sections = keys.integers(key);
+  if (sections.size() > 3 && sections[3] != 0)
+    keys.refuse(
+        key, cat("with ", sections[3], " dimensions in section 3, expected 0: it has no position in a text"));
+}
+
 ModelSpec read_spec(const GgufFile& file) {
   const auto arch = file.text("general.architecture");
   require_model(arch.has_value(), file.path(), ": key general.architecture is missing");
@@ -129,8 +175,8 @@ ModelSpec read_spec(const GgufFile& file) {
     ModelSpec spec = entry.spec(keys);
     require_model(spec.n_leading_dense <= spec.n_layer, file.path(), ": ", spec.n_leading_dense,
                   " leading dense layers of ", spec.n_layer);
-    for (int layer = spec.n_leading_dense; spec.router.n_expert > 0 && layer < spec.n_layer; ++layer)
-      spec.router.layers.push_back(layer);
+    for (int layer = 0; layer < spec.n_layer; ++layer)
+      if (spec.moe_layer(layer)) spec.router.layers.push_back(layer);
     spec.tied_head = !file.tensor("output.weight");
     spec.unknown_keys = check_keys(keys, spec);
     return spec;

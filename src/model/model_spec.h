@@ -36,6 +36,8 @@ struct AttentionSpec {
   int n_embd_head_v = 0;  ///< of a value
   float scale = 0.0f;     ///< multiplies q.k
   QkNorm qk_norm = QkNorm::none;
+  bool norm_after_rope = false;                ///< queries and keys turn before they are normalised (Hunyuan)
+  bool fused_qkv = false;                      ///< the file has queries, keys and values in one matrix
   bool qkv_bias = false, output_bias = false;  ///< required; files without the flag may still have them
   bool sinks = false;                          ///< a learned logit a head that takes part in the softmax
   int window = 0;         ///< windowed layers see this many positions, their own included; 0: all
@@ -68,6 +70,8 @@ struct ModelSpec {
   int n_ff_expert = 0;      ///< width of one expert
   int n_ff_shared = 0;      ///< width of all shared experts together; 0: none
   int n_leading_dense = 0;  ///< layers before the first MoE layer
+  int moe_step = 1;         ///< from there on every n-th layer is one: those whose number plus 1 divides
+  int n_nextn = 0;          ///< blocks behind the last that predict tokens further on; never run
   float norm_eps = 1e-5f;
   Activation activation = Activation::swiglu;
   bool shared_gate = false;     ///< the shared expert's output is multiplied by sigmoid(w.x) (Qwen2-MoE)
@@ -81,7 +85,9 @@ struct ModelSpec {
   RouterSpec router;
   std::vector<std::string> unknown_keys;  ///< keys of the file's architecture that nothing here knows
 
-  bool moe_layer(int layer) const { return router.n_expert > 0 && layer >= n_leading_dense; }
+  bool moe_layer(int layer) const {
+    return router.n_expert > 0 && layer >= n_leading_dense && (layer + 1) % moe_step == 0;
+  }
   /// Elements of one cell of the KV cache, all layers.
   int64_t kv_elements() const {
     return int64_t{n_layer} *
@@ -106,6 +112,7 @@ class Keys {
   float real(const std::string& key) const;
   bool boolean_or(const std::string& key, bool fallback) const;
   std::string text_or(const std::string& key, const std::string& fallback) const;
+  std::vector<int64_t> integers(const std::string& key) const { return file_.integers(full(key)); }
   const GgufFile& file() const { return file_; }
   const std::string& prefix() const { return prefix_; }
   /// Whether the value of `key` was asked for, there or not.
@@ -122,6 +129,17 @@ class Keys {
 
 /// What every decoder file carries: sizes, heads, RoPE, norm epsilon, experts. Architectures adjust the rest.
 ModelSpec common_spec(const Keys& keys, const std::string& arch);
+/// Blocks behind the last that predict tokens further on (multi-token prediction) do not count as layers.
+void leave_out_nextn(const Keys& keys, ModelSpec& spec);
+/// Router keys of families that carry them. The gating function; `usual` where the file does not say.
+void read_gate(const Keys& keys, ModelSpec& spec, Gate usual);
+/// What multiplies the weights, and whether they are renormalised.
+void read_weights(const Keys& keys, ModelSpec& spec, bool usual_norm);
+/// Groups of experts, of which a token may use a few; after the gate.
+void read_groups(const Keys& keys, ModelSpec& spec);
+/// Rotary positions in sections, for pictures and film: all of a text's sections have the same position, so
+/// they turn as plain ones do. Throws Error (exit 3) for a section that does not follow the position.
+void read_text_sections(const Keys& keys);
 /// A multiplier such as residual_scale: 0 in a file means none. Throws Error (exit 3) if it is absurd.
 float scale_or_one(const Keys& keys, const std::string& key);
 

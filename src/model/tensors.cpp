@@ -27,12 +27,17 @@ void add_attention(BlockTable& t, const ModelSpec& spec) {
   const AttentionSpec& a = spec.attention;
   const int64_t n = spec.n_embd, n_q = a.n_embd_q(), n_k = a.n_embd_k(), n_v = a.n_embd_v(),
                 hd = a.n_embd_head;
-  t.add("attn_q.weight", {n, n_q});
-  t.add("attn_k.weight", {n, n_k});
-  t.add("attn_v.weight", {n, n_v});
-  t.add("attn_q.bias", {n_q}, Kind::bias, a.qkv_bias);
-  t.add("attn_k.bias", {n_k}, Kind::bias, a.qkv_bias);
-  t.add("attn_v.bias", {n_v}, Kind::bias, a.qkv_bias);
+  if (a.fused_qkv) {
+    t.add("attn_qkv.weight", {n, n_q + n_k + n_v});
+    t.add("attn_qkv.bias", {n_q + n_k + n_v}, Kind::bias, a.qkv_bias);
+  } else {
+    t.add("attn_q.weight", {n, n_q});
+    t.add("attn_k.weight", {n, n_k});
+    t.add("attn_v.weight", {n, n_v});
+    t.add("attn_q.bias", {n_q}, Kind::bias, a.qkv_bias);
+    t.add("attn_k.bias", {n_k}, Kind::bias, a.qkv_bias);
+    t.add("attn_v.bias", {n_v}, Kind::bias, a.qkv_bias);
+  }
   if (a.qk_norm != QkNorm::none) {
     const bool head = a.qk_norm == QkNorm::head;
     t.add("attn_q_norm.weight", {head ? hd : n_q}, Kind::norm);
@@ -146,6 +151,12 @@ const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info) {
   return t;
 }
 
+bool is_left_out(const ModelSpec& spec, const std::string& name) {
+  for (int i = 0; i < spec.n_nextn; ++i)
+    if (name.starts_with(cat("blk.", spec.n_layer + i, "."))) return true;
+  return false;
+}
+
 void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor) {
   throw Error(cat(file.path(), ": tensor ", tensor->name, " is not part of architecture ",
                   file.text("general.architecture").value_or("?"), " as rouse knows it"),
@@ -161,7 +172,7 @@ void check_tensors(const GgufFile& file, const ModelSpec& spec) {
   check(outer_tensors(spec));
   for (int layer = 0; layer < spec.n_layer; ++layer) check(block_tensors(spec, layer));
   for (const ggml_tensor* t : file.tensors())
-    if (!known.count(t->name)) refuse_tensor(file, t);
+    if (!known.count(t->name) && !is_left_out(spec, t->name)) refuse_tensor(file, t);
 }
 
 const char* tensor_part(const std::string& name) {

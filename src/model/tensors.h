@@ -37,6 +37,8 @@ std::vector<TensorInfo> outer_tensors(const ModelSpec& spec);
 /// The file's tensor of that entry, or null where an optional one is left out or another stands for it.
 /// Throws Error (exit 3) when it is missing, or has another shape or a type that does not fit.
 const ggml_tensor* find_tensor(const GgufFile& file, const TensorInfo& info);
+/// Of a block that predicts tokens further on (ModelSpec::n_nextn): in the file, and never read.
+bool is_left_out(const ModelSpec& spec, const std::string& name);
 /// Throws the Error for a tensor that does not belong to the model.
 [[noreturn]] void refuse_tensor(const GgufFile& file, const ggml_tensor* tensor);
 /// Whether every tensor is there, in the right shape and a type that fits, and none besides. Throws Error

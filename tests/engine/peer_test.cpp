@@ -73,6 +73,13 @@ constexpr PeerShape kPeerShapes[] = {
     // Without YaRN: libllama widens its correction range to whole dimensions, GPT-OSS as published does not.
     {"gpt_oss", "--arch gpt-oss --experts 16 --yarn 0"},
     {"granitemoe", "--arch granitemoe --kv-heads 2 --experts 16 --experts-used 6"},
+    {"glm4moe", "--arch glm4moe --kv-heads 2 --experts-used 6"},
+    {"qwen3vlmoe", "--arch qwen3vlmoe --kv-heads 2 --experts-used 6"},
+    {"minimax_m2", "--arch minimax-m2 --kv-heads 2 --experts-used 6"},
+    {"bailingmoe2", "--arch bailingmoe2 --kv-heads 2 --experts-used 6"},
+    {"dots1", "--arch dots1 --experts-used 6"},
+    {"ernie4_5_moe", "--arch ernie4_5-moe --kv-heads 2 --experts-used 6"},
+    {"hunyuan_moe", "--arch hunyuan-moe --kv-heads 2 --experts-used 6"},
     {"qwen2", "--arch qwen2 --kv-heads 2 --ff 512"},
     {"qwen3", "--arch qwen3 --kv-heads 2 --ff 512"},
 };

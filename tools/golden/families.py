@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import transformers as hf
 
+import newer
 import tiny
 
 SMALL = dict(vocab_size=tiny.N_VOCAB, hidden_size=32, num_hidden_layers=3, max_position_embeddings=512, rms_norm_eps=1e-6,
@@ -35,7 +36,8 @@ def randomize(model, seed: int):
             else:
                 transposed = "GptOss" in type(model).__name__ and "experts" in name  # [E, n_in, n_out]
                 p.copy_(noise / p.shape[-2 if transposed else -1] ** 0.5)
-                if any(name.endswith(router) for router in ("mlp.gate.weight", "router.weight", "router.layer.weight")):
+                if any(name.endswith(router) for router in ("mlp.gate.weight", "mlp.gate.wg.weight", "router.weight",
+                                                            "router.layer.weight")):
                     p.mul_(1.5)
                 if "embed_tokens" in name:
                     p.mul_(p.shape[-1] ** 0.5)
@@ -109,6 +111,10 @@ FAMILIES_5 = {"deepseek2": ("deepseek2", deepseek2), "deepseek2_plain": ("deepse
               "deepseek2_lite": ("deepseek2", deepseek2_lite)}
 
 
+for table, more in ((FAMILIES, newer.NEWER), (FAMILIES_5, newer.NEWER_5)):
+    table.update({name: (arch, lambda make=make: make(SMALL, GQA)) for name, (arch, make) in more.items()})
+
+
 def write_keys(w, c, name, arch):
     if arch == "deepseek2":
         plain = name.endswith("plain")
@@ -135,7 +141,9 @@ def write_keys(w, c, name, arch):
         w.add_rope_scaling_yarn_log_mul(0.1 * scaling["mscale_all_dim"])
     else:
         head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
-        tiny.common_keys(w, c, name, c.num_key_value_heads, head, c.rope_theta)
+        rope = getattr(c, "rope_parameters", None) or {}
+        turned = int(head * (rope.get("partial_rotary_factor") or getattr(c, "partial_rotary_factor", None) or 1))
+        tiny.common_keys(w, c, name, c.num_key_value_heads, turned, rope.get("rope_theta") or c.rope_theta)
         if head * c.num_attention_heads != c.hidden_size:
             w.add_key_length(head)
             w.add_value_length(head)
@@ -144,11 +152,13 @@ def write_keys(w, c, name, arch):
         w.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         w.add_rope_scaling_factor(scaling["factor"])
         w.add_rope_scaling_orig_ctx_len(scaling["original_max_position_embeddings"])
-    experts = next((getattr(c, n) for n in ("n_routed_experts", "num_experts", "num_local_experts") if hasattr(c, n)), 0)
+    experts = next((getattr(c, n) for n in ("n_routed_experts", "num_experts", "num_local_experts",
+                                            "moe_num_experts") if hasattr(c, n)), 0)
     if experts:
         w.add_expert_count(experts)
-        w.add_expert_used_count(c.num_experts_per_tok)
+        w.add_expert_used_count(newer.experts_used(c))
         w.add_expert_feed_forward_length(getattr(c, "moe_intermediate_size", c.intermediate_size))
+    newer.write_keys(w, c, arch)
     if arch == "qwen2moe":
         w.add_expert_shared_feed_forward_length(c.shared_expert_intermediate_size)
     if arch == "gpt-oss":
@@ -242,10 +252,10 @@ def write_gguf(model, name, arch, path):
     add("output.weight", state["lm_head.weight"])
     for i in range(c.num_hidden_layers):
         prefix = f"model.layers.{i}."
-        s = {k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)}
+        s = newer.renamed({k[len(prefix):]: v for k, v in state.items() if k.startswith(prefix)})
         b = f"blk.{i}."
         add(b + "attn_norm.weight", s["input_layernorm.weight"])
-        add(b + ("post_attention_norm" if arch == "gpt-oss" else "ffn_norm") + ".weight", s["post_attention_layernorm.weight"])
+        add(b + ("post_attention_norm" if arch in ("gpt-oss", "glm4moe") else "ffn_norm") + ".weight", s["post_attention_layernorm.weight"])
         for key, value in attention_tensors(s, c, name, arch):
             add(b + key, value)
         if "mlp.gate_proj.weight" in s:
@@ -266,17 +276,20 @@ class Choices:
             block = getattr(layer, "block_sparse_moe", None) or layer.mlp
             router = getattr(block, "gate", None) or getattr(block, "router", None)
             if hasattr(block, "experts") or hasattr(block, "input_linear"):
-                router.register_forward_hook(self.note)
+                router.register_forward_hook(lambda router, args, out, block=block: self.note(block, router, args, out))
 
-    def note(self, router, args, out):
+    def note(self, block, router, args, out):
         c = self.model.config
         x = args[0].reshape(-1, args[0].shape[-1])
-        weight = router.layer.weight if hasattr(router, "layer") else router.weight
-        logits = torch.nn.functional.linear(x.float(), weight.float(), getattr(router, "bias", None))
-        sigmoid = hasattr(router, "e_score_correction_bias")
-        score = torch.sigmoid(logits) + router.e_score_correction_bias if sigmoid else torch.softmax(logits, -1)
+        matrix = next((getattr(router, n) for n in ("layer", "wg") if hasattr(router, n)), router)
+        logits = torch.nn.functional.linear(x.float(), matrix.weight.float(), getattr(router, "bias", None))
+        holders = (router, block, getattr(block, "moe_statics", None))
+        bias = next((h.e_score_correction_bias for h in holders if hasattr(h, "e_score_correction_bias")), None)
+        sigmoid = bias is not None and not hasattr(block, "moe_statics")
+        score = torch.sigmoid(logits) if sigmoid else torch.softmax(logits, -1)
+        score = score if bias is None else score + bias.reshape(-1)
         gap = torch.full((len(x),), torch.inf)
-        if getattr(c, "n_group", None):
+        if (getattr(c, "n_group", None) or 1) > 1:
             groups = score.view(len(x), c.n_group, -1)
             value = groups.topk(2, -1)[0].sum(-1) if sigmoid else groups.max(-1).values
             ranked = value.sort(-1, descending=True).values
@@ -284,7 +297,7 @@ class Choices:
             allowed = torch.zeros_like(value).scatter_(1, value.topk(c.topk_group, -1).indices, 1)
             score = torch.where(allowed[:, :, None].expand_as(groups).reshape(score.shape) > 0, score, -1.0)
         ranked = score.sort(-1, descending=True)
-        k = c.num_experts_per_tok
+        k = newer.experts_used(c)
         gap = torch.minimum(gap, ranked.values[:, k - 1] - ranked.values[:, k])
         ids = ranked.indices[:, :k].sort(-1).values
         theirs = [t for t in (out if isinstance(out, tuple) else ()) if torch.is_tensor(t) and t.dtype == torch.int64

@@ -1,5 +1,6 @@
-/// model/arch/deepseek2.cpp - DeepSeek-V2-Lite, V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437): latent
-/// attention; shared experts; a token may use experts of a few groups only.
+/// model/arch/deepseek2.cpp - DeepSeek-V2-Lite, V2 (arXiv:2405.04434) and V3 (arXiv:2412.19437), and what is
+/// built like them (GLM-4.7-Flash, Kimi-K2): latent attention; shared experts; a token may use experts of a
+/// few groups only.
 #include <cmath>
 
 #include "base/error.h"
@@ -59,35 +60,19 @@ static void read_scaling(const Keys& keys, ModelSpec& spec) {
 }
 
 ModelSpec deepseek2(const Keys& keys) {
-  const std::string& path = keys.file().path();
   ModelSpec spec = common_spec(keys, "deepseek2");
+  leave_out_nextn(keys, spec);
   spec.rope.order = RopeOrder::norm;
   read_latent(keys, spec);
   read_scaling(keys, spec);
   spec.selection_bias = true;
   spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
   spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
-  RouterSpec& r = spec.router;
-  require_model(r.n_expert > 0, path, ": key ", keys.prefix(), "expert_count is missing or 0");
-  int function = keys.integer_or("expert_gating_func", 0, 0, 1 << 16);
-  if (function > 2) keys.refuse("expert_gating_func", cat(function, ", expected 1 (softmax) or 2 (sigmoid)"));
   // Early files do not say; of these, GLM-4.7-Flash alone, known by its shape, has sigmoid gates.
-  if (function == 0) function = (spec.n_layer == 47 || spec.n_layer == 48) && spec.n_vocab == 154880 ? 2 : 1;
-  r.scale = scale_or_one(keys, "expert_weights_scale");
-  r.gate = function == 2 ? Gate::sigmoid : Gate::softmax;
-  r.renormalize = keys.boolean_or("expert_weights_norm", false);
-  r.n_group = keys.integer_or("expert_group_count", 1, 0, r.n_expert);
-  if (r.n_group == 0) r.n_group = 1;
-  r.n_group_used = keys.integer_or("expert_group_used_count", r.n_group, 0, r.n_group);
-  if (r.n_group_used == 0) r.n_group_used = r.n_group;
-  require_model(r.n_expert % r.n_group == 0, path, ": ", r.n_expert, " experts over ", r.n_group,
-                " groups do not divide");
-  // V2 scores a group by its best expert, V3 by the sum of its two best.
-  r.group_score = r.gate == Gate::sigmoid ? GroupScore::best_two : GroupScore::best;
-  require_model(r.group_score == GroupScore::best || r.n_group == 1 || r.n_expert / r.n_group >= 2, path,
-                ": groups of one expert cannot be scored by their two best");
-  require_model(r.n_expert_used <= r.n_selectable(), path, ": ", r.n_expert_used, " experts a token of the ",
-                r.n_selectable(), " that its groups leave");
+  const bool glm = (spec.n_layer == 47 || spec.n_layer == 48) && spec.n_vocab == 154880;
+  read_gate(keys, spec, glm ? Gate::sigmoid : Gate::softmax);
+  read_weights(keys, spec, false);
+  read_groups(keys, spec);
   return spec;
 }
 

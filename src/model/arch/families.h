@@ -15,5 +15,12 @@ ModelSpec qwen3moe(const Keys& keys);
 ModelSpec olmoe(const Keys& keys);
 ModelSpec gpt_oss(const Keys& keys);
 ModelSpec granitemoe(const Keys& keys);
+ModelSpec glm4moe(const Keys& keys);
+ModelSpec qwen3vlmoe(const Keys& keys);
+ModelSpec minimax_m2(const Keys& keys);
+ModelSpec bailingmoe2(const Keys& keys);
+ModelSpec dots1(const Keys& keys);
+ModelSpec ernie4_5_moe(const Keys& keys);
+ModelSpec hunyuan_moe(const Keys& keys);
 
 }  // namespace rouse

@@ -60,6 +60,70 @@ static const NamedShape kArchShapes[] = {
       .residual_scale = 0.22f,
       .attention_scale = 0.03125f,
       .logit_scale = 6}},
+    {"glm4moe",
+     {.arch = "glm4moe",
+      .n_embd_head = 64,
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .n_ff = 512,
+      .n_shared = 1,
+      .n_dense = 1,
+      .n_rot = 32,
+      .n_nextn = 1,
+      .sigmoid = true,
+      .weights_norm = true,
+      .weights_scale = 1.5f}},
+    {"qwen3vlmoe",
+     {.arch = "qwen3vlmoe",
+      .n_embd_head = 64,
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .sections = true}},
+    {"minimax-m2",
+     {.arch = "minimax-m2",
+      .n_embd_head = 64,
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .n_rot = 32,
+      .sigmoid = true}},
+    {"bailingmoe2",
+     {.arch = "bailingmoe2",
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .n_ff = 512,
+      .n_shared = 1,
+      .n_dense = 1,
+      .n_group = 4,
+      .n_group_used = 2,
+      .n_nextn = 1,
+      .sigmoid = true,
+      .weights_norm = true,
+      .weights_scale = 2.5f}},
+    {"dots1",
+     {.arch = "dots1",
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .n_ff = 512,
+      .n_shared = 2,
+      .n_dense = 1,
+      .sigmoid = true,
+      .weights_norm = true,
+      .weights_scale = 2.5f}},
+    {"ernie4_5-moe",
+     {.arch = "ernie4_5-moe",
+      .n_expert = 16,
+      .n_expert_used = 4,
+      .n_ff_expert = 128,
+      .n_ff = 512,
+      .n_ff_shared = 256,
+      .n_dense = 1,
+      .moe_step = 1}},
+    {"hunyuan-moe", {.arch = "hunyuan-moe", .n_expert = 16, .n_expert_used = 4, .n_ff_expert = 128}},
     {"qwen2", {.arch = "qwen2", .n_expert = 0, .n_ff = 1024}},
     {"qwen3", {.arch = "qwen3", .n_embd_head = 64, .n_expert = 0, .n_ff = 1024}},
 };
@@ -229,11 +293,13 @@ static constexpr ShapeField kFields[] = {
     {"--experts-used", &SynthShape::n_expert_used, 1, "experts a token", ""},
     {"--expert-ff", &SynthShape::n_ff_expert, 1, "width of an expert", ""},
     {"--ff", &SynthShape::n_ff, 0, "width of a dense feed-forward layer (0: --expert-ff, or 4 x width)", ""},
-    {"--shared", &SynthShape::n_shared, 0, "shared experts", "deepseek deepseek2"},
-    {"--shared-ff", &SynthShape::n_ff_shared, 0, "width of the shared expert", "qwen2moe granitemoe"},
-    {"--dense-layers", &SynthShape::n_dense, 0, "leading dense layers", "deepseek deepseek2"},
-    {"--groups", &SynthShape::n_group, 0, "groups of experts", "deepseek2"},
-    {"--groups-used", &SynthShape::n_group_used, 0, "groups a token may use", "deepseek2"},
+    {"--shared", &SynthShape::n_shared, 0, "shared experts", "deepseek deepseek2 glm4moe bailingmoe2 dots1"},
+    {"--shared-ff", &SynthShape::n_ff_shared, 0, "width of the shared expert",
+     "qwen2moe granitemoe ernie4_5-moe hunyuan-moe"},
+    {"--dense-layers", &SynthShape::n_dense, 0, "leading dense layers",
+     "deepseek deepseek2 glm4moe bailingmoe2 dots1 ernie4_5-moe"},
+    {"--groups", &SynthShape::n_group, 0, "groups of experts", "deepseek2 bailingmoe2"},
+    {"--groups-used", &SynthShape::n_group_used, 0, "groups a token may use", "deepseek2 bailingmoe2"},
     {"--q-lora", &SynthShape::n_lora_q, 0, "width of the compressed query (0: none)", "deepseek2"},
     {"--kv-lora", &SynthShape::n_lora_kv, 1, "width of the compressed keys and values", "deepseek2"},
     {"--window", &SynthShape::window, 1, "positions that every other layer sees", "gpt-oss"},
@@ -271,7 +337,12 @@ static void write_attention_keys(const KeyWriter& w, const SynthShape& s) {
     w.count("attention.head_count_kv", s.n_head_kv ? s.n_head_kv : s.n_head);
     w.count("attention.key_length", s.n_embd_head);
     w.count("attention.value_length", s.n_embd_head);
-    w.count("rope.dimension_count", s.n_embd_head ? s.n_embd_head : s.n_embd / s.n_head);
+    const int head = s.n_embd_head ? s.n_embd_head : s.n_embd / s.n_head;
+    w.count("rope.dimension_count", s.n_rot ? s.n_rot : head);
+    if (s.sections) {
+      const int32_t half = head / 2, sections[4] = {(half + 2) / 3, (half + 1) / 3, half / 3, 0};
+      gguf_set_arr_data(w.gguf, (w.prefix + "rope.dimension_sections").c_str(), GGUF_TYPE_INT32, sections, 4);
+    }
   } else {  // the absorbed form, as current converters write it
     w.count("attention.head_count_kv", 1);
     w.count("attention.q_lora_rank", s.n_lora_q);
@@ -301,16 +372,18 @@ static void write_expert_keys(const KeyWriter& w, const SynthShape& s) {
   w.count("expert_group_count", s.n_group);
   w.count("expert_group_used_count", s.n_group_used);
   w.real("expert_weights_scale", s.weights_scale);
-  if (s.arch != "deepseek2") return;
-  w.count("expert_gating_func", s.sigmoid ? 2 : 1);
-  gguf_set_val_bool(w.gguf, (w.prefix + "expert_weights_norm").c_str(), s.weights_norm);
+  w.count("interleave_moe_layer_step", s.moe_step);
+  if (s.arch == "deepseek2" || s.sigmoid) w.count("expert_gating_func", s.sigmoid ? 2 : 1);
+  if (s.arch == "deepseek2" || s.weights_norm)
+    gguf_set_val_bool(w.gguf, (w.prefix + "expert_weights_norm").c_str(), s.weights_norm);
 }
 
 void write_shape_keys(gguf_context* gguf, const SynthShape& s, const std::string& name) {
   const KeyWriter w{gguf, s.arch + "."};
   gguf_set_val_str(gguf, "general.architecture", s.arch.c_str());
   gguf_set_val_str(gguf, "general.name", name.c_str());
-  w.count("block_count", s.n_layer);
+  w.count("block_count", s.n_layer + s.n_nextn);
+  w.count("nextn_predict_layers", s.n_nextn);
   w.count("context_length", s.n_ctx);
   w.count("embedding_length", s.n_embd);
   w.count("feed_forward_length", s.n_ff ? s.n_ff : s.n_expert ? s.n_ff_expert : 4 * s.n_embd);

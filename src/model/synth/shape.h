@@ -15,6 +15,8 @@ struct SynthShape {
   int n_layer = 4, n_embd = 256, n_head = 8, n_head_kv = 0, n_embd_head = 0;
   int n_expert = 8, n_expert_used = 2, n_ff_expert = 256, n_ff = 0;
   int n_shared = 0, n_ff_shared = 0, n_dense = 0, n_group = 0, n_group_used = 0;
+  int n_rot = 0, n_nextn = 0, moe_step = 0;
+  bool sections = false;  ///< positions of pictures: rope.dimension_sections
   int n_lora_q = 0, n_lora_kv = 0, n_nope = 0, n_rope = 0, n_value = 0;  ///< latent attention
   int n_ctx = 4096, window = 0;
   float norm_eps = 1e-5f, rope_base = 10000.0f;

@@ -62,6 +62,26 @@ SynthShape shape_of(const SynthOptions& o) {
   return shape;
 }
 
+/// A block that predicts the token after the next: a layer and what joins it to the others. Nobody here runs
+/// it.
+std::vector<TensorInfo> nextn_tensors(const ModelSpec& spec, int layer) {
+  std::vector<TensorInfo> out = block_tensors(spec, layer);
+  const auto add = [&](const char* name, std::vector<int64_t> ne, TensorKind kind = TensorKind::norm) {
+    out.push_back({cat("blk.", layer, ".", name), std::move(ne), kind});
+  };
+  const int64_t n = spec.n_embd;
+  add("nextn.eh_proj.weight", {2 * n, n}, TensorKind::matrix);
+  for (const char* norm : {"nextn.enorm.weight", "nextn.hnorm.weight", "nextn.shared_head_norm.weight"})
+    add(norm, {n});
+  if (spec.arch == "bailingmoe2") add("layer_output_norm.weight", {n});
+  return out;
+}
+
+/// Files of these families have a bias for selection; of DeepSeek's V3 alone.
+bool carries_bias(const ModelSpec& spec) {
+  return spec.selection_bias && (spec.arch != "deepseek2" || spec.router.gate == Gate::sigmoid);
+}
+
 /// Rows of a tensor past this many repeat earlier ones, shuffled: K-quants take minutes a gigabyte.
 constexpr int64_t kDrawnRows = 8192;
 
@@ -78,11 +98,13 @@ Synth::Synth(const SynthOptions& o, const GgufFile& vocab)
   std::vector<TensorInfo> tensors = outer_tensors(spec);
   for (int layer = 0; layer < spec.n_layer; ++layer)
     for (TensorInfo& t : block_tensors(spec, layer)) tensors.push_back(std::move(t));
+  for (int i = 0; i < spec.n_nextn; ++i)
+    for (TensorInfo& t : nextn_tensors(spec, spec.n_layer + i)) tensors.push_back(std::move(t));
   writer_ = std::make_unique<GgufWriter>(tensors.size());
   gguf_set_kv(writer_->keys(), keys.get());
   for (const TensorInfo& t : tensors)
     if (t.required || (t.name == "output.weight" && !shape_.tied) ||
-        (t.name.find("exp_probs_b") != std::string::npos && spec.router.gate == Gate::sigmoid))
+        (t.name.find("exp_probs_b") != std::string::npos && carries_bias(spec)))
       add(t);
 }
 
