@@ -129,7 +129,8 @@ std::string policy_help() {
     out += cat("  ", padded(entry.usage, 20), " ", entry.help, "\n");
   return out +
          "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n"
-         "  ...+force:L.E,...    experts that replace the last-ranked choices\n";
+         "  ...+force:L.E,...    experts that replace the last-ranked choices\n"
+         "  anchored changes nothing in a model that does not make its weights sum to 1 (`rouse inspect`).\n";
 }
 
 }  // namespace rouse

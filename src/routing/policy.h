@@ -2,9 +2,9 @@
 ///
 /// A policy is a value. It is parsed from text, prints itself back, is checked against a model, and chooses
 /// experts from what the router said about one row. It never sees a model, a graph or a decoding method.
-/// Grammar: CHOICE[+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4", "rank:2", "random:1,seed=7",
-/// "dynamic:0.6,max=4", "replay:'my trace.jsonl'" (base/quoting.h), "topk+mask:3.17,5.2". Source: rouse's
-/// methods, section 1 of docs/methods.md.
+/// Grammar: CHOICE[+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4", "topk:4,anchored", "rank:2",
+/// "random:1,seed=7", "dynamic:0.6,max=4", "replay:'my trace.jsonl'" (base/quoting.h), "topk+mask:3.17,5.2".
+/// Source: rouse's methods, section 1 of docs/methods.md.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,9 @@ class Choice {
   virtual int choose(const RouterRow& row, std::span<int> out) const = 0;
   /// Every chosen expert weighs 1, whatever its gate.
   virtual bool unit_weight() const { return false; }
+  /// Where the model makes the chosen gates sum to 1, they are divided by the sum of those that its own rule
+  /// would have chosen instead, so that another k does not rescale the block's output (arXiv:2609.04575).
+  virtual bool anchored() const { return false; }
   /// Added to the scores before the order is made: [n_expert], or empty.
   virtual std::span<const float> bias(int /*layer*/) const { return {}; }
   /// Of what the choice read from files, for provenance.
