@@ -39,7 +39,7 @@ const MethodOption kOptions[] = {
     {text("method", "decoding method (see below)"), "", &O::name},
     {text("routing", "routing policy (see below); of the strong stream where there are two", kMostPolicy), "",
      &O::routing},
-    {text("weak", "weak routing (default rank:k of a top-k model)", kMostPolicy), "scmoe", &O::weak},
+    {text("weak", "weak routing (default the published one: rank:k of a top-k model for k up to 2, topk:1 above)", kMostPolicy), "scmoe", &O::weak},
     {text("amateur", "the smaller model (GGUF) of contrastive decoding; same vocabulary", kMostPath), "cd",
      &O::amateur},
     {text("amateur_routing", "routing policy of the amateur", kMostPolicy), "cd", &O::amateur_routing},

@@ -18,7 +18,7 @@ class MethodFiles;
 struct MethodOptions {
   std::string name = "greedy";
   std::string routing = "topk";                   ///< of the only stream, or of the strong one
-  std::string weak;                               ///< scmoe; empty: rank:k of a top-k model
+  std::string weak;                               ///< scmoe; empty: RouterSpec::published_weak
   std::string amateur, amateur_routing = "topk";  ///< cd
   float alpha = 0.1f, beta = 0.5f, strong_temp = 1.0f, weak_temp = 1.0f;
   std::string execution = "auto";  ///< plain, fused, lazy, auto

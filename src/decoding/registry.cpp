@@ -64,7 +64,7 @@ int64_t n_cell(const MethodOptions& options, int64_t n_ctx) {
 }
 
 MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
-  if (options.weak.empty() && options.name == "scmoe") options.weak = cat("rank:", router.n_expert_used);
+  if (options.weak.empty() && options.name == "scmoe") options.weak = router.published_weak();
   return options;
 }
 
