@@ -19,10 +19,15 @@ inline RouterSpec router_of(const nlohmann::json& j) {
   return r;
 }
 
-/// The files that a case's policy names: "plan".
+/// The files that a case's policy names: "plan", "steer".
 class GoldenFiles final : public RoutingFiles {
  public:
   GoldenFiles(const nlohmann::json& c, const RouterSpec& router) {
+    if (c.contains("difference")) {
+      SteerFile s = SteerFile::empty(router, "llama", 6);
+      s.difference = c["difference"].get<std::vector<std::vector<double>>>();
+      steer_ = std::make_shared<SteerFile>(std::move(s));
+    }
     if (!c.contains("plan")) return;
     Plan p = Plan::empty(router, "llama", 6);
     p.impact = c["plan"]["impact"].get<std::vector<std::vector<double>>>();
@@ -31,9 +36,11 @@ class GoldenFiles final : public RoutingFiles {
   }
   std::shared_ptr<const Plan> plan(const std::string&) const override { return plan_; }
   std::shared_ptr<const Trace> trace(const std::string&) const override { return nullptr; }
+  std::shared_ptr<const SteerFile> steer(const std::string&) const override { return steer_; }
 
  private:
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<const SteerFile> steer_;
 };
 
 /// Expert and weight of the row that a case describes.

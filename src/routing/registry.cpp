@@ -10,7 +10,12 @@ static constexpr ChoiceEntry kChoices[] = {
      top_k},
     {"rank", "rank:J", "only the J-th best expert (SCMoE's weak stream)", rank},
     {"random", "random:N[,seed=S]",
-     "N experts drawn uniformly, the same for the same seed, layer and position", random_choice},
+     "N experts drawn uniformly, the same for the same seed, layer and position", random_choice, nullptr,
+     true},
+    {"explore", "explore[:K]",
+     "the M best, and K - M of the next P drawn by gate^(1/T) (Expert-Sample); also keep=M, pool=P, temp=T, "
+     "seed=S",
+     explore, nullptr, true},
     {"dynamic", "dynamic:P[,max=K]", "the shortest prefix of ranks whose gates sum past P", dynamic},
     {"plan", "plan:FILE[,lambda=L]",
      "Counterfactual Routing: what `rouse calibrate` measured; also layers-only, experts-only, k=K, kmax=M, "

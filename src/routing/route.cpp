@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "routing/steer.h"
+
 namespace rouse {
 
 void router_gates(const RouterSpec& router, std::span<const float> logits, std::span<float> gate) {
@@ -99,6 +101,7 @@ int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::spa
   const auto unsound = [](float x) { return !(x < INFINITY); };  // NaN too; -inf is a mask
   if (std::any_of(logits.begin(), logits.end(), unsound)) return 0;
   s.logits.assign(logits.begin(), logits.end());
+  if (policy.steering()) policy.steering()->apply(layer, s.logits);
   if (policy.has_mask())
     for (size_t e = 0; e < s.logits.size(); ++e)
       if (policy.masked(layer, static_cast<int>(e))) s.logits[e] = -INFINITY;

@@ -36,12 +36,14 @@ class TopK final : public Choice {
 
 std::unique_ptr<Choice> top_k(const std::string& text) {
   Arguments arguments("topk", text);
-  const bool trained = arguments.leading() == "trained";
-  const auto k = trained ? std::nullopt : arguments.leading_integer();
+  int64_t k = 0;  // the model's own
+  if (!arguments.leading().empty() && arguments.leading() != "trained") {
+    k = *arguments.leading_integer();
+    require_usage(k >= 1 && k <= 65536, "policy topk: k is ", k, ", expected at least 1");
+  }
   const bool anchored = arguments.flag("anchored");
   arguments.finish();
-  require_usage(!k || (*k >= 1 && *k <= 65536), "policy topk: k is ", k.value_or(0), ", expected at least 1");
-  return std::make_unique<TopK>(static_cast<int>(k.value_or(0)), anchored);
+  return std::make_unique<TopK>(static_cast<int>(k), anchored);
 }
 
 }  // namespace rouse

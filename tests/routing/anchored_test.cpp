@@ -24,15 +24,20 @@ TEST(RoutingGolden, RowsEqualTheirReference) {
       EXPECT_NEAR(found->second, weights[i], 2e-6 * std::max(1.0, weights[i]));
     }
     const std::string text = c["policy"];
-    ++equal[text.find("anchored") != std::string::npos ? "anchored" : text.substr(0, text.find(':'))];
+    for (const char* part : {"anchored", "explore", "+steer", "plan"})
+      equal[part] += text.find(part) != std::string::npos;
   }
-  EXPECT_GT(equal["anchored"], 100);
+  EXPECT_GT(equal["anchored"], 200);
+  EXPECT_GT(equal["explore"], 100);
+  EXPECT_GT(equal["+steer"], 100);
+  EXPECT_GT(equal["plan"], 40);
 }
 
 TEST(RoutingGolden, LogitsUnderPoliciesEqualTheirReference) {
   std::map<std::string, std::unique_ptr<TinyModel>> models;
   std::map<std::string, int> n;
-  for (const auto& c : golden_json("routing.json")["logits"]) {
+  const auto cases = golden_json("routing.json")["logits"];
+  for (const auto& c : cases) {
     const std::string name = c["model"];
     if (!models.count(name)) models[name] = std::make_unique<TinyModel>(golden(name + ".gguf"));
     SCOPED_TRACE(cat(name, " ", c["policy"].get<std::string>()));
@@ -60,10 +65,11 @@ TEST(Anchored, AtTheTrainedKIsTheModelsRuleToTheLastBit) {
           for (const char* mask : {"", "+mask:0.3,0.9"})
             EXPECT_EQ(routed(RoutingPolicy(cat("topk:trained,anchored", mask), r), row),
                       routed(RoutingPolicy(cat("topk", mask), r), row));
-          if (!renormalize)
+          if (!renormalize) {
             EXPECT_EQ(routed(RoutingPolicy("topk:2,anchored", r), row),
                       routed(RoutingPolicy("topk:2", r), row))
                 << "anchored by nature";
+          }
         }
       }
   for (const char* name : {"mixtral.gguf", "qwen3moe.gguf", "gpt_oss.gguf", "deepseek3.gguf", "olmoe.gguf"}) {
