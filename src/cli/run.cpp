@@ -65,19 +65,27 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
   return code;
 }
 
-/// Self-consistency: n samples that share the prompt, seeds in a row, and the majority of their answers.
+/// Self-consistency: n samples, seeds in a row, and the majority of their answers. They share the prompt, or
+/// with a routing each those of one routing do.
 int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
-  require_usage(request.generate.sampling.temperature > 0,
-                "--samples: every sample would be the same at temperature 0; give --temp");
+  require_usage(request.generate.sampling.temperature > 0 || samples_differ(request.method, request.n_sample),
+                "--samples: samples of one routing would be the same at temperature 0; give --temp, or "
+                "--routing-per-sample with a policy for each");
   const ExtractorEntry& entry = extractor(o.vote);
   const Session session(o.model, {&request.method, 1}, request.n_sample);
   std::vector<std::unique_ptr<Generation>> samples;
-  samples.push_back(start_request(session, request));
-  for (int i = 1; i < request.n_sample; ++i)
-    samples.push_back(
-        std::make_unique<Generation>(*samples[0], request.generate.sampling.seed + static_cast<uint64_t>(i)));
+  std::map<std::string, Generation*> leaders;  // by routing: samples of one routing share the prompt
+  for (int i = 0; i < request.n_sample; ++i) {
+    Request one = request;
+    one.method = of_sample(request.method, i);
+    one.generate.sampling.seed += static_cast<uint64_t>(i);
+    Generation*& leader = leaders[one.method.routing];
+    samples.push_back(leader ? std::make_unique<Generation>(*leader, one.generate.sampling.seed)
+                             : start_request(session, one));
+    if (!leader) leader = samples.back().get();
+  }
   std::vector<Generation*> all;
   for (const auto& g : samples) all.push_back(g.get());
   const double begin = now_seconds();
@@ -88,7 +96,7 @@ int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   int64_t n_token = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
     answers.push_back(entry.extract(samples[i]->text()));
-    Json row = generation_json(*samples[i], request.method, session.router());
+    Json row = generation_json(*samples[i], of_sample(request.method, static_cast<int>(i)), session.router());
     row["seed"] = request.generate.sampling.seed + i;
     row["answer"] = answers.back() ? Json(*answers.back()) : Json(nullptr);
     rows.push_back(std::move(row));
@@ -134,10 +142,11 @@ void add_name_options(CLI::App& run, RunOptions& o) {
       for (const std::string& text : texts) (*to.*add)(text);
     };
   };
-  run.add_option_function<std::vector<std::string>>("--name", each(&Names::add_file, names),
-                                                    "NAME=FILE: a plan, a trace or a file of `rouse iti "
-                                                    "fit`, read once, that policies and --iti can then "
-                                                    "call by this name; repeatable")
+  run.add_option_function<std::vector<std::string>>(
+         "--name", each(&Names::add_file, names),
+         "NAME=FILE: a plan, a trace or a file of `rouse steer "
+         "fit` or `rouse iti fit`, read once, that policies and --iti can then "
+         "call by this name; repeatable")
       ->allow_extra_args(false);
   run.add_option_function<std::vector<std::string>>("--preset", each(&Names::add_preset, names),
                                                     "NAME=\"METHOD|POLICY [name=value...]\": what lines of "

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/clock.h"
@@ -209,6 +210,7 @@ class Runner {
   struct Running {
     size_t index;
     bool cut = false;
+    int64_t n_prompt = 1;  ///< how often the prompt runs: once a routing
     std::vector<std::unique_ptr<Generation>> samples = {};
     bool done() const {
       return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
@@ -219,11 +221,16 @@ class Runner {
     g.sampling.seed = o_.sampling.seed + index * static_cast<uint64_t>(o_.n_sample);
     std::vector<int> prompt = model_.tokenizer.encode(prompt_of(items_[index]), true);
     Running r{index, cut(prompt, static_cast<size_t>(g.n_predict))};
-    r.samples.push_back(
-        std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(), prompt, g));
-    for (int i = 1; i < o_.n_sample; ++i)
+    std::map<const Method*, Generation*> leaders;  // who run the prompt
+    for (size_t i = 0; i < static_cast<size_t>(o_.n_sample); ++i, ++g.sampling.seed) {
+      const Method& method = model_.per_sample.empty() ? model_.method : *model_.per_sample[i];
+      Generation*& leader = leaders[&method];
       r.samples.push_back(
-          std::make_unique<Generation>(*r.samples[0], g.sampling.seed + static_cast<uint64_t>(i)));
+          leader ? std::make_unique<Generation>(*leader, g.sampling.seed)
+                 : std::make_unique<Generation>(model_.engines, model_.tokenizer, method.clone(), prompt, g));
+      if (!leader) leader = r.samples.back().get();
+    }
+    r.n_prompt = static_cast<int64_t>(leaders.size());
     for (const auto& sample : r.samples) scheduler.submit(*sample);
     return r;
   }
@@ -233,7 +240,7 @@ class Runner {
     ItemCost cost;
     cost.seconds = lap();
     cost.n_cut = r.cut;
-    cost.n_text = static_cast<int64_t>(r.samples[0]->prompt().size());  // samples share it
+    cost.n_text = r.n_prompt * static_cast<int64_t>(r.samples[0]->prompt().size());
     for (const auto& g : r.samples) {
       if (const auto& e = g->error()) return fail(r.index, *e);
       cost.n_token += static_cast<int64_t>(g->tokens().size());

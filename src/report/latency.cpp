@@ -71,6 +71,7 @@ std::vector<BenchRow> bench_rows(const LatencyOptions& o, const RouterSpec& rout
         m.execution = execution;
         add(cat("scmoe:", execution), m);
       }
+      add("roe", method("roe"));
     }
     add("dola", method("dola"));
     MethodOptions cd = method("cd");

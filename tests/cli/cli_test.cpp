@@ -251,7 +251,7 @@ TEST(Cli, BenchPrintsEveryRow) {
   }
   EXPECT_EQ(names, (std::vector<std::string>{"greedy", "libllama", "topk:1", "topk:4", "rank:2",
                                              "dynamic:0.6", "scmoe:plain", "scmoe:fused", "scmoe:lazy",
-                                             "scmoe:auto", "dola", "contrastive", "beam", "sample"}));
+                                             "scmoe:auto", "roe", "dola", "contrastive", "beam", "sample"}));
 }
 
 TEST(Cli, SynthIsDeterministicAndRefusesNonsense) {
