@@ -4,6 +4,7 @@
 
 #include "calibration/corpus.h"
 #include "calibration/state.h"
+#include "calibration/steer_fit.h"
 #include "cli/batch_file.h"
 #include "decoding/iti.h"
 #include "decoding/vote.h"
@@ -62,6 +63,15 @@ void read_iti_file(const std::string& path) {
     ASSERT_EQ(h.direction.size(), 2u);
     for (const float x : h.direction) ASSERT_TRUE(std::isfinite(static_cast<float>(h.sigma) * 1e20f * x));
   }
+}
+
+void read_steer_file(const std::string& path) {
+  const SteerFile f = read_steer(path);
+  for (const SteeredExpert& s : steered_experts(f, 4)) {
+    ASSERT_TRUE(s.expert >= 0 && s.expert < f.n_expert && std::isfinite(s.difference));
+    ASSERT_LT(layer_index(f.layers, s.layer), f.layers.size());
+  }
+  ASSERT_EQ(steer_text(parse_steer(steer_text(f), "again")), steer_text(f));
 }
 
 void read_trace_file(const std::string& path) {
@@ -146,6 +156,20 @@ std::vector<Format> formats() {
        "h.iti",
        {R"({"format":"rouse-iti","version":1,"model":{"arch":"llama","n_layer":2,"n_head":2,"head_width":2},"options":{"a":1},"report":{},"heads":[{"layer":1,"head":0,"accuracy":0.75,"sigma":1.5,"direction":[0.6,-0.8]},{"layer":0,"head":0,"accuracy":0.5,"sigma":0,"direction":[1,0]}]})"},
        read_iti_file},
+      {"steer",
+       "s.steer",
+       {R"({"format":"rouse-steer","version":1,"model":{"fingerprint":"00ff","arch":"llama","n_layer":4,"n_expert":3,"k":2},"options":{"a":1},"n_for":10,"n_against":12,"layers":[1,3],"difference":[[0.5,null,-0.25],[0,1,-1]]})"},
+       read_steer_file},
+      {"steer list",
+       "l.jsonl",
+       {R"({"layer":0,"expert":1,"risk_diff":0.25,"risk_diff_abs":0.25})",
+        R"({"layer":1,"expert":0,"risk_diff":-0.5})"},
+       [](const std::string& path) {
+         ModelSpec spec;
+         spec.n_layer = 2;
+         spec.router.n_expert = 4, spec.router.n_expert_used = 2, spec.router.layers = {0, 1};
+         (void)steer_text(import_steer(path, spec));
+       }},
       {"trace",
        "t.jsonl",
        {R"({"format":"rouse-trace","version":1,"arch":"llama","n_expert":8,"layers":[1,3]})",

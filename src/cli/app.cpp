@@ -81,6 +81,7 @@ CommandLine::CommandLine(const std::string& version)
   add_plan(app_);
   add_whatif(app_);
   add_iti(app_);
+  add_steer(app_);
   add_methods(app_);
   add_eval(app_);
   add_data(app_);

@@ -58,6 +58,7 @@ void add_calibrate(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_whatif(CLI::App& app);
 void add_iti(CLI::App& app);
+void add_steer(CLI::App& app);
 void add_methods(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_data(CLI::App& app);

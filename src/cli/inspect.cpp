@@ -55,7 +55,8 @@ void print_model(const Json& d, const ModelSpec& spec) {
         "routing",
         cat(r.layers.size(), " layers of ", r.n_expert, " experts (width ", spec.n_ff_expert, "), top-",
             r.n_expert_used, "; ", r.gate == Gate::softmax ? "softmax" : "sigmoid", " gates, weights ",
-            r.renormalize ? "renormalised" : "raw", r.scale != 1 ? cat(" times ", r.scale) : ""));
+            r.renormalize ? "renormalised" : "raw", r.scale != 1 ? cat(" times ", r.scale) : "",
+            r.renormalize ? "" : " (anchored by nature)"));
     if (r.n_group > 1)
       print_line("groups",
                  cat(r.n_group_used, " of ", r.n_group, " a token, scored by ",

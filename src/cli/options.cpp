@@ -126,7 +126,7 @@ std::string method_option_help() {
     const Json usual = option.default_value();
     const OptionSpec& s = option.spec;
     out +=
-        cat("  ", padded(s.name, 16), " ", padded(option.methods.empty() ? "all" : option.methods, 12), " ",
+        cat("  ", padded(s.name, 18), " ", padded(option.methods.empty() ? "all" : option.methods, 12), " ",
             s.help, "; ", s.expected(), usual.is_null() ? "" : cat(", default ", shown_default(usual)), "\n");
   }
   return out;

@@ -110,7 +110,7 @@ Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
     if (!there && !o.data.empty())
       std::fprintf(stderr, "rouse: %s: its data is not in %s; left out\n", name.c_str(), o.data.c_str());
   }
-  if (o.model.model.empty()) out = with(out, paper.lab_tasks);
+  if (o.model.model.empty() && o.protocol == kOwnProtocol) out = with(out, paper.lab_tasks);
   require_usage(!out.empty(),
                 "no benchmark of this paper is at hand: give --data DIR (see `rouse data list`)");
   return out;
@@ -179,6 +179,7 @@ void add_repro(CLI::App& app) {
   sub->require_subcommand(1);
   for (const Paper& paper : papers()) {
     auto o = std::make_shared<ReproOptions>();
+    o->eval.n_shot = paper.n_shot;
     CLI::App* c = sub->add_subcommand(paper.name, paper.help);
     add_eval_options(*c, o->eval);
     c->get_option("--output")->required();

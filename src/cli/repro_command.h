@@ -42,6 +42,7 @@ struct Paper {
   Words tasks;      ///< those of the paper
   Words lab_tasks;  ///< the default model's
   std::vector<ReproStep> (*steps)(const Setting& s);
+  int n_shot = -1;  ///< of every task, where the paper says so
 };
 std::span<const Paper> papers();
 

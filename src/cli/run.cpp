@@ -65,7 +65,8 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
   return code;
 }
 
-/// Self-consistency: n samples that share the prompt, seeds in a row, and the majority of their answers.
+/// Self-consistency: n samples, seeds in a row, and the majority of their answers. They share the prompt, or
+/// with a routing each those of one routing do.
 int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
@@ -82,7 +83,7 @@ int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   int64_t n_token = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
     answers.push_back(entry.extract(samples[i]->text()));
-    Json row = generation_json(*samples[i], request.method, session.router());
+    Json row = generation_json(*samples[i], of_sample(request.method, static_cast<int>(i)), session.router());
     row["seed"] = request.generate.sampling.seed + i;
     row["answer"] = answers.back() ? Json(*answers.back()) : Json(nullptr);
     rows.push_back(std::move(row));
@@ -128,10 +129,11 @@ void add_name_options(CLI::App& run, RunOptions& o) {
       for (const std::string& text : texts) (*to.*add)(text);
     };
   };
-  run.add_option_function<std::vector<std::string>>("--name", each(&Names::add_file, names),
-                                                    "NAME=FILE: a plan, a trace or a file of `rouse iti "
-                                                    "fit`, read once, that policies and --iti can then "
-                                                    "call by this name; repeatable")
+  run.add_option_function<std::vector<std::string>>(
+         "--name", each(&Names::add_file, names),
+         "NAME=FILE: a plan, a trace or a file of `rouse steer "
+         "fit` or `rouse iti fit`, read once, that policies and --iti can then "
+         "call by this name; repeatable")
       ->allow_extra_args(false);
   run.add_option_function<std::vector<std::string>>("--preset", each(&Names::add_preset, names),
                                                     "NAME=\"METHOD|POLICY [name=value...]\": what lines of "

@@ -15,6 +15,9 @@ const MethodFiles& method_files_by_path() {
     std::shared_ptr<const Trace> trace(const std::string& path) const override {
       return routing_files_by_path().trace(path);
     }
+    std::shared_ptr<const SteerFile> steer(const std::string& path) const override {
+      return routing_files_by_path().steer(path);
+    }
     std::shared_ptr<const ItiFile> iti(const std::string& path) const override {
       return std::make_shared<ItiFile>(read_iti(path));
     }

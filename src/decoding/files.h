@@ -1,4 +1,5 @@
-/// decoding/files.h - where methods get the files that their options name: plans, traces and heads for ITI.
+/// decoding/files.h - where methods get the files that their options name: plans, traces, steering files and
+/// heads for ITI.
 #pragma once
 
 #include "decoding/iti.h"

@@ -159,8 +159,8 @@ const MethodEntry& method_entry(const std::string& name);
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models);
 /// KV cells on the model for one text of n_ctx tokens: its streams, and branches that live beside them.
 int64_t n_cell(const MethodOptions& options, int64_t n_ctx);
-/// Defaults that depend on the model filled in: scmoe's weak routing is rank:k of a top-k model, the
-/// published one.
+/// Defaults that depend on the model filled in: scmoe's weak routing is the published one,
+/// roe's other routes are the model's top-k under Gumbel noise on its router.
 MethodOptions resolved(MethodOptions options, const RouterSpec& router);
 /// What works with what, as a Markdown table.
 std::string method_table();

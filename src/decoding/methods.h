@@ -10,6 +10,7 @@ std::unique_ptr<Method> scmoe(const MethodOptions& options, const MethodModels& 
 std::unique_ptr<Method> contrastive_decoding(const MethodOptions& options, const MethodModels& models);
 std::unique_ptr<Method> dola(const MethodOptions& options, const MethodModels& models);
 std::unique_ptr<Method> contrastive_search(const MethodOptions& options, const MethodModels& models);
+std::unique_ptr<Method> roe(const MethodOptions& options, const MethodModels& models);
 std::unique_ptr<Method> beam_search(const MethodOptions& options, const MethodModels& models);
 
 /// A policy that an option of the method holds, bound to a model. Throws Error (usage, of the option).

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/quoting.h"
 #include "base/text.h"
+#include "routing/later_seed.h"
 
 namespace rouse {
 
@@ -39,7 +41,10 @@ const MethodOption kOptions[] = {
     {text("method", "decoding method (see below)"), "", &O::name},
     {text("routing", "routing policy (see below); of the strong stream where there are two", kMostPolicy), "",
      &O::routing},
-    {text("weak", "weak routing (default rank:k of a top-k model)", kMostPolicy), "scmoe", &O::weak},
+    {text("weak",
+          "weak routing (default the published one: rank:k of a top-k model for k up to 2, topk:1 above)",
+          kMostPolicy),
+     "scmoe", &O::weak},
     {text("amateur", "the smaller model (GGUF) of contrastive decoding; same vocabulary", kMostPath), "cd",
      &O::amateur},
     {text("amateur_routing", "routing policy of the amateur", kMostPolicy), "cd", &O::amateur_routing},
@@ -60,9 +65,22 @@ const MethodOption kOptions[] = {
      &O::final_norm},
     {real("penalty_alpha", "weight of the degeneration penalty", 0, 1), "contrastive", &O::penalty_alpha},
     {integer("candidates", "how many of the best tokens are tried", 1, 64), "contrastive", &O::candidates},
+    {integer("routes", "rows of every token, each by another route", 1, 64), "roe", &O::routes},
+    {text("route_policy",
+          "policy of the routes behind the first, their seeds in a row (default the model's top-k under "
+          "Gumbel "
+          "noise: explore:k,keep=0,pool=all,temp=0.5)",
+          kMostPolicy),
+     "roe", &O::route_policy},
     {integer("beams", "hypotheses kept", 1, 64), "beam", &O::beams},
     {real("length_penalty", "a finished text scores its log-probability over length to this power", -20, 20),
      "beam", &O::length_penalty},
+    {text("routing_per_sample",
+          "policies of several samples of a text, in turn: topk:6,topk:8,...; one with commas in quotes; "
+          "seeds "
+          "move on from sample to sample",
+          kMostPolicy),
+     "", &O::routing_per_sample},
     {text("iti", "shift attention heads by this file of `rouse iti fit` (inference-time intervention)",
           kMostPath),
      "", &O::iti},
@@ -115,6 +133,23 @@ void check_given(const MethodOptions& options) {
   const bool shifted = !options.iti.empty();
   for (const char* name : {"iti_alpha", "iti_heads"})
     require_option(shifted || !options.given.count(dashed(name)), name, " has no effect without iti");
+}
+
+MethodOptions of_sample(const MethodOptions& options, int i) {
+  MethodOptions out = options;
+  if (options.routing_per_sample.empty()) return out;
+  const std::vector<std::string> policies = split_quoted(options.routing_per_sample, ",");
+  const std::string& policy = policies[static_cast<size_t>(i) % policies.size()];
+  out.routing = with_later_seed(unquote(policy), static_cast<uint64_t>(i));
+  out.routing_per_sample.clear();
+  out.given.erase("routing-per-sample");
+  return out;
+}
+
+bool samples_differ(const MethodOptions& options, int n_sample) {
+  std::set<std::string> routings;
+  for (int i = 0; i < n_sample; ++i) routings.insert(of_sample(options, i).routing);
+  return static_cast<int>(routings.size()) == n_sample;
 }
 
 std::string method_text(const MethodOptions& options) {

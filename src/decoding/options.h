@@ -18,7 +18,7 @@ class MethodFiles;
 struct MethodOptions {
   std::string name = "greedy";
   std::string routing = "topk";                   ///< of the only stream, or of the strong one
-  std::string weak;                               ///< scmoe; empty: rank:k of a top-k model
+  std::string weak;                               ///< scmoe; empty: RouterSpec::published_weak
   std::string amateur, amateur_routing = "topk";  ///< cd
   float alpha = 0.1f, beta = 0.5f, strong_temp = 1.0f, weak_temp = 1.0f;
   std::string execution = "auto";  ///< plain, fused, lazy, auto
@@ -27,8 +27,11 @@ struct MethodOptions {
   int final_norm = 0;
   float penalty_alpha = 0.6f;
   int candidates = 5;
+  int routes = 4;
+  std::string route_policy;  ///< roe; empty: the model's top-k under Gumbel noise
   int beams = 4;
   float length_penalty = 1.0f;
+  std::string routing_per_sample;  ///< policies of several samples of a text, in turn; see of_sample
   std::string iti;
   float iti_alpha = 15.0f;
   int iti_heads = 48;
@@ -59,6 +62,12 @@ void set_method_option(MethodOptions& options, const MethodOption& option, const
 bool method_reads(const std::string& method, const std::string& option);
 /// Throws Error (exit 2) when a given option is not read by the method.
 void check_given(const MethodOptions& options);
+/// The method of the i-th of several samples of a text: where the options name policies per sample
+/// ("topk:6,'explore:8,keep=2'", separated by commas), the i-th of them, in turn, its seed moved on by i.
+/// Throws Error (exit 2).
+MethodOptions of_sample(const MethodOptions& options, int i);
+/// Whether all of so many samples have routings that differ.
+bool samples_differ(const MethodOptions& options, int n_sample);
 /// "scmoe(weak=rank:2,alpha=0.1)": the method with the options it reads, those of no effect left out.
 std::string method_text(const MethodOptions& options);
 

@@ -1,5 +1,8 @@
 /// decoding/registry.cpp - every decoding method, in the order that `--help` lists them.
+#include <algorithm>
+
 #include "base/error.h"
+#include "base/quoting.h"
 #include "base/text.h"
 #include "decoding/files.h"
 #include "decoding/methods.h"
@@ -28,6 +31,10 @@ static constexpr MethodEntry kMethods[] = {
      .samples = false,
      .scores = false,
      .n_cell = [](const MethodOptions& o, int64_t n_ctx) { return n_ctx + o.candidates; }},
+    {.name = "roe",
+     .help = "RoE: the mean of the logits of several routes of every token",
+     .make = roe,
+     .n_cell = [](const MethodOptions& o, int64_t n_ctx) { return o.routes * n_ctx; }},
     {.name = "beam",
      .help = "beam search: the most probable text that N hypotheses find",
      .make = beam_search,
@@ -53,6 +60,8 @@ const MethodEntry& method_entry(const std::string& name) {
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
   const MethodEntry& entry = method_entry(options.name);
   check_given(options);
+  require_option(options.routing_per_sample.empty(), "routing_per_sample",
+                 " is for several samples of one text");
   require_of(!entry.amateur || models.amateur, ErrorKind::usage, "amateur", "method ", options.name,
              " contrasts with a second model, and none was given");
   return entry.make(options, models);
@@ -64,7 +73,11 @@ int64_t n_cell(const MethodOptions& options, int64_t n_ctx) {
 }
 
 MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
-  if (options.weak.empty() && options.name == "scmoe") options.weak = cat("rank:", router.n_expert_used);
+  if (options.weak.empty() && options.name == "scmoe") options.weak = router.published_weak();
+  if (options.route_policy.empty() && options.name == "roe")
+    options.route_policy =
+        cat("explore:", router.n_expert_used, ",keep=0,pool=", router.n_selectable(), ",temp=0.5",
+            options.routing.substr(std::min(options.routing.size(), find_unquoted(options.routing, "+"))));
   return options;
 }
 

@@ -36,6 +36,12 @@ std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
   for (const std::string& text : texts) {
     methods.push_back(parse_variant(text));
     check_options(methods.back(), generate);
+    require_option(runner.n_sample > 1 || methods.back().routing_per_sample.empty(), "routing_per_sample",
+                   " is for several samples of one text");
+    require_option(runner.n_sample == 1 || runner.sampling.temperature > 0 ||
+                       samples_differ(methods.back(), runner.n_sample),
+                   "samples", " is ", runner.n_sample,
+                   ", but at temperature 0 every sample would be the same");
     require_usage(
         std::any_of(tasks.begin(), tasks.end(), [&](const auto* t) { return goes(*t, methods.back()); }),
         "method ", methods.back().name,
@@ -177,8 +183,6 @@ EvalOutcome evaluate(EvalOptions o, const EvalEvents& events) {
     require_option(o.runner.n_sample == 1 || entries.back()->vote, "samples", " is ", o.runner.n_sample,
                    ", but task ", name, " has no answers to vote on");
   }
-  require_option(o.runner.n_sample == 1 || o.runner.sampling.temperature > 0, "samples", " is ",
-                 o.runner.n_sample, ", but at temperature 0 every sample would be the same");
   std::vector<std::string> texts;
   std::vector<Sweep> sweeps;
   for (const std::string& text : o.sweeps) sweeps.push_back(parse_sweep(text));
@@ -188,7 +192,8 @@ EvalOutcome evaluate(EvalOptions o, const EvalEvents& events) {
   const std::vector<MethodOptions> methods = parse_methods(texts, entries, o.runner);
   o.runner.n_parallel = std::max(o.runner.n_parallel, o.runner.n_sample);
   const Session session(o.model, methods, o.runner.n_parallel);
-  for (const MethodOptions& m : methods) make_method(m, session.models());  // refuse before the first item
+  for (const MethodOptions& m : methods)  // refuse before the first item
+    for (int i = 0; i < o.runner.n_sample; ++i) make_method(of_sample(m, i), session.models());
   EvalOutcome out;
   const std::vector<LoadedEval> tasks = load_tasks(o, entries, session.tokenizer.get(), events, out.n_error);
   std::unique_ptr<Sandbox> sandbox;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <map>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -101,6 +102,10 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodR
           {"seed", o.runner.sampling.seed},
           {"sandbox", o.runner.sandbox ? Json(o.runner.sandbox->level()) : Json(nullptr)}},
       results_(Json::object()) {
+  if (!method_.routing_per_sample.empty())
+    for (int i = 0; i < o.runner.n_sample; ++i)
+      settings_["per_sample"].push_back(
+          hex64(RoutingPolicy(of_sample(method_, i).routing, session.router()).hash()));
   check_settings(folder_, settings_);
   if (fs::exists(folder_) && !newest_file(folder_, "results_", ".json").empty())
     results_ = newest_results(folder_);
@@ -114,9 +119,17 @@ bool MethodRun::finished(const LoadedEval& task, const SampleLog& log) const {
 }
 
 bool MethodRun::run(std::span<const LoadedEval> tasks) {
-  const std::unique_ptr<Method> method = make_method(method_, session_.models());
-  const EvalModel model{session_.engines(), *session_.tokenizer, *method,
-                        method_entry(method_.name).likelihood};
+  const std::unique_ptr<Method> method = make_method(of_sample(method_, 0), session_.models());
+  EvalModel model{session_.engines(), *session_.tokenizer, *method, method_entry(method_.name).likelihood};
+  if (!method_.routing_per_sample.empty()) {
+    std::map<std::string, std::shared_ptr<const Method>> by_routing;
+    for (int i = 0; i < o_.runner.n_sample; ++i) {
+      const MethodOptions sample = of_sample(method_, i);
+      auto& made = by_routing[sample.routing];
+      if (!made) made = make_method(sample, session_.models());
+      model.per_sample.push_back(made);
+    }
+  }
   for (const LoadedEval& task : tasks)
     if (!run_task(task, model)) return false;
   return true;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/clock.h"
@@ -210,6 +211,7 @@ class Runner {
     size_t index;
     bool cut;
     ItemCost shared;
+    int64_t n_prompt = 1;  ///< how often the prompt runs: once a routing
     std::vector<std::unique_ptr<Generation>> samples = {};
     bool done() const {
       return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
@@ -255,7 +257,12 @@ class Runner {
     if (n < kLeast) return false;
     Cost cost;
     try {
-      cost = keep_beginning(model_.engines, model_.method, std::span(one).first(n));
+      std::vector<const Method*> methods;
+      for (const auto& method : model_.per_sample)
+        if (std::ranges::find(methods, method.get()) == methods.end()) methods.push_back(method.get());
+      if (methods.empty()) methods.push_back(&model_.method);
+      for (const Method* method : methods)
+        cost += keep_beginning(model_.engines, *method, std::span(one).first(n));
     } catch (const Error&) {
       return false;  // every item will say it for itself
     }
@@ -270,14 +277,20 @@ class Runner {
     return true;
   }
 
+  /// Samples of one routing share the prompt.
   Running start(Scheduler& scheduler, const Prompt& prompt, GenerateOptions g) {
     g.sampling.seed = o_.sampling.seed + prompt.index * static_cast<uint64_t>(o_.n_sample);
-    Running r{prompt.index, prompt.cut, prompt.shared};
-    r.samples.push_back(std::make_unique<Generation>(model_.engines, model_.tokenizer, model_.method.clone(),
-                                                     prompt.tokens, g));
-    for (int i = 1; i < o_.n_sample; ++i)
-      r.samples.push_back(
-          std::make_unique<Generation>(*r.samples[0], g.sampling.seed + static_cast<uint64_t>(i)));
+    Running r{.index = prompt.index, .cut = prompt.cut, .shared = prompt.shared};
+    std::map<const Method*, Generation*> leaders;  // who run the prompt
+    for (size_t i = 0; i < static_cast<size_t>(o_.n_sample); ++i, ++g.sampling.seed) {
+      const Method& method = model_.per_sample.empty() ? model_.method : *model_.per_sample[i];
+      Generation*& leader = leaders[&method];
+      r.samples.push_back(leader ? std::make_unique<Generation>(*leader, g.sampling.seed)
+                                 : std::make_unique<Generation>(model_.engines, model_.tokenizer,
+                                                                method.clone(), prompt.tokens, g));
+      if (!leader) leader = r.samples.back().get();
+    }
+    r.n_prompt = static_cast<int64_t>(leaders.size());
     for (const auto& sample : r.samples) scheduler.submit(*sample);
     return r;
   }
@@ -287,7 +300,7 @@ class Runner {
     ItemCost cost = r.shared;
     cost.seconds = lap();
     cost.n_cut = r.cut;
-    cost.n_text = static_cast<int64_t>(r.samples[0]->prompt().size());  // samples share it
+    cost.n_text = r.n_prompt * static_cast<int64_t>(r.samples[0]->prompt().size());
     for (const auto& g : r.samples) {
       if (const auto& e = g->error()) return fail(r.index, *e);
       cost.n_token += static_cast<int64_t>(g->tokens().size());

@@ -17,6 +17,9 @@ struct EvalModel {
   const Tokenizer& tokenizer;
   const Method& method;
   bool likelihood = true;  ///< its scores of a text are log-likelihoods: perplexities are kept
+  /// [n_sample] of each generated text, where samples have routings of their own; those of one routing hold
+  /// one method and share the prompt. Empty: all copies of `method`.
+  std::vector<std::shared_ptr<const Method>> per_sample = {};
 };
 
 struct RunnerOptions {

@@ -81,7 +81,7 @@ Json describe_router(const ModelSpec& spec) {
            {"leading_dense_layers", spec.n_leading_dense},
            {"shared_expert_width", spec.n_ff_shared},
            {"shared_expert_gated", spec.shared_gate},
-           {"default_weak", cat("rank:", r.n_expert_used)}};
+           {"default_weak", r.published_weak()}};
   if (r.n_group > 1)
     out["groups"] = {{"n_group", r.n_group},
                      {"n_group_used", r.n_group_used},

@@ -61,7 +61,8 @@ std::vector<BenchRow> bench_rows(const LatencyOptions& o, const RouterSpec& rout
     if (router.moe()) {
       for (const int other : {k / 2, std::min(2 * k, router.n_selectable())})
         if (other >= 1 && other != k) add(cat("topk:", other), routed(cat("topk:", other)));
-      add(cat("rank:", k), routed(cat("rank:", k)));
+      if (const std::string weak = router.published_weak(); weak != cat("topk:", k / 2))
+        add(weak, routed(weak));
       add("dynamic:0.6", routed("dynamic:0.6"));
       if (!o.plan.empty()) add("plan", routed("plan:" + quote(o.plan)));
       for (const char* execution : {"plain", "fused", "lazy", "auto"}) {
@@ -70,6 +71,7 @@ std::vector<BenchRow> bench_rows(const LatencyOptions& o, const RouterSpec& rout
         m.execution = execution;
         add(cat("scmoe:", execution), m);
       }
+      add("roe", method("roe"));
     }
     add("dola", method("dola"));
     MethodOptions cd = method("cd");

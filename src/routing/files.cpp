@@ -10,6 +10,9 @@ const RoutingFiles& routing_files_by_path() {
     std::shared_ptr<const Trace> trace(const std::string& path) const override {
       return std::make_shared<Trace>(read_trace(path));
     }
+    std::shared_ptr<const SteerFile> steer(const std::string& path) const override {
+      return std::make_shared<SteerFile>(read_steer(path));
+    }
   };
   static const ByPath files;
   return files;

@@ -17,7 +17,7 @@ namespace {
 struct PlanOptions {
   std::string path;  ///< or name: what `files` knows it by
   double lambda = 0.1;
-  bool layers_only = false, experts_only = false, any_quant = false;
+  bool layers_only = false, experts_only = false, any_quant = false, anchored = false;
   std::optional<int64_t> k, k_max;
 };
 
@@ -32,6 +32,7 @@ class PlanChoice final : public Choice {
     if (o_.k) out += cat(",k=", *o_.k);
     if (o_.k_max) out += cat(",kmax=", *o_.k_max);
     if (o_.any_quant) out += ",any-quant";
+    if (o_.anchored) out += ",anchored";
     return out;
   }
   uint64_t content_hash() const override { return hash_text(plan_text(*plan_)); }
@@ -63,6 +64,7 @@ class PlanChoice final : public Choice {
     }
   }
   int max_count(int layer) const override { return counts_[index(layer)]; }
+  bool anchored() const override { return o_.anchored; }
   std::span<const float> bias(int layer) const override { return bias_[index(layer)]; }
   int choose(const RouterRow& row, std::span<int> out) const override {
     const int n = counts_[index(row.layer)];
@@ -103,6 +105,7 @@ std::unique_ptr<Choice> plan(const std::string& text, const RoutingFiles& files)
   o.layers_only = arguments.flag("layers-only");
   o.experts_only = arguments.flag("experts-only");
   o.any_quant = arguments.flag("any-quant");
+  o.anchored = arguments.flag("anchored");
   require_usage(!(o.layers_only && o.experts_only),
                 "policy plan: layers-only and experts-only exclude each other");
   o.k = arguments.integer("k");

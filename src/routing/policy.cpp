@@ -1,10 +1,13 @@
 #include "routing/policy.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 #include "base/error.h"
 #include "base/quoting.h"
 #include "base/text.h"
+#include "routing/steer.h"
 
 namespace rouse {
 namespace {
@@ -26,8 +29,31 @@ std::unique_ptr<Choice> parse_choice(const std::string& text, const RoutingFiles
     return entry.make_from ? entry.make_from(arguments, files) : entry.make(arguments);
   }
   throw Error(cat("unknown routing policy \"", text, "\"; known: ", choice_names(),
-                  ", each with +mask:L.E,... and +force:L.E,..."),
+                  ", each with +steer:FILE, +mask:L.E,... and +force:L.E,..."),
               ErrorKind::usage);
+}
+
+/// A choice and what follows it, in any order: "+mask:...", "+force:...", "+steer:...".
+struct Parts {
+  std::string choice;
+  std::array<std::optional<std::string>, 3> modifiers;
+};
+enum Modifier { kMask, kForce, kSteer };
+
+Parts split_parts(const std::string& text) {
+  constexpr std::array<std::string_view, 3> kOpenings{"+mask:", "+force:", "+steer:"};
+  std::array<size_t, 3> at{};
+  for (size_t i = 0; i < at.size(); ++i) at[i] = find_unquoted(text, kOpenings[i]);
+  Parts out{text.substr(0, *std::min_element(at.begin(), at.end())), {}};
+  for (size_t i = 0; i < at.size(); ++i) {
+    if (at[i] == std::string::npos) continue;
+    size_t end = text.size();
+    for (const size_t other : at)
+      if (other > at[i]) end = std::min(end, other);
+    const size_t begin = at[i] + kOpenings[i].size();
+    out.modifiers[i] = text.substr(begin, end - begin);
+  }
+  return out;
 }
 
 /// "3.17,5.2" -> (layer 3, expert 17), (layer 5, expert 2). what: "mask" or "force".
@@ -77,17 +103,14 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, 
     : router_(std::make_shared<RouterSpec>(router)) {
   require_usage(text.size() <= 1 << 16, "the routing policy is ", text.size(),
                 " characters long, the limit is 65536");
-  const size_t mask_at = find_unquoted(text, "+mask:"), force_at = find_unquoted(text, "+force:");
-  const auto part = [&](size_t at, size_t skip) {  // up to the other modifier
-    const size_t other = at == mask_at ? force_at : mask_at;
-    return text.substr(at + skip,
-                       other != std::string::npos && other > at ? other - at - skip : std::string::npos);
-  };
-  std::unique_ptr<Choice> choice = parse_choice(text.substr(0, std::min(mask_at, force_at)), files);
+  const Parts parts = split_parts(text);
+  std::unique_ptr<Choice> choice = parse_choice(parts.choice, files);
   require_usage(router.moe() || text == "topk",
                 "the model is dense: it has no experts to route, so only topk applies, not \"", text, "\"");
-  if (mask_at != std::string::npos) mask_ = parse_pairs("mask", part(mask_at, 6), router);
-  if (force_at != std::string::npos) force_ = parse_pairs("force", part(force_at, 7), router);
+  if (const auto& mask = parts.modifiers[kMask]) mask_ = parse_pairs("mask", *mask, router);
+  if (const auto& force = parts.modifiers[kForce]) force_ = parse_pairs("force", *force, router);
+  if (const auto& steer = parts.modifiers[kSteer])
+    steering_ = std::make_shared<Steering>(*steer, router, files);
   if (router.moe()) {
     choice->bind(router, mask_);
     for (const int layer : router.layers) {
@@ -107,12 +130,13 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, 
   for (const auto& [layer, expert] : force_)
     require_usage(!masked(layer, expert), "policy ", text, ": expert ", layer, ".", expert,
                   " is both masked and forced");
-  text_ = choice->text() + pairs_text("+mask:", mask_) + pairs_text("+force:", force_);
+  text_ = cat(choice->text(), steering_ ? "+steer:" + steering_->text() : "", pairs_text("+mask:", mask_),
+              pairs_text("+force:", force_));
   choice_ = std::move(choice);
 }
 
 uint64_t RoutingPolicy::hash() const {
-  return hash_text(text_) ^ choice_->content_hash();
+  return hash_text(text_) ^ choice_->content_hash() ^ (steering_ ? steering_->content_hash() : 0);
 }
 
 bool RoutingPolicy::forced(int layer, int expert) const {
@@ -128,8 +152,12 @@ std::string policy_help() {
   for (const ChoiceEntry& entry : choice_registry())
     out += cat("  ", padded(entry.usage, 20), " ", entry.help, "\n");
   return out +
+         "  ...+steer:FILE       with any of these: what `rouse steer fit` found is pushed to the front or "
+         "the\n"
+         "                       back; also n=N, strength=S (a safety risk: docs/methods.md)\n"
          "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n"
-         "  ...+force:L.E,...    experts that replace the last-ranked choices\n";
+         "  ...+force:L.E,...    experts that replace the last-ranked choices\n"
+         "  anchored changes nothing in a model that does not make its weights sum to 1 (`rouse inspect`).\n";
 }
 
 }  // namespace rouse

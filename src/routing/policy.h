@@ -2,9 +2,9 @@
 ///
 /// A policy is a value. It is parsed from text, prints itself back, is checked against a model, and chooses
 /// experts from what the router said about one row. It never sees a model, a graph or a decoding method.
-/// Grammar: CHOICE[+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4", "rank:2", "random:1,seed=7",
-/// "dynamic:0.6,max=4", "replay:'my trace.jsonl'" (base/quoting.h), "topk+mask:3.17,5.2". Source: rouse's
-/// methods, section 1 of docs/methods.md.
+/// Grammar: CHOICE[+steer:FILE,n=N,strength=S][+mask:L.E,L.E...][+force:L.E,...], e.g. "topk", "topk:4",
+/// "topk:4,anchored", "rank:2", "random:1,seed=7", "dynamic:0.6,max=4", "replay:'my trace.jsonl'"
+/// (base/quoting.h), "topk+mask:3.17,5.2". Source: rouse's methods, section 1 of docs/methods.md.
 #pragma once
 
 #include <cstdint>
@@ -51,6 +51,9 @@ class Choice {
   virtual int choose(const RouterRow& row, std::span<int> out) const = 0;
   /// Every chosen expert weighs 1, whatever its gate.
   virtual bool unit_weight() const { return false; }
+  /// Where the model makes the chosen gates sum to 1, they are divided by the sum of those that its own rule
+  /// would have chosen instead, so that another k does not rescale the block's output (arXiv:2609.04575).
+  virtual bool anchored() const { return false; }
   /// Added to the scores before the order is made: [n_expert], or empty.
   virtual std::span<const float> bias(int /*layer*/) const { return {}; }
   /// Of what the choice read from files, for provenance.
@@ -59,7 +62,9 @@ class Choice {
   virtual void admit(int64_t /*position*/) const {}
 };
 
-/// A choice and a mask, bound to one model's routers. Immutable and cheap to copy.
+class Steering;
+
+/// A choice, steering and a mask, bound to one model's routers. Immutable and cheap to copy.
 class RoutingPolicy {
  public:
   /// Parses and binds; `files` has what the text names. Throws Error (exit 2) naming what is wrong and what
@@ -78,6 +83,8 @@ class RoutingPolicy {
   /// unchanged.
   bool forced(int layer, int expert) const;
   bool has_force() const { return !force_.empty(); }
+  /// Changes the router's logits before all else; null: nothing does.
+  const Steering* steering() const { return steering_.get(); }
   /// Policies of equal shape choose equally many experts at each layer, so their rows can share one graph.
   uint64_t shape() const { return shape_; }
 
@@ -85,6 +92,7 @@ class RoutingPolicy {
   std::string text_;
   std::shared_ptr<const RouterSpec> router_;
   std::shared_ptr<const Choice> choice_;
+  std::shared_ptr<const Steering> steering_;
   Mask mask_, force_;
   uint64_t shape_ = 0;
 };
@@ -101,6 +109,7 @@ struct ChoiceEntry {
   std::unique_ptr<Choice> (*make)(const std::string& arguments);
   /// The same of a choice that names a file; `make` is null then.
   std::unique_ptr<Choice> (*make_from)(const std::string& arguments, const RoutingFiles& files) = nullptr;
+  bool seeded = false;  ///< it draws by the option seed
 };
 std::span<const ChoiceEntry> choice_registry();
 /// One line a kind, for help texts.

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <cmath>
 
+#include "routing/steer.h"
+
 namespace rouse {
 
 void router_gates(const RouterSpec& router, std::span<const float> logits, std::span<float> gate) {
@@ -41,10 +43,9 @@ static void limit_groups(const RouterSpec& router, std::vector<float>& score) {
   }
 }
 
-/// H of one row; -inf where an expert cannot be chosen.
+/// H of one row, `bias` added; -inf where an expert cannot be chosen.
 static void score_row(const RoutingPolicy& policy, int layer, std::span<const float> model_bias,
-                      RouteScratch& s) {
-  const std::span<const float> bias = policy.choice().bias(layer);
+                      std::span<const float> bias, RouteScratch& s) {
   s.score = s.gate;
   if (!model_bias.empty())
     for (size_t e = 0; e < s.score.size(); ++e) s.score[e] += model_bias[e];
@@ -54,32 +55,43 @@ static void score_row(const RoutingPolicy& policy, int layer, std::span<const fl
     for (size_t e = 0; e < s.score.size(); ++e)
       if (policy.masked(layer, static_cast<int>(e))) s.score[e] = -INFINITY;
   if (policy.router().n_group > 1) limit_groups(policy.router(), s.score);
-  if (policy.has_force())
-    for (size_t e = 0; e < s.score.size(); ++e)
-      if (policy.forced(layer, static_cast<int>(e))) s.score[e] = INFINITY;
 }
 
-/// The model's rule over the chosen experts.
-static void weigh(const RoutingPolicy& policy, std::span<const float> logits, std::span<const int> ids,
-                  std::span<const float> gate, std::span<float> weights) {
+/// Every selectable expert, and in `order` the best `depth` of them.
+static void rank_row(std::span<const float> score, size_t depth, std::vector<int>& selectable,
+                     std::vector<int>& order) {
+  selectable.clear();
+  for (size_t e = 0; e < score.size(); ++e)
+    if (score[e] != -INFINITY) selectable.push_back(static_cast<int>(e));
+  order = selectable;
+  depth = std::min(depth, order.size());
+  const auto better = [&](int a, int b) {
+    const float ha = score[static_cast<size_t>(a)], hb = score[static_cast<size_t>(b)];
+    return ha > hb || (ha == hb && a < b);
+  };
+  std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(depth), order.end(), better);
+  order.resize(depth);
+}
+
+/// The model's rule over the chosen experts. Those of `anchor` share a weight of 1.
+static void weigh(const RoutingPolicy& policy, std::span<const int> ids, std::span<const int> anchor,
+                  const RouteScratch& s, std::span<float> weights) {
   const RouterSpec& router = policy.router();
-  for (size_t i = 0; i < ids.size(); ++i) weights[i] = gate[static_cast<size_t>(ids[i])];
   if (policy.choice().unit_weight()) {
     std::fill_n(weights.begin(), ids.size(), 1.0f);
     return;
   }
-  if (router.renormalize) {
-    if (router.gate == Gate::softmax) {
-      float largest = -INFINITY;
-      for (const int id : ids) largest = std::max(largest, logits[static_cast<size_t>(id)]);
-      for (size_t i = 0; i < ids.size(); ++i)
-        weights[i] = std::exp(logits[static_cast<size_t>(ids[i])] - largest);
-    }
-    float sum = 0;
-    for (size_t i = 0; i < ids.size(); ++i) sum += weights[i];
-    for (size_t i = 0; i < ids.size(); ++i) weights[i] /= sum;
-  }
-  for (size_t i = 0; i < ids.size(); ++i) weights[i] *= router.scale;
+  const bool softmax = router.renormalize && router.gate == Gate::softmax;
+  float largest = -INFINITY, sum = 0;
+  if (softmax)
+    for (const int id : anchor) largest = std::max(largest, s.logits[static_cast<size_t>(id)]);
+  const auto share = [&](int id) {
+    const auto e = static_cast<size_t>(id);
+    return softmax ? std::exp(s.logits[e] - largest) : s.gate[e];
+  };
+  for (const int id : anchor) sum += share(id);
+  for (size_t i = 0; i < ids.size(); ++i)
+    weights[i] = (router.renormalize ? share(ids[i]) / sum : share(ids[i])) * router.scale;
 }
 
 int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::span<const float> logits,
@@ -88,30 +100,34 @@ int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::spa
   const Choice& choice = policy.choice();
   const auto unsound = [](float x) { return !(x < INFINITY); };  // NaN too; -inf is a mask
   if (std::any_of(logits.begin(), logits.end(), unsound)) return 0;
-  s.gate.assign(logits.begin(), logits.end());
+  s.logits.assign(logits.begin(), logits.end());
+  if (policy.steering()) policy.steering()->apply(layer, s.logits);
   if (policy.has_mask())
-    for (size_t e = 0; e < s.gate.size(); ++e)
-      if (policy.masked(layer, static_cast<int>(e))) s.gate[e] = -INFINITY;
-  router_gates(policy.router(), s.gate, s.gate);
-  score_row(policy, layer, model_bias, s);
-  if (std::any_of(s.score.begin(), s.score.end(), [](float x) { return std::isnan(x); })) return 0;
-
-  s.selectable.clear();
-  for (size_t e = 0; e < s.score.size(); ++e)
-    if (s.score[e] != -INFINITY) s.selectable.push_back(static_cast<int>(e));
-  assert(!s.selectable.empty());  // RoutingPolicy refuses a mask that leaves nobody
-  s.order = s.selectable;
-  const size_t depth = std::min(static_cast<size_t>(choice.depth(layer)), s.order.size());
-  const auto better = [&](int a, int b) {
-    const float ha = s.score[static_cast<size_t>(a)], hb = s.score[static_cast<size_t>(b)];
-    return ha > hb || (ha == hb && a < b);
+    for (size_t e = 0; e < s.logits.size(); ++e)
+      if (policy.masked(layer, static_cast<int>(e))) s.logits[e] = -INFINITY;
+  s.gate.resize(s.logits.size());
+  router_gates(policy.router(), s.logits, s.gate);
+  const auto no_order = [&] {
+    return std::any_of(s.score.begin(), s.score.end(), [](float x) { return std::isnan(x); });
   };
-  std::partial_sort(s.order.begin(), s.order.begin() + static_cast<std::ptrdiff_t>(depth), s.order.end(),
-                    better);
-  const RouterRow row{layer, position, s.gate, std::span(s.order).first(depth), s.selectable};
+  const bool anchored = choice.anchored() && policy.router().renormalize;
+  if (anchored) {
+    score_row(policy, layer, model_bias, {}, s);
+    if (no_order()) return 0;
+    rank_row(s.score, static_cast<size_t>(policy.router().n_expert_used), s.selectable, s.trained);
+  }
+  score_row(policy, layer, model_bias, choice.bias(layer), s);
+  if (policy.has_force())
+    for (size_t e = 0; e < s.score.size(); ++e)
+      if (policy.forced(layer, static_cast<int>(e))) s.score[e] = INFINITY;
+  if (no_order()) return 0;
+  rank_row(s.score, static_cast<size_t>(choice.depth(layer)), s.selectable, s.order);
+  assert(!s.selectable.empty());  // RoutingPolicy refuses a mask that leaves nobody
+  const RouterRow row{layer, position, s.gate, s.order, s.selectable};
   const int count = choice.choose(row, ids);
   assert(count >= 1 && count <= choice.max_count(layer));
-  weigh(policy, logits, ids.first(static_cast<size_t>(count)), s.gate, weights);
+  const auto chosen_ids = ids.first(static_cast<size_t>(count));
+  weigh(policy, chosen_ids, anchored ? std::span<const int>(s.trained) : chosen_ids, s, weights);
   const auto chosen = weights.first(static_cast<size_t>(count));
   return std::all_of(chosen.begin(), chosen.end(), [](float w) { return std::isfinite(w); }) ? count : 0;
 }

@@ -10,14 +10,16 @@ namespace rouse {
 
 /// Scratch space of one thread, reused from row to row.
 struct RouteScratch {
-  std::vector<float> gate, score;
-  std::vector<int> selectable, order;
+  std::vector<float> logits, gate, score;
+  std::vector<int> selectable, order, trained;
 };
 
 /// One MoE layer's routing of one row.
-///   r = logits; G = gate(r), masked experts removed before the softmax so that their share goes to the
-///   others; H = G + model_bias + policy bias, -inf outside the groups the model allows; ties go to the lower
-///   id; w = the model's own rule over G of the chosen, times its scale.
+///   r = logits, steered where the policy says so; G = gate(r), masked experts removed before the softmax so
+///   that their share goes to the others; H = G + model_bias + policy bias, -inf outside the groups the model
+///   allows; ties go to the lower id; w = the model's own rule over G of the chosen, times its scale; or
+///   anchored, G over the sum of the gates that the model's own rule would choose (its k best by G +
+///   model_bias).
 /// logits [n_expert]; model_bias [n_expert] or empty; ids and weights [max_count(layer)].
 /// Returns how many experts were chosen, at least 1; 0 where a logit is NaN or +inf, or a score or a weight
 /// is not a number: such a row has no choice. Softmax gates renormalise as a softmax over the chosen logits,

@@ -28,6 +28,11 @@ struct RouterSpec {
 
   bool moe() const { return n_expert > 0 && !layers.empty(); }
   int n_selectable() const { return n_expert / n_group * n_group_used; }
+  /// The weak routing of SCMoE's paper for such a model: rank-2 for Mixtral's top-2, top-1 for DeepSeekMoE's
+  /// top-6 (arXiv:2405.14507, section 4 and table 10). Ranks of more than 2 were never published.
+  std::string published_weak() const {
+    return n_expert_used <= 2 ? "rank:" + std::to_string(n_expert_used) : "topk:1";
+  }
 };
 
 /// Where block `layer` stands among the MoE layers; layers ascending.

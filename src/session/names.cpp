@@ -36,9 +36,10 @@ std::string format_of(const std::string& path) {
   std::string head(4096, '\0');
   in.read(head.data(), static_cast<std::streamsize>(head.size()));
   head.resize(static_cast<size_t>(in.gcount()));
-  for (const char* format : {"rouse-plan", "rouse-trace", "rouse-iti"})
+  for (const char* format : {"rouse-plan", "rouse-trace", "rouse-steer", "rouse-iti"})
     if (head.find(cat('"', format, '"')) != std::string::npos) return format;
-  throw Error(cat(path, ": is not a plan, a trace or a file of `rouse iti fit`"), ErrorKind::bad_file);
+  throw Error(cat(path, ": is not a plan, a trace or a file of `rouse steer fit` or `rouse iti fit`"),
+              ErrorKind::bad_file);
 }
 
 template <class T>
@@ -66,6 +67,9 @@ class NamesOrPaths final : public MethodFiles {
   std::shared_ptr<const Trace> trace(const std::string& name) const override {
     return of(names_->has_trace(name)).trace(name);
   }
+  std::shared_ptr<const SteerFile> steer(const std::string& name) const override {
+    return of(names_->has_steer(name)).steer(name);
+  }
   std::shared_ptr<const ItiFile> iti(const std::string& name) const override {
     return of(names_->has_iti(name)).iti(name);
   }
@@ -82,13 +86,15 @@ class NamesOrPaths final : public MethodFiles {
 
 void Names::add_file(const std::string& text) {
   const auto [name, path] = parse_pair(text, "name", "NAME=FILE");
-  require_option(!has_plan(name) && !has_trace(name) && !has_iti(name), "name", ": ", name,
-                 " is given twice");
+  require_option(!has_plan(name) && !has_trace(name) && !has_steer(name) && !has_iti(name), "name", ": ",
+                 name, " is given twice");
   const std::string format = format_of(path);
   if (format == "rouse-plan") {
     plans_[name] = std::make_shared<Plan>(read_plan(path));
   } else if (format == "rouse-trace") {
     traces_[name] = std::make_shared<Trace>(read_trace(path));
+  } else if (format == "rouse-steer") {
+    steers_[name] = std::make_shared<SteerFile>(read_steer(path));
   } else {
     auto file = std::make_shared<ItiFile>(read_iti(path));
     file->path = name;  // so messages show to whoever asks what the asker said
@@ -125,6 +131,9 @@ std::shared_ptr<const Plan> Names::plan(const std::string& name) const {
 }
 std::shared_ptr<const Trace> Names::trace(const std::string& name) const {
   return find_named(traces_, "trace", name);
+}
+std::shared_ptr<const SteerFile> Names::steer(const std::string& name) const {
+  return find_named(steers_, "steering", name);
 }
 std::shared_ptr<const ItiFile> Names::iti(const std::string& name) const {
   return find_named(iti_, "iti", name).file;

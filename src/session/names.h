@@ -1,8 +1,9 @@
 /// session/names.h - files and presets by name: what whoever starts rouse gives to those who send requests.
 ///
-/// A plan, a trace or a file for ITI is read once, when it is added; what lies on the disk later has no
-/// effect. A request says `routing: "plan:facts"`, `iti: "heads"`, `method: "careful"`. Whatever is no such
-/// name is refused with one and the same message, a path that exists no differently from one that does not.
+/// A plan, a trace, a file for steering or for ITI is read once, when it is added; what lies on the disk
+/// later has no effect. A request says `routing: "plan:facts"`, `iti: "heads"`, `method: "careful"`. Whatever
+/// is no such name is refused with one and the same message, a path that exists no differently from one that
+/// does not.
 #pragma once
 
 #include <map>
@@ -29,12 +30,14 @@ class Names final : public MethodFiles {
   /// Throw Error (usage): "plan \"x\" is not known here; known: a, b".
   std::shared_ptr<const Plan> plan(const std::string& name) const override;
   std::shared_ptr<const Trace> trace(const std::string& name) const override;
+  std::shared_ptr<const SteerFile> steer(const std::string& name) const override;
   std::shared_ptr<const ItiFile> iti(const std::string& name) const override;
   std::string iti_text(const std::string& name) const override;
   const MethodOptions& preset(const std::string& name) const;
 
   bool has_plan(const std::string& name) const { return plans_.count(name) > 0; }
   bool has_trace(const std::string& name) const { return traces_.count(name) > 0; }
+  bool has_steer(const std::string& name) const { return steers_.count(name) > 0; }
   bool has_iti(const std::string& name) const { return iti_.count(name) > 0; }
   bool has_preset(const std::string& name) const { return presets_.count(name) > 0; }
   /// In alphabetical order, for whoever lists them.
@@ -47,6 +50,7 @@ class Names final : public MethodFiles {
   };
   std::map<std::string, std::shared_ptr<const Plan>> plans_;
   std::map<std::string, std::shared_ptr<const Trace>> traces_;
+  std::map<std::string, std::shared_ptr<const SteerFile>> steers_;
   std::map<std::string, Heads> iti_;
   std::map<std::string, MethodOptions> presets_;
 };

@@ -162,13 +162,22 @@ Json request_json(const Request& request) {
 
 std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
                                                        OnText on_text) {
-  require_option(request.n_sample == 1 || request.generate.sampling.temperature > 0, "n", " is ",
-                 request.n_sample, ", but at temperature 0 every sample would be the same");
+  require_option(request.n_sample == 1 || request.generate.sampling.temperature > 0 ||
+                     samples_differ(request.method, request.n_sample),
+                 "n", " is ", request.n_sample,
+                 ", but samples of one routing would be the same at temperature 0");
+  const std::vector<int> prompt = prompt_tokens(request.prompt, *session.tokenizer);
   std::vector<std::unique_ptr<Generation>> samples;
-  samples.push_back(session.start(request.method, prompt_tokens(request.prompt, *session.tokenizer),
-                                  request.generate, std::move(on_text)));
-  for (uint64_t i = 1; i < static_cast<uint64_t>(request.n_sample); ++i)
-    samples.push_back(std::make_unique<Generation>(*samples[0], request.generate.sampling.seed + i));
+  std::map<std::string, Generation*> firsts;  // by routing: its samples share the prompt
+  GenerateOptions generate = request.generate;
+  for (int i = 0; i < request.n_sample; ++i, ++generate.sampling.seed) {
+    const MethodOptions method = of_sample(request.method, i);
+    Generation*& first = firsts[method.routing];
+    samples.push_back(first
+                          ? std::make_unique<Generation>(*first, generate.sampling.seed)
+                          : session.start(method, prompt, generate, i == 0 ? std::move(on_text) : OnText()));
+    if (!first) first = samples.back().get();
+  }
   return samples;
 }
 
@@ -176,7 +185,8 @@ Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, c
                          const RouterSpec& router) {
   if (samples.size() == 1) return generation_json(*samples[0], request.method, router);
   Json rows = Json::array();
-  for (const auto& g : samples) rows.push_back(generation_json(*g, request.method, router));
+  for (size_t i = 0; i < samples.size(); ++i)
+    rows.push_back(generation_json(*samples[i], of_sample(request.method, static_cast<int>(i)), router));
   return {{"samples", std::move(rows)}};
 }
 

@@ -40,10 +40,14 @@ MethodOptions parse_variant(const std::string& text) {
   return m;
 }
 
-/// The policy with the folder of its file left out: "plan:out/x.json,lambda=0.1" is "plan:x.json,lambda=0.1".
+/// The policy with the folders of its files left out: "plan:out/x.json,lambda=0.1" is
+/// "plan:x.json,lambda=0.1".
 static std::string policy_label(const std::string& policy) {
+  if (const size_t steer = find_unquoted(policy, "+steer:"); steer != std::string::npos)
+    return policy_label(policy.substr(0, steer)) + "+" + policy_label(policy.substr(steer + 1));
   const size_t begin = policy.find(':') + 1;
-  if (!policy.starts_with("plan:") && !policy.starts_with("replay:")) return policy;
+  if (!policy.starts_with("plan:") && !policy.starts_with("replay:") && !policy.starts_with("steer:"))
+    return policy;
   const std::string_view rest = std::string_view(policy).substr(begin);
   const size_t end = std::min({rest.size(), find_unquoted(rest, ","), find_unquoted(rest, "+")});
   const std::string path = unquote(rest.substr(0, end));

@@ -130,7 +130,7 @@ TEST(Cli, ALineOfABatchMayHaveSamplesAndDetails) {
     auto row = nlohmann::json::parse(line);
     rows[row["id"]] = row;
   }
-  EXPECT_EQ(rows["cold"]["error"], "n is 2, but at temperature 0 every sample would be the same");
+  EXPECT_EQ(rows["cold"]["error"], "n is 2, but samples of one routing would be the same at temperature 0");
   const auto& samples = rows["three"]["samples"];
   ASSERT_EQ(samples.size(), 3u);
   EXPECT_EQ(samples[1]["tokens"], rows["one"]["tokens"]) << "its seed is the next";
@@ -286,7 +286,7 @@ TEST(Cli, BenchPrintsEveryRow) {
   }
   EXPECT_EQ(names, (std::vector<std::string>{"greedy", "libllama", "topk:1", "topk:4", "rank:2",
                                              "dynamic:0.6", "scmoe:plain", "scmoe:fused", "scmoe:lazy",
-                                             "scmoe:auto", "dola", "contrastive", "beam", "sample"}));
+                                             "scmoe:auto", "roe", "dola", "contrastive", "beam", "sample"}));
 }
 
 TEST(Cli, SynthIsDeterministicAndRefusesNonsense) {

@@ -202,6 +202,7 @@ TEST(Scheduler, EveryMethodComposesWithAPlan) {
       MethodOptions o;
       o.name = entry.name;
       o.routing = routing;
+      o.routes = 2;  // of roe: the plan is one of them
       GenerateOptions g;
       g.n_predict = 24;
       g.ignore_eos = true;

@@ -37,7 +37,11 @@ struct Files {
     heads.arch = "llama", heads.n_layer = 3, heads.n_head = 1, heads.width = 2;
     heads.heads = {{0, 0, 0.75, 1.5, {0.6f, -0.8f}}};
     save_iti(heads, dir / "heads.json");
+    SteerFile steer = SteerFile::empty(router(), "llama", 3);
+    steer.difference[0][1] = 0.5;
+    save_steer(steer, dir / "steer.json");
     auto all = std::make_shared<Names>();
+    all->add_file("calm=" + (dir / "steer.json"));
     all->add_file("facts=" + (dir / "plan.json"));
     all->add_file("walk=" + (dir / "trace.jsonl"));
     all->add_file("truth=" + (dir / "heads.json"));
@@ -128,7 +132,7 @@ TEST(Names, NoOptionOfAMethodOpensAPath) {
   for (const MethodEntry& method : method_registry())
     for (const MethodOption& option : method_options()) {
       if (option.spec.type != OptionType::text || !method_reads(method.name, option.spec.name)) continue;
-      for (const std::string& value : {pipe, "plan:" + pipe, "replay:" + pipe}) {
+      for (const std::string& value : {pipe, "plan:" + pipe, "replay:" + pipe, "topk+steer:" + pipe}) {
         const std::string message = message_of([&] {
           Json record{{"method", method.name}};
           record[option.spec.name] = value;
@@ -176,7 +180,7 @@ TEST(Names, AreRefusedAtTheStart) {
   refused("facts=" + (files.dir / "trace.jsonl"), "name: facts is given twice");
   refused("x=" + (files.dir / "none"), "none: cannot open");
   std::ofstream(files.dir / "notes") << "notes of mine";
-  refused("x=" + (files.dir / "notes"), "notes: is not a plan, a trace or a file of `rouse iti fit`");
+  refused("x=" + (files.dir / "notes"), "notes: is not a plan, a trace or a file of `rouse steer fit`");
   std::ofstream(files.dir / "broken") << R"({"format":"rouse-plan","version":2})";
   refused("x=" + (files.dir / "broken"), "version is 2");
   EXPECT_EQ(message_of([&] { names.add_preset("scmoe=greedy"); }), "preset: scmoe is a method already");
@@ -187,6 +191,22 @@ TEST(Names, AreRefusedAtTheStart) {
   names.add_preset("lost=plan:elsewhere.json");
   EXPECT_EQ(message_of([&] { names.check_presets(tiny.models()); }),
             "preset lost: plan \"elsewhere.json\" is not known here; known: facts");
+}
+
+/// A steering file is named like a plan: no text of a request opens a path.
+TEST(Names, SteeringIsByNameAlone) {
+  const Files files;
+  EXPECT_EQ(why(files.names, "topk+steer:calm,n=3,any-quant"), "");
+  const std::string there = why(files.names, "topk+steer:" + files.dir / "steer.json"),
+                    not_there = why(files.names, "topk+steer:/nowhere");
+  EXPECT_NE(there.find("is not known here; known: calm"), std::string::npos) << there;
+  EXPECT_NE(not_there.find("steering \"/nowhere\" is not known here; known: calm"), std::string::npos)
+      << not_there;
+  const RoutingPolicy before("topk+steer:calm,n=3,any-quant", router(), *files.names);
+  EXPECT_EQ(before.text(), "topk+steer:calm,n=3,strength=1,any-quant");
+  std::ofstream(files.dir / "steer.json") << "gone";
+  EXPECT_EQ(RoutingPolicy("topk+steer:calm,n=3,any-quant", router(), *files.names).hash(), before.hash())
+      << "read once";
 }
 
 /// The command line may also name paths; names come first.

@@ -101,7 +101,7 @@ TEST(Request, RefusalsNameTheKey) {
   refused(R"({"messages":[]})", "messages", "messages is [], expected a list of 1 to 4096");
   refused(R"({"id":1.5})", "id", "id is 1.5, expected text or an integer");
   refused(R"({"method":"magic"})", "method",
-          "unknown method \"magic\"; known: greedy, scmoe, cd, dola, contrastive, beam");
+          "unknown method \"magic\"; known: greedy, scmoe, cd, dola, contrastive, roe, beam");
   refused(R"({"preset":"careful"})", "preset", "preset \"careful\" is not known here; known: none");
   refused(R"({"n":0})", "n", "n is 0, expected an integer of 1 to 128");
   refused(R"({"seed":-1})", "seed", "seed is -1, expected an integer of 0 to 18446744073709551615");
