@@ -160,13 +160,15 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
     plan = s.at("plan.cor.json");
     CalibrateCommand c;
     c.model = s.o.eval.model, c.texts = {text}, c.options.n_scored = s.o.n_calibration, c.output = plan;
-    steps.push_back(
-        {"plan", "Calibration",
-         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan,
-         [c] {
-           run_calibration(c);
-           return EvalOutcome{.whole = true};
-         }});
+    c.as_paper();
+    steps.push_back({"plan", "Calibration",
+                     with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "--intensity",
+                           "paper", "--no-certify", "-o", plan},
+                          s.model),
+                     plan, [c] {
+                       run_calibration(c);
+                       return EvalOutcome{.whole = true};
+                     }});
   }
   const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
   Words of_model{"plan", "random", "-o", random};

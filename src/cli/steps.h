@@ -24,8 +24,11 @@ struct CalibrateCommand {
   CalibrateOptions options;
   std::vector<std::string> texts;
   std::vector<double> percentiles{20, 80};
-  std::string output, perturb = "scale";
-  bool force = false;
+  std::string output, perturb = "scale", intensity = "log-odds", ablate = "replace", budget;
+  bool shrink = true, force = false;
+  const CLI::Option* shrink_flag = nullptr;  ///< null, or not given: as the intensity has it
+  /// What the paper did: R by changes of NLL, not shrunk, and budgets in proportion to it.
+  void as_paper() { intensity = "paper", options.certify = false; }
 };
 /// Writes a plan. Throws Error (interrupted) when stopped: what is done is kept beside the output.
 void run_calibration(CalibrateCommand command);
