@@ -10,7 +10,7 @@ mkdir -p "$folder"
 rouse=build/rouse
 for part in 0 1; do
   python3 tools/lab/calibration_text.py "$folder/text$part.jsonl" --part $part
-  [ -s "$folder/lab$part.cor.json" ] || $rouse calibrate --text "$folder/text$part.jsonl" --tokens 0 --document-tokens 256 -o "$folder/lab$part.cor.json"
+  [ -s "$folder/lab$part.cor.json" ] || $rouse calibrate --text "$folder/text$part.jsonl" --tokens 0 --document-tokens 256 --intensity paper --no-certify -o "$folder/lab$part.cor.json"
 done
 echo "Stability over two disjoint texts"
 $rouse plan diff "$folder/lab0.cor.json" "$folder/lab1.cor.json"

@@ -12,7 +12,7 @@ rouse=build/rouse
 model=$folder/synth.gguf
 [ -s "$model" ] || $rouse synth --arch llama --layers 6 --embd 384 --heads 6 --kv-heads 2 --experts 8 --experts-used 2 --expert-ff 768 --ctx 4096 \
   --tied --vocab-from "$vocabulary" -o "$model"
-[ -s "$folder/synth.cor.json" ] || $rouse calibrate -m "$model" --text "$data/calibration/c4.jsonl" --tokens 200 -o "$folder/synth.cor.json"
+[ -s "$folder/synth.cor.json" ] || $rouse calibrate -m "$model" --text "$data/calibration/c4.jsonl" --tokens 200 --intensity paper --no-certify -o "$folder/synth.cor.json"
 $rouse eval -m "$model" --data "$data" -o "$folder/likelihood" --limit 100 --methods topk --methods "scmoe routing=plan:$folder/synth.cor.json" \
   --tasks truthfulqa_mc1,truthfulqa_mc2,factor_news,factor_expert,arc_challenge,arc_easy,mmlu,wikitext
 $rouse eval -m "$model" --data "$data" -o "$folder/generation" --limit 20 -n 64 --methods topk --methods "scmoe routing=plan:$folder/synth.cor.json" \

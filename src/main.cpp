@@ -12,6 +12,8 @@
 
 namespace rouse {
 
+static std::atomic<bool> interrupted = false;
+
 /// The first Ctrl-C asks to stop after the step in progress; the second ends the program.
 static void on_interrupt(int) {
   if (interrupted.exchange(true)) _exit(static_cast<int>(Exit::interrupted));

@@ -3,8 +3,8 @@
 #include <numeric>
 
 #include "calibration/corpus.h"
-#include "calibration/state.h"
 #include "calibration/steer_fit.h"
+#include "calibration/units.h"
 #include "cli/batch_file.h"
 #include "decoding/iti.h"
 #include "decoding/vote.h"
@@ -14,6 +14,7 @@
 #include "eval/similarity.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
+#include "report/plan_profile.h"
 #include "report/tables.h"
 #include "routing/plan.h"
 #include "routing/trace.h"
@@ -29,7 +30,8 @@ const Tokenizer& tokenizer() {
   return tokenizer;
 }
 
-std::string golden_plan() {
+/// With evidence; of version 1, which has none.
+std::string golden_plan(int version) {
   RouterSpec router;
   router.n_expert = 3, router.n_expert_used = 2, router.layers = {0, 2};
   Plan p = Plan::empty(router, "llama", 3);
@@ -42,6 +44,19 @@ std::string golden_plan() {
   p.impact_ci[0][0] = {0, 1};
   p.samples[0] = {3, 4, 0};
   p.budget = {1, 3};
+  p.version = version;
+  p.error = {0.5, 0.25};
+  p.shrunk = {0.75, 1.5};
+  const MeanChange some{0.01, -0.005, 0.02}, none{NAN, NAN, NAN};
+  Evidence e;
+  e.base = {2, 2}, e.proposed = {1, 3};
+  e.n_document = 5, e.n_held_out = 4, e.n_token = 90, e.n_hard = 20;
+  e.less = {{some, some}, {none, none}}, e.more = {{some, none}, {some, some}};
+  e.n_move = 1;
+  e.moves = {{0, 2, 0.5, 0.125, 0.25, 0.01, true}};
+  e.trials = {{{1, 3}, some, false}};
+  e.verdict = "No move is supported.";
+  p.evidence = e;
   std::string text = plan_text(p);
   std::erase(text, '\n');
   return text;
@@ -52,6 +67,7 @@ void read_plan_file(const std::string& path) {
   for (const auto& row : p.impact)
     for (const float x : normalised_impact(row)) ASSERT_TRUE(x >= 0 && x <= 1) << read_file(path);
   ASSERT_EQ(plan_text(parse_plan(plan_text(p), "again")), plan_text(p));
+  if (p.evidence) (void)evidence_text(p, path, 5);
   if (std::any_of(p.intensity.begin(), p.intensity.end(), [](double r) { return std::isnan(r); })) return;
   const int total = p.k * static_cast<int>(p.layers.size());
   const std::vector<int> budget = plan_budget(p.intensity, total, p.n_expert);
@@ -85,10 +101,11 @@ const Json kHeader{{"format", "rouse-calibration"}, {"version", 1}, {"documents"
 
 void read_state_file(const std::string& path) {
   const WorkState state(path, kHeader);
-  const Json* result = state.find("loss:0");
-  if (!result) return;
-  for (const double x : JsonValue(*result, path, ErrorKind::bad_model).reals(0, 9, -1e30, 1e30))
-    ASSERT_TRUE(std::isfinite(x));
+  if (const Json* result = state.find("loss:0"))
+    for (const double x : JsonValue(*result, path, ErrorKind::bad_model).reals(0, 9, -1e30, 1e30))
+      ASSERT_TRUE(std::isfinite(x));
+  if (const Json* result = state.find("move:1:0"))
+    (void)unit_value(*result, "move:1:0").at("less").reals(3, 3, -kMostNats, kMostNats);
 }
 
 void read_batch_file(const std::string& path) {
@@ -151,7 +168,8 @@ const std::vector<std::string>& golden_samples() {
 /// Readers of one file, named after the format; the folder of a run holds two.
 std::vector<Format> formats() {
   std::vector<Format> out{
-      {"plan", "p.cor.json", {golden_plan()}, read_plan_file},
+      {"plan", "p.cor.json", {golden_plan(2)}, read_plan_file},
+      {"plan of version 1", "p1.cor.json", {golden_plan(1)}, read_plan_file},
       {"iti",
        "h.iti",
        {R"({"format":"rouse-iti","version":1,"model":{"arch":"llama","n_layer":2,"n_head":2,"head_width":2},"options":{"a":1},"report":{},"heads":[{"layer":1,"head":0,"accuracy":0.75,"sigma":1.5,"direction":[0.6,-0.8]},{"layer":0,"head":0,"accuracy":0.5,"sigma":0,"direction":[1,0]}]})"},
@@ -179,11 +197,11 @@ std::vector<Format> formats() {
       {"state",
        "s.state",
        {kHeader.dump(), R"({"unit":"loss:0","result":[1.5,2,0.25]})",
-        R"({"unit":"loss:1","result":{"a":[[1,2]]}})"},
+        R"({"unit":"move:1:0","result":{"less":[0.5,0.25,1],"more":null}})"},
        read_state_file},
       {"corpus",
        "c.jsonl",
-       {R"({"text":"the man and the hen","url":"x"})", R"({"tokens":[1,2,3]})"},
+       {R"({"prompt":"so","text":" the man and the hen","url":"x"})", R"({"tokens":[1,2,3]})"},
        [](const std::string& path) { (void)read_corpus({path}, tokenizer(), 16); }},
       {"batch",
        "in.jsonl",

@@ -324,7 +324,8 @@ std::vector<Effect> Model::what_if(const std::string& context, const std::string
       for (const Intervention& x : interventions) {
         (void)parse_expert("what_if", cat(x.block, ".", x.expert), s.router());
         std::vector<Counterfactual> rows;
-        for (const int position : positions) rows.push_back({position, x.expert, x.ban});
+        for (const int position : positions)
+          rows.push_back({position, x.expert, x.ban ? Treatment::ban : Treatment::force});
         const std::vector<double> losses = probe.intervene(x.block, rows);
         Effect& effect = out.emplace_back();
         for (size_t i = 0; i < losses.size(); ++i) {

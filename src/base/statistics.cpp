@@ -90,6 +90,14 @@ double nll(std::span<const float> logits, int token) {
   return largest - logits[static_cast<size_t>(token)] + rest;
 }
 
+double log_odds(std::span<const float> logits, int token) {
+  const auto at = static_cast<size_t>(token);
+  const float *before = logits.data(), *after = before + at + 1;
+  const size_t n_after = logits.size() - at - 1;
+  const float largest = std::max(largest_of(before, at), largest_of(after, n_after));
+  return logits[at] - (largest + std::log(sum_exp(before, at, largest) + sum_exp(after, n_after, largest)));
+}
+
 double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -123,6 +131,72 @@ Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
 std::vector<double> resample(std::span<const double> values, Random& random) {
   std::vector<double> out(values.size());
   for (double& x : out) x = values[random.below(static_cast<uint32_t>(values.size()))];
+  return out;
+}
+
+double deviation(std::span<const double> values) {
+  if (values.size() < 2) return NAN;
+  const double m = mean(values);
+  double sum = 0;
+  for (const double x : values) sum += (x - m) * (x - m);
+  return std::sqrt(sum / (static_cast<double>(values.size()) - 1));
+}
+
+/// The continued fraction of the regularised incomplete beta function (DLMF 8.17.22), by Lentz's method; it
+/// converges fast for x < (a + 1) / (a + b + 2).
+static double beta_fraction(double a, double b, double x) {
+  constexpr double kTiny = 1e-300;
+  const auto sound = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
+  double c = 1, d = 1 / sound(1 - (a + b) * x / (a + 1)), out = d;
+  for (int m = 1; m < 500; ++m) {
+    const auto step = [&](double term) {
+      d = 1 / sound(1 + term * d);
+      c = sound(1 + term / c);
+      out *= c * d;
+    };
+    step(m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)));
+    const double before = out;
+    step(-(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1)));
+    if (std::abs(out - before) < 1e-15 * std::abs(out)) break;
+  }
+  return out;
+}
+
+/// I_x(a, b), regularised.
+static double incomplete_beta(double a, double b, double x) {
+  if (x <= 0 || x >= 1) return x <= 0 ? 0 : 1;
+  const double front =
+      std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x));
+  return x < (a + 1) / (a + b + 2) ? front * beta_fraction(a, b, x) / a
+                                   : 1 - front * beta_fraction(b, a, 1 - x) / b;
+}
+
+double student_tail(double t, double freedom) {
+  const double half = incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t)) / 2;
+  return t >= 0 ? half : 1 - half;
+}
+
+double student_quantile(double tail, double freedom) {
+  double low = -1, high = 1;
+  while (student_tail(high, freedom) > tail && high < 1e300) high *= 2;
+  while (student_tail(low, freedom) < tail && low > -1e300) low *= 2;
+  for (int i = 0; i < 200 && low < high; ++i) {
+    const double middle = low + (high - low) / 2;
+    (student_tail(middle, freedom) > tail ? low : high) = middle;
+  }
+  return high;
+}
+
+std::vector<double> holm(const std::vector<double>& p) {
+  std::vector<size_t> order(p.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] < p[b]; });
+  std::vector<double> out(p.size());
+  double most = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    most = std::max(most, std::min(1.0, p[order[i]] * static_cast<double>(p.size() - i)));
+    out[order[i]] = most;
+  }
   return out;
 }
 

@@ -25,6 +25,11 @@ void softmax(std::span<float> values);
 /// -log softmax(logits)[token], nats. A loss near 0 is as exact, relative to itself, as a large one: 1e-6.
 double nll(std::span<const float> logits, int token);
 
+/// Log-odds of a token against all others, nats: logits[token] - log sum over v != token of exp(logits[v]).
+/// Of a sure token too every digit counts: NLL = log(1 + exp(-log-odds)) is near 0 there, this is not. The
+/// vocabulary has two tokens or more.
+double log_odds(std::span<const float> logits, int token);
+
 /// NaN when empty.
 double mean(std::span<const double> values);
 
@@ -47,6 +52,17 @@ Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
                             const std::function<double(Random&)>& draw);
 /// As many values, drawn with replacement.
 std::vector<double> resample(std::span<const double> values, Random& random);
+
+/// Standard deviation of the values about their mean, n - 1 in the denominator; NaN below two.
+double deviation(std::span<const double> values);
+
+/// P(T > t) of Student's t with `freedom` >= 1 degrees of freedom, and the t that leaves `tail` in (0, 1)
+/// above.
+double student_tail(double t, double freedom);
+double student_quantile(double tail, double freedom);
+
+/// Holm's correction over a family of p values, in their order.
+std::vector<double> holm(const std::vector<double>& p);
 
 /// Spearman's rank correlation of pairs, ties sharing their mean rank; NaN below three pairs or when one side
 /// is constant.

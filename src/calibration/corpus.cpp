@@ -1,5 +1,6 @@
 #include "calibration/corpus.h"
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -7,15 +8,27 @@
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "tokenizer/pair.h"
 
 namespace rouse {
 namespace {
 
-std::vector<int> record_tokens(const JsonValue& record, const Tokenizer& tokenizer) {
+Document record_document(const JsonValue& record, const Tokenizer& tokenizer) {
   constexpr size_t kMostTokens = size_t{1} << 24;
-  if (const auto ids = record.find("tokens"))
-    return ids->integers(0, kMostTokens, 0, tokenizer.n_vocab() - 1);
-  return tokenizer.encode(record.at("text").text(LineReader::kMostBytes), true, false);
+  const auto ids = record.find("tokens"), prompt = record.find("prompt");
+  if (ids) return {ids->integers(0, kMostTokens, 0, tokenizer.n_vocab() - 1), {}};
+  const std::string& text = record.at("text").text(LineReader::kMostBytes);
+  if (!prompt) return {tokenizer.encode(text, true, false), {}};
+  EncodedPairs pair = encode_pairs(tokenizer, {{prompt->text(LineReader::kMostBytes), false}}, {&text, 1});
+  Document out{std::move(pair.context), {}};
+  out.n_prompt = static_cast<int>(out.tokens.size());
+  out.tokens.insert(out.tokens.end(), pair.continuations[0].begin(), pair.continuations[0].end());
+  return out;
+}
+
+/// The first token has no row that predicts it.
+size_t first_scored(const Document& d) {
+  return static_cast<size_t>(std::max(1, d.n_prompt));
 }
 
 }  // namespace
@@ -24,17 +37,17 @@ std::vector<Document> read_corpus(const std::vector<std::string>& paths, const T
                                   int n_token) {
   std::vector<Document> documents;
   const auto size = static_cast<size_t>(n_token);
-  const auto add = [&](std::vector<int> tokens) {
-    if (tokens.size() >= 2) documents.push_back({std::move(tokens), {}});
+  const auto add = [&](Document document) {
+    if (document.tokens.size() > size) document.tokens.resize(size);
+    if (document.tokens.size() > static_cast<size_t>(document.n_prompt))
+      documents.push_back(std::move(document));
   };
   for (const std::string& path : paths) {
     if (path.ends_with(".jsonl")) {
       for (LineReader in(path, "calibration text"); in.next();) {
         if (in.blank()) continue;
         const Json record = parse_json(in.line(), in.where());
-        std::vector<int> tokens = record_tokens(JsonValue(record, in.where()), tokenizer);
-        if (tokens.size() > size) tokens.resize(size);
-        add(std::move(tokens));
+        add(record_document(JsonValue(record, in.where()), tokenizer));
       }
       continue;
     }
@@ -51,17 +64,17 @@ std::vector<Document> read_corpus(const std::vector<std::string>& paths, const T
       tokens.insert(tokens.end(), whole.begin() + static_cast<std::ptrdiff_t>(at),
                     whole.begin() + static_cast<std::ptrdiff_t>(at + n));
       at += n;
-      add(std::move(tokens));
+      add({std::move(tokens), {}});
     }
   }
-  require_usage(!documents.empty(), "the calibration text holds no document of two tokens or more");
+  require_usage(!documents.empty(), "the calibration text holds no document with a token to score");
   return documents;
 }
 
 void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed) {
   if (n_scored == 0) {
     for (Document& d : documents)
-      for (size_t t = 1; t < d.tokens.size(); ++t) d.scored.push_back(static_cast<int>(t));
+      for (size_t t = first_scored(d); t < d.tokens.size(); ++t) d.scored.push_back(static_cast<int>(t));
     return;
   }
   constexpr size_t kPerDocument = 32;  // a perturbed pass costs the same for one scored token as for many
@@ -71,7 +84,8 @@ void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed
     kept.push_back(std::move(documents[i]));
   std::vector<std::pair<size_t, int>> candidates;
   for (size_t i = 0; i < kept.size(); ++i)
-    for (size_t t = 1; t < kept[i].tokens.size(); ++t) candidates.emplace_back(i, static_cast<int>(t));
+    for (size_t t = first_scored(kept[i]); t < kept[i].tokens.size(); ++t)
+      candidates.emplace_back(i, static_cast<int>(t));
   for (const size_t c : draw_subset(candidates.size(), static_cast<size_t>(n_scored), Random(seed, 1, 0)))
     kept[candidates[c].first].scored.push_back(candidates[c].second);
   std::erase_if(kept, [](const Document& d) { return d.scored.empty(); });

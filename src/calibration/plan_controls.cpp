@@ -38,6 +38,7 @@ Plan random_plan(const GgufFile& file, uint64_t seed) {
 Plan shuffled_plan(const Plan& source, uint64_t seed) {
   Plan p = source;
   p.options = {{"source", "shuffle"}, {"seed", seed}, {"of", source.options}};
+  p.evidence.reset();  // it is of the layers as they were
   Random random(seed);
   std::vector<size_t> order(p.layers.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -45,6 +46,8 @@ Plan shuffled_plan(const Plan& source, uint64_t seed) {
   for (size_t l = 0; l < order.size(); ++l) {
     p.intensity[l] = source.intensity[order[l]];
     p.intensity_ci[l] = source.intensity_ci[order[l]];
+    p.error[l] = source.error[order[l]];
+    p.shrunk[l] = source.shrunk[order[l]];
     p.hard[l] = source.hard[order[l]];
     p.easy[l] = source.easy[order[l]];
     p.budget[l] = source.budget[order[l]];
@@ -64,19 +67,24 @@ Plan frequency_plan(Plan p) {
   return p;
 }
 
+std::vector<int> counted_budget(const std::string& counts, const RouterSpec& router) {
+  const auto parts = split(counts, ',');
+  require_usage(parts.size() == router.layers.size(), parts.size(), " budgets, the model has ",
+                router.layers.size(), " MoE layers");
+  std::vector<int> out;
+  for (const std::string& part : parts) {
+    const auto k = parse_int(trim(part));
+    require_usage(k && *k >= 1 && *k <= router.n_selectable(), "\"", part, "\" is not a budget of 1 to ",
+                  router.n_selectable());
+    out.push_back(static_cast<int>(*k));
+  }
+  return out;
+}
+
 Plan counted_plan(const GgufFile& file, const std::string& counts) {
-  const RouterSpec router = read_spec(file).router;
   Plan p = unmeasured(file);
   p.options = {{"source", "from"}, {"k", counts}};
-  const auto parts = split(counts, ',');
-  require_usage(parts.size() == p.layers.size(), parts.size(), " budgets, the model has ", p.layers.size(),
-                " MoE layers");
-  for (size_t l = 0; l < parts.size(); ++l) {
-    const auto k = parse_int(trim(parts[l]));
-    require_usage(k && *k >= 1 && *k <= router.n_selectable(), "\"", parts[l], "\" is not a budget of 1 to ",
-                  router.n_selectable());
-    p.budget[l] = static_cast<int>(*k);
-  }
+  p.budget = counted_budget(counts, read_spec(file).router);
   return p;
 }
 

@@ -14,6 +14,8 @@ Plan random_plan(const GgufFile& file, uint64_t seed);
 Plan shuffled_plan(const Plan& source, uint64_t seed);
 /// How often hard tokens use an expert instead of what its absence costs them.
 Plan frequency_plan(Plan source);
+/// "4,2,2": a budget of every MoE layer. Throws Error (usage) naming what is no budget.
+std::vector<int> counted_budget(const std::string& counts, const RouterSpec& router);
 /// Budgets by hand, "4,2,2": one of every MoE layer. Throws Error (usage) naming what is no budget.
 Plan counted_plan(const GgufFile& file, const std::string& counts);
 

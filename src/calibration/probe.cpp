@@ -10,18 +10,42 @@
 namespace rouse {
 
 Probe::Probe(Engine& engine, const ProbeOptions& options)
-    : engine_(engine), options_(options), standard_("topk", engine.model().spec().router) {}
+    : engine_(engine),
+      options_(options),
+      budgets_(engine.model().spec().router),
+      standard_(options.budget.empty() ? RoutingPolicy("topk", engine.model().spec().router)
+                                       : budgets_.make(options.budget)) {}
 
 double Probe::base_of(int token) const {
   const auto found = std::lower_bound(positions_.begin(), positions_.end(), token);
   return base_[static_cast<size_t>(found - positions_.begin())];
 }
 
+/// The other chosen experts, one less than k, and each of them forced.
+RoutingPolicy Probe::drop_policy(int layer, const Counterfactual& row) {
+  const std::vector<int>& chosen = experts(layer, row.token);
+  require_usage(chosen.size() > 1, "block ", layer, " runs one expert: dropping it leaves none");
+  std::vector<int> budget;
+  for (const int l : standard_.router().layers) budget.push_back(standard_.choice().max_count(l));
+  budget[moe_index(layer)] = static_cast<int>(chosen.size()) - 1;
+  std::string kept;
+  for (const int e : chosen)
+    if (e != row.expert) kept += cat(kept.empty() ? "+force:" : ",", layer, ".", e);
+  return budgets_.make(budget, kept);
+}
+
 const RoutingPolicy& Probe::policy_of(int layer, const Counterfactual& row) {
-  const std::string text = cat("topk+", row.ban ? "mask:" : "force:", layer, ".", row.expert);
+  const char* how[] = {"+mask:", "+drop:", "+force:"};
+  std::string text = cat(how[static_cast<int>(row.how)], layer, ".", row.expert);
+  if (row.how == Treatment::drop) text += cat("@", row.token);  // it depends on what the row chose
   const auto found = policies_.find(text);
   if (found != policies_.end()) return found->second;
-  return policies_.emplace(text, RoutingPolicy(text, standard_.router())).first->second;
+  const auto make = [&] {
+    if (row.how == Treatment::drop) return drop_policy(layer, row);
+    return options_.budget.empty() ? RoutingPolicy("topk" + text, standard_.router())
+                                   : budgets_.make(options_.budget, text);
+  };
+  return policies_.emplace(text, make()).first->second;
 }
 
 /// Rows 0 .. last wanted of a document in `seq`, logits where a wanted token is predicted.
@@ -44,6 +68,15 @@ static std::vector<double> losses_of(const StepResult& result, const Document& d
   return out;
 }
 
+static std::vector<double> odds_of(const StepResult& result, const Document& document,
+                                   const std::vector<int>& positions) {
+  std::vector<double> out;
+  for (const int t : positions)
+    out.push_back(
+        log_odds(result.logits(static_cast<size_t>(t - 1)), document.tokens[static_cast<size_t>(t)]));
+  return out;
+}
+
 std::vector<double> Probe::losses(const Document& document, const std::vector<int>& positions) {
   const SeqId seq = engine_.open(positions.back());
   const StepResult& result = engine_.run({document_rows(standard_, seq, document, positions)});
@@ -58,12 +91,17 @@ void Probe::keep(const Document& document, const std::vector<int>& positions) {
   positions_ = positions;
   n_row_ = positions.back();
   kept_ = engine_.open(n_row_);
-  const Batch batch = {document_rows(standard_, kept_, document, positions)};
+  const RowGroup rows = document_rows(standard_, kept_, document, positions);
   const StepResult& result =
-      engine_.run({.batch = batch, .taps = {.routing = true, .ffn_layers = standard_.router().layers}});
+      engine_.run({.batch = {&rows, 1}, .taps = {.routing = true, .ffn_layers = standard_.router().layers}});
   base_ = losses_of(result, document, positions);
+  base_odds_ = odds_of(result, document, positions);
   inputs_ = result.ffn_inputs;
   routing_ = result.routing;
+}
+
+int probe_cells(int n_token) {
+  return 2 * n_token + Probe::kRows + kKvWindow;
 }
 
 void Probe::release() {
@@ -71,7 +109,24 @@ void Probe::release() {
   kept_ = -1;
 }
 
+/// The kept rows from block `layer` on, or the naive way from the tokens.
+const StepResult& Probe::run_kept(SeqId seq, const RoutingPolicy& policy, int layer,
+                                  const Perturbation& perturbation) {
+  const RowGroup rows = document_rows(policy, seq, *document_, positions_);
+  Step step{.batch = {&rows, 1}, .perturbation = perturbation};
+  if (!options_.naive) step.entry = layer, step.inputs = inputs_[moe_index(layer)];
+  return engine_.run(step);
+}
+
+std::vector<double> Probe::reroute(const RoutingPolicy& policy, int layer) {
+  const SeqId seq = engine_.open(n_row_);
+  std::vector<double> out = losses_of(run_kept(seq, policy, layer, {}), *document_, positions_);
+  engine_.close(seq);
+  return out;
+}
+
 std::vector<double> Probe::perturb(int layer) {
+  const std::vector<double>& before = options_.log_odds ? base_odds_ : base_;
   std::vector<double> change(positions_.size(), 0.0);
   const auto n_embd = static_cast<size_t>(engine_.model().spec().n_embd);
   const int draws = options_.noise ? options_.draws : 1;
@@ -83,12 +138,12 @@ std::vector<double> Probe::perturb(int layer) {
       for (float& x : noise) x = 1.0f + options_.delta * static_cast<float>(random.normal());
     }
     const SeqId seq = engine_.open(n_row_);
-    const Batch batch = {document_rows(standard_, seq, *document_, positions_)};
-    Step step{.batch = batch, .perturbation = {layer, options_.noise ? 1.0f : 1.0f + options_.delta, noise}};
-    if (!options_.naive) step.entry = layer, step.inputs = inputs_[moe_index(layer)];
-    const std::vector<double> after = losses_of(engine_.run(step), *document_, positions_);
+    const StepResult& result =
+        run_kept(seq, standard_, layer, {layer, options_.noise ? 1.0f : 1.0f + options_.delta, noise});
+    const auto after = options_.log_odds ? odds_of(result, *document_, positions_)
+                                         : losses_of(result, *document_, positions_);
     engine_.close(seq);
-    for (size_t i = 0; i < change.size(); ++i) change[i] += std::abs(after[i] - base_[i]) / draws;
+    for (size_t i = 0; i < change.size(); ++i) change[i] += std::abs(after[i] - before[i]) / draws;
   }
   return change;
 }
@@ -135,7 +190,7 @@ std::vector<Ablation> Probe::ablate(int layer, const std::vector<int>& tokens) {
   std::vector<Counterfactual> rows;
   for (const int token : tokens)
     for (const int expert : routing_[static_cast<size_t>(token - 1)][moe_index(layer)].experts)
-      rows.push_back({token, expert});
+      rows.push_back({token, expert, options_.drop ? Treatment::drop : Treatment::ban});
   const std::vector<double> after = intervene(layer, rows);
   std::vector<Ablation> out;
   for (size_t i = 0; i < rows.size(); ++i)
@@ -144,6 +199,7 @@ std::vector<Ablation> Probe::ablate(int layer, const std::vector<int>& tokens) {
 }
 
 std::vector<double> Probe::intervene(int layer, std::span<const Counterfactual> rows) {
+  policies_.clear();                                         // those of other blocks and documents
   for (const Counterfactual& c : rows) policy_of(layer, c);  // refuses before anything runs
   std::vector<double> out;
   for (; !rows.empty(); rows = rows.subspan(std::min<size_t>(kRows, rows.size()))) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "calibration/budget_policy.h"
 #include "calibration/corpus.h"
 #include "engine/engine.h"
 
@@ -20,6 +21,9 @@ struct ProbeOptions {
   int draws = 4;
   uint64_t seed = 1;
   bool naive = false;
+  bool log_odds = false;         ///< a perturbation's change is of the token's log-odds, not of its NLL
+  bool drop = false;             ///< an ablated expert leaves k - 1, else the next in line steps in
+  std::vector<int> budget = {};  ///< k of every MoE layer that all is measured against; empty: the model's k
 };
 
 /// The loss of one hard token without one of the experts its row used.
@@ -28,12 +32,18 @@ struct Ablation {
   double change;      ///< NLL without minus NLL with, nats
 };
 
-/// What is done at one block to the row that predicts one token: an expert banned, or forced in the
-/// last-ranked choice's place.
+/// What is done to an expert at one block: banned, so that the next in line steps in; dropped from those that
+/// were chosen, so that k - 1 remain, weighed by the model's rule over them; or forced in the last-ranked
+/// choice's place.
+enum class Treatment { ban, drop, force };
+/// That, for the row that predicts one token.
 struct Counterfactual {
   int token, expert;  ///< position of the token; expert id
-  bool ban = true;
+  Treatment how = Treatment::ban;
 };
+
+/// Cells that an engine needs to probe documents of at most n_token tokens.
+int probe_cells(int n_token);
 
 class Probe {
  public:
@@ -47,12 +57,14 @@ class Probe {
   /// Keeps the document's pass for what follows. positions: tokens whose losses will be asked for.
   void keep(const Document& document, const std::vector<int>& positions);
   const std::vector<double>& kept_losses() const { return base_; }
-  /// |change of NLL| of each kept position when every row of block `layer` is perturbed.
+  /// |change| of each kept position when every row of block `layer` is perturbed.
   std::vector<double> perturb(int layer);
+  /// NLL of each kept position when every row is routed by `policy`, which is as ever below block `layer`.
+  std::vector<double> reroute(const RoutingPolicy& policy, int layer);
   /// Every expert that the rows of `tokens` (positions) used in block `layer`, ablated one at a time.
   std::vector<Ablation> ablate(int layer, const std::vector<int>& tokens);
   /// NLL of each row's token (a kept one) when the row is treated so in block `layer`. Throws Error (exit 2)
-  /// for an expert that cannot be banned or forced.
+  /// for an expert that cannot be treated so.
   std::vector<double> intervene(int layer, std::span<const Counterfactual> rows);
   /// Experts that the row of `token` used in block `layer`, best first.
   const std::vector<int>& experts(int layer, int token) const;
@@ -64,16 +76,20 @@ class Probe {
   std::vector<double> run_cheap(int layer, std::span<const Counterfactual> rows);
   double run_naive(int layer, const Counterfactual& row);
   const RoutingPolicy& policy_of(int layer, const Counterfactual& row);
+  RoutingPolicy drop_policy(int layer, const Counterfactual& row);
+  const StepResult& run_kept(SeqId seq, const RoutingPolicy& policy, int layer,
+                             const Perturbation& perturbation);
   size_t moe_index(int layer) const { return layer_index(standard_.router().layers, layer); }
   double base_of(int token) const;
 
   Engine& engine_;
   ProbeOptions options_;
+  BudgetPolicies budgets_;
   RoutingPolicy standard_;
   std::map<std::string, RoutingPolicy> policies_;
   const Document* document_ = nullptr;
   std::vector<int> positions_;
-  std::vector<double> base_;
+  std::vector<double> base_, base_odds_;
   SeqId kept_ = -1;
   int n_row_ = 0;
   std::vector<std::vector<float>> inputs_;       ///< [MoE layer]: rows as they enter its feed-forward half

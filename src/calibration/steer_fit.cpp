@@ -53,7 +53,7 @@ Activations count(const Session& session, std::span<const SteerText> texts,
     const SeqId seq = engine.open(static_cast<int>(tokens.size()));
     RowGroup group{&policy, {}};
     for (const int token : tokens) group.rows.push_back({seq, token, Output::none});
-    const StepResult& r = engine.run({.batch = {std::move(group)}, .taps = {.routing = true}});
+    const StepResult& r = engine.run({.batch = {&group, 1}, .taps = {.routing = true}});
     engine.close(seq);
     for (size_t row = texts[i].first; row < tokens.size(); ++row) {
       r.require_sound(row);

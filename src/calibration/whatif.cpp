@@ -25,7 +25,9 @@ Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
   for (const auto& [layer, some] : by_layer) {
     std::vector<Counterfactual> rows;
     for (const size_t q : some)
-      for (const int token : positions) rows.push_back({token, questions[q].expert.second, questions[q].ban});
+      for (const int token : positions)
+        rows.push_back(
+            {token, questions[q].expert.second, questions[q].ban ? Treatment::ban : Treatment::force});
     const std::vector<double> losses = probe.intervene(layer, rows);
     for (size_t i = 0; i < some.size(); ++i) {
       const auto after = std::span(losses).subspan(i * positions.size(), positions.size());

@@ -78,6 +78,7 @@ CommandLine::CommandLine(const std::string& version)
   add_inspect(app_);
   add_trace(app_);
   add_calibrate(app_);
+  add_headroom(app_);
   add_plan(app_);
   add_whatif(app_);
   add_iti(app_);

@@ -6,10 +6,10 @@
 
 namespace rouse {
 
-Json run_latency(const LatencyOptions& o) {
+Json run_latency(const LatencyOptions& o, const std::atomic<bool>& stop) {
   ProgressBar bar("measuring");
   return measure_latency(
-      o, [&](double done) { bar.update(done); }, &interrupted);
+      o, [&](double done) { bar.update(done); }, &stop);
 }
 
 static void print_table(const Json& d) {
@@ -87,8 +87,8 @@ void add_bench(CLI::App& app) {
   sub->add_option("--only", o->only, "only rows whose name begins so, beside greedy; repeatable");
   sub->add_flag("--peer", o->peer, "also measure libllama on the same file and threads");
   sub->add_flag("--json", *json, "print JSON");
-  on_run(*sub, [o, json] {
-    const Json measured = run_latency(*o);
+  on_run(*sub, [o, json](const std::atomic<bool>& stop) {
+    const Json measured = run_latency(*o, stop);
     if (*json)
       std::cout << measured.dump(2) << '\n';
     else

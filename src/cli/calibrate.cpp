@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/text.h"
+#include "calibration/plan_controls.h"
 #include "cli/steps.h"
 
 namespace rouse {
@@ -15,10 +16,16 @@ static Json provenance_of(const CalibrateCommand& c) {
   return {{"text", texts},
           {"tokens", o.n_scored},
           {"document_tokens", o.n_token},
-          {"percentiles", {o.easy, o.hard}},
+          {"intensity", c.intensity},
+          {"percentiles", {o.strata.easy, o.strata.hard}},
+          {"nu", o.intensity == Intensity::paper ? Json(nullptr) : Json(o.strata.nu)},
+          {"shrink", o.shrinks()},
+          {"certify", o.certify},
+          {"budget", o.probe.budget},
           {"perturb", c.perturb},
           {"delta", number_text(static_cast<double>(o.probe.delta))},
           {"draws", o.probe.noise ? o.probe.draws : 1},
+          {"ablate", c.ablate},
           {"layers", o.layers},
           {"ablate_only_intensive", o.only_intensive},
           {"seed", o.probe.seed},
@@ -26,12 +33,16 @@ static Json provenance_of(const CalibrateCommand& c) {
           {"kv_type", c.model.kv_type}};
 }
 
-void run_calibration(CalibrateCommand c) {
+void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   CalibrateOptions& o = c.options;
   require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
                     c.percentiles[1] <= 100,
                 "--percentiles: expected EASY HARD with 0 <= EASY < HARD <= 100");
-  o.easy = c.percentiles[0], o.hard = c.percentiles[1];
+  o.strata.easy = c.percentiles[0], o.strata.hard = c.percentiles[1];
+  require_option(o.strata.nu >= 0 && o.strata.nu <= 100, "nu", " is ", o.strata.nu, ", expected 0 to 100");
+  o.intensity = c.intensity == "paper" ? Intensity::paper : Intensity::log_odds;
+  if (c.shrink_flag && c.shrink_flag->count() > 0) o.shrink = c.shrink;
+  o.probe.drop = c.ablate == "drop";
   o.probe.noise = c.perturb == "noise";
   o.restart = c.force;
   require_usage(o.probe.delta > 0 && o.probe.delta <= 10, "--delta is ", o.probe.delta,
@@ -42,6 +53,7 @@ void run_calibration(CalibrateCommand c) {
   c.model.n_ctx = calibration_cells(o);
   Session session(c.model, 1);
   require_usage(session.model->spec().router.moe(), "a dense model has no routing to calibrate");
+  if (!c.budget.empty()) o.probe.budget = counted_budget(c.budget, session.model->spec().router);
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
   choose_scored(documents, o.n_scored, o.probe.seed);
 
@@ -50,7 +62,7 @@ void run_calibration(CalibrateCommand c) {
   ProgressBar bar("calibrating");
   const auto plan = calibrate(
       *session.engine, std::move(documents), o, provenance_of(c), state,
-      [&](double done) { bar.update(done); }, &interrupted);
+      [&](double done) { bar.update(done); }, &stop);
   if (!plan)
     throw Error(cat("interrupted; what is done is kept in ", state, ", the same command goes on"),
                 ErrorKind::interrupted);
@@ -58,6 +70,36 @@ void run_calibration(CalibrateCommand c) {
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
                plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
+  if (plan->evidence) std::fprintf(stderr, "%s\n", plan->evidence->verdict.c_str());
+}
+
+static void add_intensity_options(CLI::App& app, CalibrateCommand& c) {
+  app.add_option(
+         "--intensity", c.intensity,
+         "what R is made of: log-odds: changes of a token's log-odds; paper: changes of NLL, over all "
+         "scored tokens")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"log-odds", "paper"}));
+  app.add_option("--percentiles", c.percentiles,
+                 "EASY HARD: below the first a token is easy, above the second hard")
+      ->capture_default_str()
+      ->expected(2);
+  app.add_option("--nu", c.options.strata.nu,
+                 "log-odds: tokens with an NLL below this are neither hard nor easy, nats")
+      ->capture_default_str();
+  c.shrink_flag =
+      app.add_flag("--shrink,!--no-shrink", c.shrink,
+                   "draw R towards the layers' mean as far as chance could have spread it; on for log-odds");
+}
+
+static void add_evidence_options(CLI::App& app, CalibrateCommand& c) {
+  app.add_flag("--certify,!--no-certify", c.options.certify,
+               "an expert moves between blocks only where it gains more on hard tokens than it costs, beyond "
+               "chance, and documents held out do not pay (the default); --no-certify: budgets in proportion "
+               "to R, as in the paper");
+  app.add_option("--budget", c.budget,
+                 "K,K,...: experts of every MoE layer that all is measured against, and move from (default: "
+                 "the model's own)");
 }
 
 void add_calibrate(CLI::App& app) {
@@ -66,7 +108,9 @@ void add_calibrate(CLI::App& app) {
       "calibrate",
       "Measure which layers and experts matter for hard tokens; write a plan (Counterfactual Routing)");
   add_model_options(*sub, c->model);
-  sub->add_option("--text", c->texts, "calibration text: .jsonl with `text`, or plain text; repeatable")
+  sub->add_option("--text", c->texts,
+                  "calibration text: .jsonl with `text`, and `prompt` before it that is not scored, or plain "
+                  "text; repeatable")
       ->required();
   sub->add_option("--tokens", c->options.n_scored, "scored tokens, drawn uniformly (0: all)")
       ->capture_default_str()
@@ -74,10 +118,7 @@ void add_calibrate(CLI::App& app) {
   sub->add_option("--document-tokens", c->options.n_token, "a document is cut to this many tokens")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 20));
-  sub->add_option("--percentiles", c->percentiles,
-                  "EASY HARD: below the first a token is easy, above the second hard")
-      ->capture_default_str()
-      ->expected(2);
+  add_intensity_options(*sub, *c);
   sub->add_option("--delta", c->options.probe.delta, "strength of the perturbation")->capture_default_str();
   sub->add_option("--perturb", c->perturb,
                   "scale: a MoE block adds (1 + delta) times its output; noise: times (1 + delta xi)")
@@ -86,7 +127,13 @@ void add_calibrate(CLI::App& app) {
   sub->add_option("--draws", c->options.probe.draws, "noise: draws to average")
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
-  sub->add_option("--layers", c->options.layers, "measure these blocks only; the budgets then stay uniform");
+  add_evidence_options(*sub, *c);
+  sub->add_option("--ablate", c->ablate,
+                  "replace: the next expert in line steps in; drop: k - 1 of the chosen remain")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"replace", "drop"}));
+  sub->add_option("--layers", c->options.layers,
+                  "measure these blocks only; experts then move among them, by evidence, or not at all");
   sub->add_flag("--ablate-only-intensive", c->options.only_intensive,
                 "ablate only where R is above the mean, as the paper does");
   sub->add_flag("--naive", c->options.probe.naive, "by full passes: the same, slower; for the proof");
@@ -97,8 +144,8 @@ void add_calibrate(CLI::App& app) {
          "command goes on")
       ->required();
   add_force_option(*sub, c->force);
-  on_run(*sub, [c] {
-    run_calibration(*c);
+  on_run(*sub, [c](const std::atomic<bool>& stop) {
+    run_calibration(*c, stop);
     return 0;
   });
 }

@@ -18,9 +18,6 @@
 
 namespace rouse {
 
-/// Set by Ctrl-C. For commands that are not handed the flag yet; main hands this one to the others.
-inline std::atomic<bool> interrupted = false;
-
 /// What a command does once the words and the environment are read; it returns the exit code. `stop` becomes
 /// true when the user wants it to end; long work looks at it between steps.
 void on_run(CLI::App& command, std::function<int(const std::atomic<bool>& stop)> run);
@@ -55,6 +52,7 @@ void add_trace(CLI::App& app);
 void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
+void add_headroom(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_whatif(CLI::App& app);
 void add_iti(CLI::App& app);

@@ -73,7 +73,7 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
   std::printf("\n");
 }
 
-int compare(const CompareOptions& o) {
+int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
   const std::string text = prompt_text(o.prompt);
   std::vector<MethodOptions> methods;
   for (const std::string& v : o.with) methods.push_back(parse_variant(v));
@@ -104,12 +104,12 @@ int compare(const CompareOptions& o) {
                                      {[&](double done) {
                                         if (bar) bar->update(done);
                                       },
-                                      print, &interrupted});
+                                      print, &stop});
   if (o.json)
     std::cout << Json{{"model", session.model->spec().name}, {"rows", rows}}.dump(
                      -1, ' ', false, Json::error_handler_t::replace)
               << '\n';
-  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
+  return stop ? static_cast<int>(Exit::interrupted) : 0;
 }
 
 }  // namespace
@@ -134,7 +134,7 @@ void add_compare(CLI::App& app) {
   sub->add_flag("--strip", o->strip, "show the used experts of every block (default for small models)");
   sub->add_flag("--json", o->json, "print JSON");
   sub->footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
-  on_run(*sub, [o] { return compare(*o); });
+  on_run(*sub, [o](const std::atomic<bool>& stop) { return compare(*o, stop); });
 }
 
 }  // namespace rouse

@@ -14,7 +14,7 @@ static void note(const std::string& text) {
   std::fprintf(stderr, "rouse: %s\n", printable(text, true).c_str());
 }
 
-EvalEvents eval_events() {
+EvalEvents eval_events(const std::atomic<bool>& stop) {
   struct Bar {
     std::string label;
     std::optional<ProgressBar> bar;
@@ -27,11 +27,11 @@ EvalEvents eval_events() {
     if (std::isfinite(mean)) std::snprintf(score, sizeof score, "| %s %.3f ", task.metric, mean);
     bar->bar->update(done, score);
   };
-  return {progress, note, {}, &interrupted};
+  return {progress, note, {}, &stop};
 }
 
-EvalOutcome run_evaluation(const EvalOptions& o) {
-  const EvalOutcome out = evaluate(o, eval_events());
+EvalOutcome run_evaluation(const EvalOptions& o, const std::atomic<bool>& stop) {
+  const EvalOutcome out = evaluate(o, eval_events(stop));
   if (!out.whole) {
     note(cat("interrupted; every finished item is kept in ", o.output, ", the same command goes on"));
     return out;
@@ -145,10 +145,10 @@ void add_eval(CLI::App& app) {
     c->add_flag("--markdown", *markdown, "print Markdown tables");
     on_run(*c, report);
   }
-  on_run(*sub, [command] {
+  on_run(*sub, [command](const std::atomic<bool>& stop) {
     require_usage(!command->eval.tasks.empty() && !command->eval.output.empty(),
                   "rouse eval: give --tasks and -o DIR");
-    const EvalOutcome outcome = run_evaluation(command->eval);
+    const EvalOutcome outcome = run_evaluation(command->eval, stop);
     if (!outcome.whole) return static_cast<int>(Exit::interrupted);
     print_report(report_of(read_runs(command->eval.output)), command->json, false);
     return static_cast<int>(outcome.n_error + outcome.n_failed ? Exit::partial : Exit::ok);

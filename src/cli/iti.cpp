@@ -10,30 +10,31 @@
 namespace rouse {
 
 /// The development items of a benchmark: what `rouse eval` reports is not among them.
-static std::vector<ItiRecord> read_task(const EvalOptions& o, const std::string& name) {
+static std::vector<ItiRecord> read_task(const EvalOptions& o, const std::string& name,
+                                        const std::atomic<bool>& stop) {
   const TaskEntry& task = task_entry(name);
   require_usage(task.kind != TaskKind::tokens, "--task ", task.name, " has no questions");
   const TaskEntry* entries[] = {&task};
   size_t n_error = 0;
-  const LoadedEval loaded = load_tasks(o, entries, nullptr, eval_events(), n_error)[0];
+  const LoadedEval loaded = load_tasks(o, entries, nullptr, eval_events(stop), n_error)[0];
   std::vector<ItiRecord> out;
   for (Item& item : part_of(task, loaded.items, o.dev_share, o.sample_seed, true))
     out.push_back({cat(task.name, ", ", item.id), std::move(item.doc)});
   return out;
 }
 
-ItiFile run_iti_fit(const ItiOptions& o) {
+ItiFile run_iti_fit(const ItiOptions& o, const std::atomic<bool>& stop) {
   const OutputFile output(o.eval.output, o.force, {&o.eval.data, o.eval.data.empty() ? 0u : 1u});
   std::string form = o.form;
   for (size_t at; (at = form.find("\\n")) != std::string::npos;) form.replace(at, 2, "\n");
   const std::vector<ItiText> texts = iti_texts(
-      o.task.empty() ? read_iti_records(o.eval.data, o.eval.limit) : read_task(o.eval, o.task), form);
+      o.task.empty() ? read_iti_records(o.eval.data, o.eval.limit) : read_task(o.eval, o.task, stop), form);
   const Session session(o.eval.model);
   ItiData data;
   {
     ProgressBar bar("reading heads");
     data = read_activations(
-        session, texts, [&](double done) { bar.update(done); }, &interrupted);
+        session, texts, [&](double done) { bar.update(done); }, &stop);
   }
   ProgressBar bar("fitting probes");
   ItiFile file = fit_iti(data, o.fit, [&](double done) { bar.update(done); });
@@ -99,10 +100,10 @@ void add_iti(CLI::App& app) {
   fit->add_option("-o,--output", e.output, "file to write")->required();
   fit->add_flag("--json", o->json, "print the report as JSON");
   add_force_option(*fit, o->force);
-  on_run(*fit, [o] {
+  on_run(*fit, [o](const std::atomic<bool>& stop) {
     require_usage(!o->task.empty() || !o->eval.data.empty(),
                   "rouse iti fit: give --data FILE or --task NAME");
-    const ItiFile file = run_iti_fit(*o);
+    const ItiFile file = run_iti_fit(*o, stop);
     if (o->json)
       std::cout << Json{{"output", o->eval.output}, {"report", file.report}}.dump(2) << '\n';
     else

@@ -14,6 +14,8 @@ static constexpr Hint kHints[] = {
     {"n_cell", "lower -c or --parallel"},
     {"amateur", "give --amateur FILE"},
     {"force", "--force begins anew, or choose another -o"},
+    {"certify", "--no-certify leaves it out"},
+    {"shrink", "--no-shrink leaves it out"},
     {"chat_template", "use --raw, or --chat-template NAME"},
     {"unsafe_exec", "--unsafe-exec runs them with limits alone, as you, with your files and your network"},
 };

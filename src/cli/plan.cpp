@@ -41,7 +41,8 @@ int plan_show(const PlanOptions& o) {
   std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
               o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
               p.n_hard, p.n_easy);
-  std::printf("  block     k  R [95%% interval]\n");
+  const bool shrunk = &p.shares() == &p.shrunk;
+  std::printf("  block     k  R [95%% interval]%s\n", shrunk ? ", shrunk" : "");
   double most = 0;
   for (const double r : p.intensity) most = std::isnan(r) ? most : std::max(most, r);
   for (size_t l = 0; l < p.layers.size(); ++l) {
@@ -50,11 +51,23 @@ int plan_show(const PlanOptions& o) {
       continue;
     }
     const auto width = static_cast<size_t>(most > 0 ? std::lround(30 * (p.intensity[l] / most)) : 0);
-    std::printf("  %5d  %4d  %-10.4g [%.4g, %.4g]  %s\n", p.layers[l], p.budget[l], p.intensity[l],
-                p.intensity_ci[l].first, p.intensity_ci[l].second, std::string(width, '#').c_str());
+    std::printf("  %5d  %4d  %-10.4g [%.4g, %.4g]", p.layers[l], p.budget[l], p.intensity[l],
+                p.intensity_ci[l].first, p.intensity_ci[l].second);
+    if (shrunk) std::printf(", %.4g", p.shrunk[l]);
+    std::printf("  %s\n", std::string(width, '#').c_str());
   }
   print_experts("Most causal experts (ablating them costs hard tokens the most)", d["most_causal"]);
   print_experts("Dormant experts (causal, yet seldom preferred)", d["dormant"]);
+  if (p.evidence) std::printf("\nEvidence for moving experts\n%s", evidence_text(p, o.first, 5).c_str());
+  return 0;
+}
+
+int plan_evidence(const PlanOptions& o) {
+  const Plan p = read_plan(o.first);
+  if (o.json)
+    std::cout << evidence_json(evidence_of(p, o.first)).dump(2) << '\n';
+  else
+    std::cout << evidence_text(p, o.first, static_cast<size_t>(o.n_expert));
   return 0;
 }
 
@@ -119,12 +132,12 @@ int plan_from_counts(const PlanOptions& o) {
     std::fprintf(stderr, "note: %d expert evaluations a token, the model's own rule has %d\n", sum, usual);
   return 0;
 }
-int plan_export(const PlanOptions& o) {
+int plan_export(const PlanOptions& o, const std::atomic<bool>& stop) {
   const std::string inputs[] = {o.first, o.gguf};
   const OutputFile output(o.output, o.force, inputs);
   ProgressBar bar("writing");
   export_plan(
-      {o.first, o.gguf, o.lambda}, output.file(), [&](double done) { bar.update(done); }, &interrupted);
+      {o.first, o.gguf, o.lambda}, output.file(), [&](double done) { bar.update(done); }, &stop);
   return 0;
 }
 
@@ -134,9 +147,14 @@ void add_plan(CLI::App& app) {
   auto o = std::make_shared<PlanOptions>();
   CLI::App* sub = app.add_subcommand("plan", "Look at plans, compare them, make their controls");
   sub->require_subcommand(1);
-  const auto add = [&](const char* name, const char* help, int (*command)(const PlanOptions&)) {
+  const auto add = [&](const char* name, const char* help, auto command) {
     CLI::App* c = sub->add_subcommand(name, help);
-    on_run(*c, [o, command] { return command(*o); });
+    on_run(*c, [o, command](const std::atomic<bool>& stop) {
+      if constexpr (std::is_invocable_v<decltype(command), const PlanOptions&>)
+        return command(*o);
+      else
+        return command(*o, stop);
+    });
     return c;
   };
   const auto output = [&](CLI::App* c) {
@@ -149,9 +167,16 @@ void add_plan(CLI::App& app) {
   };
   const auto seed = [&](CLI::App* c) { c->add_option("-s,--seed", o->seed, "seed")->capture_default_str(); };
 
-  CLI::App* c = add("show", "layer profile, budgets, most causal and dormant experts", plan_show);
+  CLI::App* c = add("show", "layer profile, budgets, most causal and dormant experts, evidence", plan_show);
   source(c);
   c->add_option("-n,--experts", o->n_expert, "experts to list")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 20));
+  c->add_flag("--json", o->json, "print JSON");
+  c = add("evidence", "what was measured before experts moved between blocks, or why none did",
+          plan_evidence);
+  source(c);
+  c->add_option("-n,--moves", o->n_expert, "moves to list")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20));
   c->add_flag("--json", o->json, "print JSON");

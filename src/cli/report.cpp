@@ -5,10 +5,10 @@
 #include "report/frontier.h"
 
 namespace rouse {
-Json run_divergence(const DivergenceOptions& o) {
+Json run_divergence(const DivergenceOptions& o, const std::atomic<bool>& stop) {
   ProgressBar bar("divergence");
   return divergence_report(
-      o, [&](double done) { bar.update(done); }, &interrupted);
+      o, [&](double done) { bar.update(done); }, &stop);
 }
 
 void add_report(CLI::App& app) {
@@ -52,8 +52,8 @@ void add_report(CLI::App& app) {
   d->add_option("--document-tokens", o->n_token, "a text is cut to this many tokens")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 16));
-  on_run(*d, [o] {
-    std::cout << run_divergence(*o).dump(2) << '\n';
+  on_run(*d, [o](const std::atomic<bool>& stop) {
+    std::cout << run_divergence(*o, stop).dump(2) << '\n';
     return 0;
   });
 }

@@ -116,7 +116,7 @@ Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
   return out;
 }
 
-int repro(const Paper& paper, const ReproOptions& o) {
+int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& stop) {
   const GgufFile file(model_path(o.eval.model));
   const ModelSpec spec = read_spec(file);
   require_usage(spec.router.moe(), file.path(), ": a dense model has nothing to route");
@@ -149,13 +149,13 @@ int repro(const Paper& paper, const ReproOptions& o) {
     const bool there = !step.product.empty() && fs::exists(step.product);
     EvalOutcome outcome{.whole = true};
     try {
-      if (!there) outcome = step.run();
+      if (!there) outcome = step.run(stop);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::interrupted)
         throw e.within(cat("step \"", step.name, "\" (what is done is kept in ", o.eval.output, ")"));
       outcome.whole = false;
     }
-    if (!outcome.whole || interrupted) {
+    if (!outcome.whole || stop) {
       std::fprintf(stderr, "rouse: interrupted; the same command goes on in %s\n", o.eval.output.c_str());
       return static_cast<int>(Exit::interrupted);
     }
@@ -197,7 +197,7 @@ void add_repro(CLI::App& app) {
           ->check(CLI::Range(2, kMaxSequence / 2));
       c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
     }
-    on_run(*c, [&paper, o] { return repro(paper, *o); });
+    on_run(*c, [&paper, o](const std::atomic<bool>& stop) { return repro(paper, *o, stop); });
   }
 }
 

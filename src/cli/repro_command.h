@@ -33,7 +33,7 @@ struct ReproStep {
   Words command;  ///< of the command line that does the same
   std::string
       product;  ///< a step whose product is there is not run again; evaluations see to that themselves
-  std::function<EvalOutcome()> run;  ///< leaves the product; throws Error
+  std::function<EvalOutcome(const std::atomic<bool>& stop)> run;  ///< leaves the product; throws Error
 };
 
 struct Paper {

@@ -35,14 +35,15 @@ Words of_items(const Setting& s) {
 }
 
 /// What a call leaves as a file, whole or not at all.
-std::function<EvalOutcome()> leaving(const std::string& product, std::function<Json()> make) {
-  return [product, make = std::move(make)] {
-    write_whole(product, make().dump(2) + "\n");
+using Run = std::function<EvalOutcome(const std::atomic<bool>& stop)>;
+Run leaving(const std::string& product, std::function<Json(const std::atomic<bool>& stop)> make) {
+  return [product, make = std::move(make)](const std::atomic<bool>& stop) {
+    write_whole(product, make(stop).dump(2) + "\n");
     return EvalOutcome{.whole = true};
   };
 }
-std::function<EvalOutcome()> leaving_plan(const std::string& product, std::function<Plan()> make) {
-  return [product, make = std::move(make)] {
+Run leaving_plan(const std::string& product, std::function<Plan()> make) {
+  return [product, make = std::move(make)](const std::atomic<bool>&) {
     const OutputFile output(product, false);
     save_plan(make(), output.file());
     return EvalOutcome{.whole = true};
@@ -84,7 +85,7 @@ ReproStep evaluation(const Setting& s, const std::string& name, const std::strin
   if (more.dev_share != EvalOptions{}.dev_share) words = with(words, {"--dev-share", cat(more.dev_share)});
   if (more.n_sample > 1)
     words = with(words, {"--samples", cat(more.n_sample), "--temp", cat(more.temperature)});
-  return {name, title, words, "", [e] { return run_evaluation(e); }};
+  return {name, title, words, "", [e](const std::atomic<bool>& stop) { return run_evaluation(e, stop); }};
 }
 
 Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
@@ -146,8 +147,9 @@ std::vector<ReproStep> scmoe_steps(const Setting& s) {
     DivergenceOptions d;
     d.model = s.o.eval.model, d.text = text, d.amateur = s.o.amateur;
     const std::string product = s.at("divergence.json");
-    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words, product,
-                     leaving(product, [d] { return run_divergence(d); })});
+    steps.push_back(
+        {"divergence", "Divergence of weak routings from the strong one", words, product,
+         leaving(product, [d](const std::atomic<bool>& stop) { return run_divergence(d, stop); })});
   }
   Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
   if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
@@ -155,7 +157,8 @@ std::vector<ReproStep> scmoe_steps(const Setting& s) {
   latency.model = s.o.eval.model, latency.n_prompt = {128}, latency.amateur = s.o.amateur;
   const std::string product = s.at("latency.json");
   steps.push_back(
-      {"latency", "Latency", bench, product, leaving(product, [latency] { return run_latency(latency); })});
+      {"latency", "Latency", bench, product,
+       leaving(product, [latency](const std::atomic<bool>& stop) { return run_latency(latency, stop); })});
   return steps;
 }
 
@@ -172,13 +175,15 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
     plan = s.at("plan.cor.json");
     CalibrateCommand c;
     c.model = s.o.eval.model, c.texts = {text}, c.options.n_scored = s.o.n_calibration, c.output = plan;
-    steps.push_back(
-        {"plan", "Calibration",
-         with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "-o", plan}, s.model), plan,
-         [c] {
-           run_calibration(c);
-           return EvalOutcome{.whole = true};
-         }});
+    c.as_paper();
+    steps.push_back({"plan", "Calibration",
+                     with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "--intensity",
+                           "paper", "--no-certify", "-o", plan},
+                          s.model),
+                     plan, [c](const std::atomic<bool>& stop) {
+                       run_calibration(c, stop);
+                       return EvalOutcome{.whole = true};
+                     }});
   }
   const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
   Words of_model{"plan", "random", "-o", random};
@@ -196,7 +201,9 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
                    "The plan: layers and experts",
                    {"plan", "show", plan, "--json", "--experts", "1000000"},
                    profile,
-                   leaving(profile, [plan] { return plan_profile(read_plan(plan), plan, 1000000); })});
+                   leaving(profile, [plan](const std::atomic<bool>&) {
+                     return plan_profile(read_plan(plan), plan, 1000000);
+                   })});
   const std::string dola = "dola dola-layers=low|high";
   Words main{"topk",          cat("greedy routing=random:", s.k),     dola, policy_of(random),
              policy_of(plan), cat(dola, " routing=", policy_of(plan))};
@@ -212,8 +219,8 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
          with(with({"iti", "fit", "--task", tasks[0], "--dev-share", cat(s.o.eval.dev_share), "-o", iti},
                    of_items(s)),
               s.model),
-         iti, [fit] {
-           run_iti_fit(fit);
+         iti, [fit](const std::atomic<bool>& stop) {
+           run_iti_fit(fit, stop);
            return EvalOutcome{.whole = true};
          }});
     main.push_back(cat("greedy iti=", quote(iti), " iti-alpha=1|5|15"));

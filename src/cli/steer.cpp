@@ -52,7 +52,7 @@ int report(const SteerOptions& o, const SteerFile& file) {
   return 0;
 }
 
-int fit(const SteerOptions& o) {
+int fit(const SteerOptions& o, const std::atomic<bool>& stop) {
   const std::string inputs[] = {model_path(o.model), o.wanted, o.unwanted};
   const OutputFile output(o.output, o.force, inputs);
   const Session session(o.model);
@@ -60,7 +60,7 @@ int fit(const SteerOptions& o) {
   const auto unwanted = read_steer_texts(o.unwanted, *session.tokenizer, o.limit);
   ProgressBar bar("reading experts");
   SteerFile file = fit_steer(
-      session, wanted, unwanted, [&](double done) { bar.update(done); }, &interrupted);
+      session, wanted, unwanted, [&](double done) { bar.update(done); }, &stop);
   file.options = {{"for", name_of(o.wanted)},
                   {"for_hash", hash_of(wanted)},
                   {"against", name_of(o.unwanted)},
@@ -102,7 +102,7 @@ void add_steer(CLI::App& app) {
   c->add_option("--against", f->unwanted, "as many texts to steer away from, pair by pair")->required();
   c->add_option("--limit", f->limit, "only the first N pairs (0: all)")->check(CLI::Range(0, 1 << 30));
   common(*c, *f);
-  on_run(*c, [f] { return fit(*f); });
+  on_run(*c, [f](const std::atomic<bool>& stop) { return fit(*f, stop); });
   auto i = std::make_shared<SteerOptions>();
   c = sub->add_subcommand("import", "Turn a published list into a file for this model");
   add_option(*c, *find_option("model"), {.model = &i->model});

@@ -12,23 +12,26 @@
 namespace rouse {
 
 void add_eval_options(CLI::App& app, EvalOptions& o);
-EvalEvents eval_events();
+EvalEvents eval_events(const std::atomic<bool>& stop);
 /// Runs every task under every method, and says how it ended.
-EvalOutcome run_evaluation(const EvalOptions& options);
+EvalOutcome run_evaluation(const EvalOptions& options, const std::atomic<bool>& stop);
 
-Json run_latency(const LatencyOptions& options);
-Json run_divergence(const DivergenceOptions& options);
+Json run_latency(const LatencyOptions& options, const std::atomic<bool>& stop);
+Json run_divergence(const DivergenceOptions& options, const std::atomic<bool>& stop);
 
 struct CalibrateCommand {
   ModelOptions model;
   CalibrateOptions options;
   std::vector<std::string> texts;
   std::vector<double> percentiles{20, 80};
-  std::string output, perturb = "scale";
-  bool force = false;
+  std::string output, perturb = "scale", intensity = "log-odds", ablate = "replace", budget;
+  bool shrink = true, force = false;
+  const CLI::Option* shrink_flag = nullptr;  ///< null, or not given: as the intensity has it
+  /// What the paper did: R by changes of NLL, not shrunk, and budgets in proportion to it.
+  void as_paper() { intensity = "paper", options.certify = false; }
 };
 /// Writes a plan. Throws Error (interrupted) when stopped: what is done is kept beside the output.
-void run_calibration(CalibrateCommand command);
+void run_calibration(CalibrateCommand command, const std::atomic<bool>& stop);
 
 struct ItiOptions {
   EvalOptions eval;  ///< the model, which items, and the output
@@ -37,6 +40,6 @@ struct ItiOptions {
   std::string task, form = "Q: {question}\\nA: {answer}";
 };
 /// Fits and writes heads.
-ItiFile run_iti_fit(const ItiOptions& options);
+ItiFile run_iti_fit(const ItiOptions& options, const std::atomic<bool>& stop);
 
 }  // namespace rouse

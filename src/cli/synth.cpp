@@ -15,7 +15,7 @@ struct SynthCommand {
   bool force = false;
 };
 
-int synth(const SynthCommand& o) {
+int synth(const SynthCommand& o, const std::atomic<bool>& stop) {
   ModelOptions m;
   m.model = o.vocab_from;
   const GgufFile vocab(model_path(m));
@@ -24,7 +24,7 @@ int synth(const SynthCommand& o) {
   const OutputFile output(o.output, o.force, {&vocab.path(), 1});
   ProgressBar bar("writing");
   const uint64_t n_byte = file.write(
-      output.file(), [&](double done) { bar.update(done); }, &interrupted);
+      output.file(), [&](double done) { bar.update(done); }, &stop);
   std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),
                file.type_text().c_str());
   return 0;
@@ -60,7 +60,7 @@ void add_synth(CLI::App& app) {
   sub->add_flag("--tied", o->synth.tied, "no head of its own: the embeddings serve");
   sub->add_option("-o,--output", o->output, "file to write")->required();
   add_force_option(*sub, o->force);
-  on_run(*sub, [o] { return synth(*o); });
+  on_run(*sub, [o](const std::atomic<bool>& stop) { return synth(*o, stop); });
 }
 
 }  // namespace rouse

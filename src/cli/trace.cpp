@@ -18,7 +18,7 @@ struct TraceOptions {
   bool force = false;
 };
 
-int trace(const TraceOptions& o) {
+int trace(const TraceOptions& o, const std::atomic<bool>& stop) {
   const std::string inputs[] = {model_path(o.model), o.prompt.file};
   std::optional<OutputFile> file;
   if (!o.output.empty()) file.emplace(o.output, o.force, inputs);
@@ -30,11 +30,10 @@ int trace(const TraceOptions& o) {
     if (!file) flush_output();
     require(out.good(), o.output, ": cannot write the trace (disk full?)");
   };
-  record_trace(session, {prompt, o.routing, o.n_predict}, out, flushed, &interrupted);
-  if (file && interrupted)
-    throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
+  record_trace(session, {prompt, o.routing, o.n_predict}, out, flushed, &stop);
+  if (file && stop) throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
   if (file) file->commit();
-  return interrupted ? static_cast<int>(Exit::interrupted) : 0;
+  return stop ? static_cast<int>(Exit::interrupted) : 0;
 }
 
 }  // namespace
@@ -52,7 +51,7 @@ void add_trace(CLI::App& app) {
                   "write here instead of standard output; replay:FILE routes by it");
   add_force_option(*sub, o->force);
   sub->footer("Routing policies:\n" + policy_help());
-  on_run(*sub, [o] { return trace(*o); });
+  on_run(*sub, [o](const std::atomic<bool>& stop) { return trace(*o, stop); });
 }
 
 }  // namespace rouse

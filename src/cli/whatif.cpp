@@ -30,7 +30,7 @@ void print(const Json& answers, bool ranked) {
   }
 }
 
-int whatif(const WhatIfOptions& o) {
+int whatif(const WhatIfOptions& o, const std::atomic<bool>& stop) {
   require_usage(o.rank || !o.ban.empty() || !o.force.empty(), "give --ban L.E, --force L.E, or --rank");
   const std::string text = prompt_text(o.prompt);
   const Session session(o.model, 2);
@@ -45,7 +45,7 @@ int whatif(const WhatIfOptions& o) {
     question.questions.push_back({parse_expert("--force", e, router), false});
   ProgressBar bar("asking");
   const Json answers = what_if(
-      *session.engine, *session.tokenizer, question, [&](double done) { bar.update(done); }, &interrupted);
+      *session.engine, *session.tokenizer, question, [&](double done) { bar.update(done); }, &stop);
   if (o.json)
     std::cout << Json{{"answers", answers}}.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
   else
@@ -75,7 +75,7 @@ void add_whatif(CLI::App& app) {
   sub->add_flag("--rank", o->rank,
                 "every expert of every block, by effect on one token: chosen ones banned, others forced");
   sub->add_flag("--json", o->json, "print JSON");
-  on_run(*sub, [o] { return whatif(*o); });
+  on_run(*sub, [o](const std::atomic<bool>& stop) { return whatif(*o, stop); });
 }
 
 }  // namespace rouse

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 
 #include "base/statistics.h"
 
@@ -106,19 +105,6 @@ double mcnemar(int64_t n01, int64_t n10) {
     tail += std::exp(std::lgamma(n + 1) - std::lgamma(k + 1) - std::lgamma(n - k + 1) -
                      static_cast<double>(n) * std::log(2.0));
   return std::min(1.0, 2 * tail);
-}
-
-std::vector<double> holm(const std::vector<double>& p) {
-  std::vector<size_t> order(p.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] < p[b]; });
-  std::vector<double> out(p.size());
-  double most = 0;
-  for (size_t i = 0; i < order.size(); ++i) {
-    most = std::max(most, std::min(1.0, p[order[i]] * static_cast<double>(p.size() - i)));
-    out[order[i]] = most;
-  }
-  return out;
 }
 
 EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson>& b) {

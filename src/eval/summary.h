@@ -19,7 +19,5 @@ EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson
 
 /// Two-sided exact p of McNemar's test: n01 and n10 disagreements.
 double mcnemar(int64_t n01, int64_t n10);
-/// Holm's correction over a family of p values, in their order.
-std::vector<double> holm(const std::vector<double>& p);
 
 }  // namespace rouse

@@ -89,7 +89,9 @@ Json plan_profile(const Plan& p, const std::string& name, size_t n_expert) {
     d["layers"].push_back({{"block", p.layers[l]},
                            {"R", known(p.intensity[l])},
                            {"R_ci", {known(p.intensity_ci[l].first), known(p.intensity_ci[l].second)}},
+                           {"R_shrunk", known(p.shrunk[l])},
                            {"k", p.budget[l]}});
+  d["evidence"] = p.evidence ? evidence_json(*p.evidence) : Json(nullptr);
   return d;
 }
 

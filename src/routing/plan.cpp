@@ -77,7 +77,7 @@ Plan Plan::empty(const RouterSpec& router, const std::string& arch, int n_layer)
   p.layers = router.layers;
   const size_t n = router.layers.size(), e = static_cast<size_t>(router.n_expert);
   const std::pair<double, double> unknown{kUnknown, kUnknown};
-  p.intensity = p.hard = p.easy = std::vector<double>(n, kUnknown);
+  p.intensity = p.error = p.shrunk = p.hard = p.easy = std::vector<double>(n, kUnknown);
   p.intensity_ci.assign(n, unknown);
   p.impact = p.gate = std::vector<std::vector<double>>(n, std::vector<double>(e, kUnknown));
   p.impact_ci.assign(n, std::vector<std::pair<double, double>>(e, unknown));
@@ -86,14 +86,28 @@ Plan Plan::empty(const RouterSpec& router, const std::string& arch, int n_layer)
   return p;
 }
 
+const std::vector<double>& Plan::shares() const {
+  const bool whole = std::none_of(shrunk.begin(), shrunk.end(), [](double r) { return std::isnan(r); });
+  return whole && !shrunk.empty() ? shrunk : intensity;
+}
+
+static void check_fields(const JsonValue& f, int version) {
+  if (version == 1)
+    f.only({"format", "version", "model", "options", "n_scored", "n_hard", "n_easy", "layers", "k", "R",
+            "R_ci", "S_hard", "S_easy", "CEI", "CEI_ci", "samples", "gate"});
+  else
+    f.only({"format", "version", "model",  "options", "n_scored", "n_hard",   "n_easy",
+            "layers", "k",       "R",      "R_ci",    "R_error",  "R_shrunk", "S_hard",
+            "S_easy", "CEI",     "CEI_ci", "samples", "gate",     "evidence"});
+}
+
 static Plan plan_of(const JsonValue& f) {
   if (f.at("format").text() != "rouse-plan") f.at("format").refuse("\"rouse-plan\"");
-  f.at("version").integer(1, 1);
-  f.only({"format", "version", "model", "options", "n_scored", "n_hard", "n_easy", "layers", "k", "R", "R_ci",
-          "S_hard", "S_easy", "CEI", "CEI_ci", "samples", "gate"});
+  Plan p;
+  p.version = static_cast<int>(f.at("version").integer(1, 2));
+  check_fields(f, p.version);
   const JsonValue model = f.at("model");
   model.only({"fingerprint", "arch", "n_layer", "n_expert", "k"});
-  Plan p;
   p.fingerprint = model.at("fingerprint").text();
   p.arch = model.at("arch").text();
   p.n_layer = static_cast<int>(model.at("n_layer").integer(1, 1024));
@@ -105,6 +119,13 @@ static Plan plan_of(const JsonValue& f) {
   const size_t n = p.layers.size(), e = static_cast<size_t>(p.n_expert);
   p.intensity = numbers(f.at("R"), n, 0, kMost);
   p.intensity_ci = intervals(f.at("R_ci"), n, kMost);
+  p.error = p.shrunk = std::vector<double>(n, kUnknown);
+  if (p.version > 1) {
+    p.error = numbers(f.at("R_error"), n, 0, kMost);
+    p.shrunk = numbers(f.at("R_shrunk"), n, 0, kMost);
+    const JsonValue evidence = f.at("evidence");
+    if (!evidence.is_null()) p.evidence = read_evidence(evidence, p.layers, p.n_expert);
+  }
   p.hard = numbers(f.at("S_hard"), n, -kMost, kMost);
   p.easy = numbers(f.at("S_easy"), n, -kMost, kMost);
   for (const JsonValue& row : f.at("CEI").list(n, n))
@@ -133,7 +154,7 @@ Plan read_plan(const std::string& path) {
 
 std::string plan_text(const Plan& p) {
   Json json{{"format", "rouse-plan"},
-            {"version", 1},
+            {"version", p.version},
             {"model",
              {{"fingerprint", p.fingerprint},
               {"arch", p.arch},
@@ -148,12 +169,17 @@ std::string plan_text(const Plan& p) {
             {"k", p.budget},
             {"R", numbers_json(p.intensity)},
             {"R_ci", intervals_json(p.intensity_ci)},
+            {"R_error", numbers_json(p.error)},
+            {"R_shrunk", numbers_json(p.shrunk)},
             {"S_hard", numbers_json(p.hard)},
             {"S_easy", numbers_json(p.easy)},
             {"CEI", rows_json(p.impact, numbers_json)},
             {"CEI_ci", rows_json(p.impact_ci, intervals_json)},
             {"samples", p.samples},
-            {"gate", rows_json(p.gate, numbers_json)}};
+            {"gate", rows_json(p.gate, numbers_json)},
+            {"evidence", p.evidence ? evidence_json(*p.evidence) : Json(nullptr)}};
+  if (p.version == 1)
+    for (const char* later : {"R_error", "R_shrunk", "evidence"}) json.erase(later);
   std::string out = "{\n";  // a field a line: diffs and eyes
   size_t i = 0;
   for (const auto& [key, value] : json.items())

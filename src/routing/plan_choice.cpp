@@ -49,10 +49,10 @@ class PlanChoice final : public Choice {
     if (o_.experts_only) {
       counts_.assign(n, k);
     } else if (o_.k || o_.k_max) {
-      for (const double r : plan_->intensity)
+      for (const double r : plan_->shares())
         require_file(r == r, o_.path,
                      ": R is not measured in every layer, so k and kmax cannot change its budgets");
-      counts_ = plan_budget(plan_->intensity, k * static_cast<int>(n), k_max);
+      counts_ = plan_budget(plan_->shares(), k * static_cast<int>(n), k_max);
     } else {
       counts_ = plan_->budget;
     }

@@ -85,6 +85,43 @@ TEST(Statistics, NllIsWithinAMillionthOfItself) {
   EXPECT_TRUE(std::isnan(nll(std::vector<float>{NAN, NAN}, 0)));
 }
 
+TEST(Statistics, LogOddsKeepTheirDigitsWhereTheModelIsSure) {
+  EXPECT_NEAR(log_odds(std::vector<float>{2, 2}, 0), 0, 1e-12);
+  EXPECT_NEAR(log_odds(std::vector<float>{0, 0, 3, 0}, 2), 3 - std::log(3.0), 1e-6);
+  Random random(4);
+  for (const size_t n : {2, 16, 17, 300, 49152})
+    for (const float top : {0.0f, 20.0f, 200.0f}) {  // at 200 the NLL is 0 in double
+      std::vector<float> logits(n);
+      for (float& z : logits) z = static_cast<float>(random.normal());
+      logits[n / 3] = top;
+      for (const size_t token : {n / 3, size_t{0}, n - 1}) {
+        long double others = 0;
+        for (size_t i = 0; i < n; ++i)
+          if (i != token) others += std::exp(static_cast<long double>(logits[i]));
+        const auto expected = static_cast<double>(logits[token] - std::log(others));
+        EXPECT_NEAR(log_odds(logits, static_cast<int>(token)), expected, 2e-6 * (1 + std::abs(expected)));
+      }
+    }
+}
+
+TEST(Statistics, StudentsTAndHolmAreThoseOfTheTables) {
+  EXPECT_NEAR(student_tail(0, 5), 0.5, 1e-12);
+  EXPECT_NEAR(student_tail(1, 1), 0.25, 1e-12) << "Cauchy";
+  EXPECT_NEAR(student_tail(-1, 1), 0.75, 1e-12);
+  EXPECT_NEAR(student_tail(2.7764451, 4), 0.025, 1e-7);
+  EXPECT_NEAR(student_tail(63.6567412, 1), 0.005, 1e-7);
+  EXPECT_NEAR(student_tail(1.9599640, 1e7), 0.025, 1e-6) << "normal";
+  EXPECT_NEAR(student_quantile(0.025, 3), 3.1824463, 1e-6);
+  EXPECT_NEAR(student_quantile(0.975, 3), -3.1824463, 1e-6);
+  EXPECT_NEAR(student_quantile(0.0005, 10), 4.5868939, 1e-6);
+  const auto p = holm({0.01, 0.04, 0.03});
+  EXPECT_NEAR(p[0], 0.03, 1e-12);
+  EXPECT_NEAR(p[1], 0.06, 1e-12);
+  EXPECT_NEAR(p[2], 0.06, 1e-12);
+  EXPECT_NEAR(deviation(std::vector<double>{1, 2, 3, 4}), std::sqrt(5.0 / 3), 1e-12);
+  EXPECT_TRUE(std::isnan(deviation(std::vector<double>{1})));
+}
+
 TEST(Statistics, RatioIntervalHoldsTheMedian) {
   const std::vector<double> a = {2, 4, 6, 8.4}, b = {1, 2, 3, 4};
   const Spread s = ratio_interval(a, b);

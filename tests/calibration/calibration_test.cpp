@@ -1,7 +1,9 @@
 #include <cmath>
+#include <numeric>
 
 #include "base/statistics.h"
 #include "calibration/calibrate.h"
+#include "calibration/certify.h"
 #include "calibration/state.h"
 #include "support.h"
 
@@ -22,13 +24,21 @@ struct Calibrated {
   TinyModel m;
 };
 
-std::vector<std::vector<int>> short_documents() {
+std::vector<std::vector<int>> short_documents(int n = 3) {
   std::vector<std::vector<int>> out;
-  for (int d = 0; d < 3; ++d) {
+  for (int d = 0; d < n; ++d) {
     out.push_back({271});
     for (int i = 1; i < 14 + 5 * d; ++i) out.back().push_back((i * 37 + d * 11) % 271);
   }
   return out;
+}
+
+/// As the paper has it, which asks nothing of the text.
+CalibrateOptions as_paper() {
+  CalibrateOptions o;
+  o.intensity = Intensity::paper;
+  o.certify = false;
+  return o;
 }
 
 double relative(double a, double b) {
@@ -43,7 +53,11 @@ TEST_P(Calibration, EqualsTheNaiveFloat64Reference) {
   const auto g = golden_json("calibration.json")[GetParam()];
   const TempDir dir;
   Calibrated c(GetParam());
-  const Plan p = *c.run(dir / "s", g["documents"].get<std::vector<std::vector<int>>>());
+  const auto documents = g["documents"].get<std::vector<std::vector<int>>>();
+  const Plan p = *c.run(dir / "s", documents, as_paper());
+  CalibrateOptions dropping = as_paper();
+  dropping.probe.drop = true;
+  const Plan dropped = *c.run(dir / "d", documents, dropping);
   EXPECT_EQ(p.layers, g["layers"].get<std::vector<int>>());
   int n_impact = 0;
   for (size_t l = 0; l < p.layers.size(); ++l) {
@@ -58,10 +72,68 @@ TEST_P(Calibration, EqualsTheNaiveFloat64Reference) {
       EXPECT_EQ(std::isnan(p.impact[l][e]), g["CEI"][l][e].is_null());
       if (std::isnan(p.impact[l][e])) continue;
       EXPECT_LT(relative(p.impact[l][e], g["CEI"][l][e]), 1e-3) << "layer " << l << " expert " << e;
+      EXPECT_LT(relative(dropped.impact[l][e], g["CEI_drop"][l][e]), 1e-3)
+          << "layer " << l << " expert " << e;
       ++n_impact;
     }
   }
   EXPECT_GT(n_impact, 10);
+}
+
+TEST_P(Calibration, ByLogOddsWithEvidenceEqualsTheNaiveFloat64Reference) {
+  const auto g = golden_json("calibration.json")[GetParam()]["log_odds"];
+  const TempDir dir;
+  Calibrated c(GetParam());
+  CalibrateOptions o;
+  o.strata.nu = g["nu"];
+  const auto documents = g["documents"].get<std::vector<std::vector<int>>>();
+  const Plan p = *c.run(dir / "s", documents, o);
+  EXPECT_EQ(p.n_hard, g["n_hard"]);
+  EXPECT_EQ(p.n_easy, g["n_easy"]);
+  EXPECT_LT(p.n_hard, p.n_scored / 5) << "nu leaves some out";
+  ASSERT_TRUE(p.evidence);
+  const auto held_out = held_out_documents(documents.size(), o.probe.seed);
+  const auto used = [&](size_t d) { return !std::binary_search(held_out.begin(), held_out.end(), d); };
+  for (size_t l = 0; l < p.layers.size(); ++l) {
+    EXPECT_LT(relative(p.hard[l], g["S_hard"][l]), 1e-3);
+    EXPECT_LT(relative(p.easy[l], g["S_easy"][l]), 1e-3);
+    EXPECT_LT(relative(p.intensity[l], g["R"][l]), 1e-3);
+    EXPECT_GT(p.error[l], 0);
+    for (const bool less : {true, false}) {
+      const std::string name = less ? "less" : "more";
+      const Evidence::Change& change = (less ? p.evidence->less : p.evidence->more)[l];
+      double all = 0, hard = 0;
+      int n_hard = 0;
+      for (size_t d = 0; d < documents.size(); ++d) {
+        if (!used(d)) continue;
+        all += g[name][l][d].get<double>() * static_cast<double>(documents[d].size() - 1);
+        hard += g[name + "_hard"][l][d][0].get<double>();
+        n_hard += g[name + "_hard"][l][d][1].get<int>();
+      }
+      EXPECT_NEAR(change.all.mean, all / p.evidence->n_token, 1e-4) << name << l;
+      EXPECT_NEAR(change.hard.mean, hard / n_hard, 2e-4) << name << l;
+    }
+  }
+}
+
+/// A change of NLL is -(1 - p) times one of the log-odds, and 1 - p is the same for all layers.
+TEST_P(Calibration, SharesByLogOddsAreThePapersWhereNothingIsSure) {
+  const auto g = golden_json("calibration.json")[GetParam()]["log_odds"];
+  const auto documents = g["documents"].get<std::vector<std::vector<int>>>();
+  const TempDir dir;
+  Calibrated c(GetParam());
+  CalibrateOptions by_odds = as_paper();
+  by_odds.intensity = Intensity::log_odds;
+  by_odds.shrink = false;
+  const Plan a = *c.run(dir / "a", documents, as_paper()), b = *c.run(dir / "b", documents, by_odds);
+  EXPECT_EQ(a.n_hard, b.n_hard) << "no loss is below nu";
+  const auto sum = [](const std::vector<double>& r) { return std::accumulate(r.begin(), r.end(), 0.0); };
+  const double n = 2.0 * static_cast<double>(a.layers.size());
+  for (size_t l = 0; l < a.layers.size(); ++l)
+    EXPECT_NEAR(n * a.intensity[l] / sum(a.intensity), n * b.intensity[l] / sum(b.intensity), 0.2);
+  EXPECT_TRUE(std::isnan(b.shrunk[0]));
+  by_odds.shrink = true;
+  EXPECT_FALSE(std::isnan(c.run(dir / "c", documents, by_odds)->shrunk[0]));
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Calibration, testing::Values("mixtral", "deepseek", "qwen3moe"),
@@ -72,10 +144,11 @@ class CheapAndNaive : public testing::TestWithParam<const char*> {};
 TEST_P(CheapAndNaive, Agree) {
   const TempDir dir;
   Calibrated c(GetParam());
-  CalibrateOptions cheap, naive;
+  CalibrateOptions cheap = as_paper(), naive = as_paper();
   naive.probe.naive = true;
   for (const bool noise : {false, true}) {
     cheap.probe.noise = naive.probe.noise = noise;
+    cheap.probe.drop = naive.probe.drop = noise;
     cheap.probe.draws = naive.probe.draws = 2;
     const Plan a = *c.run(dir / cat("a", noise), short_documents(), cheap);
     const Plan b = *c.run(dir / cat("b", noise), short_documents(), naive);
@@ -97,42 +170,84 @@ INSTANTIATE_TEST_SUITE_P(Models, CheapAndNaive,
                                          "olmoe", "gpt_oss", "granitemoe"),
                          [](const auto& info) { return std::string(info.param); });
 
+TEST_P(CheapAndNaive, AgreeOnAnotherBudget) {
+  Calibrated c(GetParam());
+  const RouterSpec& router = c.m.router();
+  const Document document{short_documents()[2], {}};
+  BudgetPolicies policies(router);
+  std::vector<int> budget(router.layers.size(), router.n_expert_used);
+  const size_t l = budget.size() - 2;
+  budget[l] += 1;
+  const RoutingPolicy policy = policies.make(budget);
+  Probe cheap(c.m.engine, {}), naive(c.m.engine, {.naive = true});
+  cheap.keep(document, {5, 20});
+  const std::vector<double> a = cheap.reroute(policy, router.layers[l]), base = cheap.kept_losses();
+  cheap.release();
+  naive.keep(document, {5, 20});
+  const std::vector<double> b = naive.reroute(policy, router.layers[l]);
+  naive.release();
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_NEAR(a[i], b[i], 1e-4);
+    EXPECT_GT(std::abs(a[i] - base[i]), 1e-4) << "it changes something";
+  }
+}
+
 TEST(CalibrationRun, InterruptedAnywhereItResumesToTheSameBytes) {
   const TempDir dir;
   Calibrated c("mixtral");
-  const std::string whole = plan_text(*c.run(dir / "whole", short_documents()));
+  const auto documents = short_documents(5);
+  const std::string whole = plan_text(*c.run(dir / "whole", documents));
+  EXPECT_NE(whole.find("No move is supported"), std::string::npos);
   for (int round = 0; round < 20; ++round) {
     const std::string state = dir / cat("s", round);
     std::atomic<bool> stop = false;
-    int left = 1 + round;  // units until the interruption
+    int left = 1 + 2 * round;  // units until the interruption; 44 in all
     std::optional<Plan> plan = c.run(
-        state, short_documents(), {}, [&](double) { stop = --left <= 0; }, &stop);
+        state, documents, {}, [&](double) { stop = --left <= 0; }, &stop);
     EXPECT_FALSE(plan) << round;
     if (round % 2)  // a crash while a line was being written
       std::filesystem::resize_file(state, std::filesystem::file_size(state) - 1 - static_cast<size_t>(round));
-    plan = c.run(state, short_documents());
+    plan = c.run(state, documents);
     ASSERT_TRUE(plan);
     EXPECT_EQ(plan_text(*plan), whole) << round;
   }
 }
 
+TEST(CalibrationRun, RefusesATextThatIsTooSmall) {
+  const TempDir dir;
+  Calibrated c("mixtral");
+  const auto refused = [&](int n_document, const CalibrateOptions& o, const std::string& part) {
+    expect_refusal([&] { c.run(dir / "s", short_documents(n_document), o); }, ErrorKind::usage, part);
+    EXPECT_FALSE(std::filesystem::exists(dir / "s")) << "it would block the corrected command";
+  };
+  refused(1, {}, "certify: the text gives 1 document, evidence for moving experts needs 4");
+  refused(3, {}, "certify: the text gives 3 documents");
+  CalibrateOptions o;
+  o.certify = false;
+  refused(1, o, "shrink: the text gives 1 document");
+  refused(3, o, "of 54 scored tokens 11 are hard and 11 easy, needed are 20 hard ones");
+  o.probe.budget = {2, 1, 2};
+  o.probe.drop = true;
+  refused(3, o, "ablate: block 1 runs one expert; dropping it leaves none");
+}
+
 TEST(CalibrationRun, RefusesTheStateOfAnotherRun) {
   const TempDir dir;
   Calibrated c("mixtral");
-  c.run(dir / "s", short_documents());
-  CalibrateOptions other;
+  c.run(dir / "s", short_documents(), as_paper());
+  CalibrateOptions other = as_paper();
   other.probe.delta = 0.2f;
   expect_refusal([&] { c.run(dir / "s", short_documents(), other); }, ErrorKind::usage,
                  "another calibration");
   std::ofstream(dir / "s", std::ios::app) << "{\"unit\":3}\n";
-  expect_refusal([&] { c.run(dir / "s", short_documents()); }, ErrorKind::bad_file,
+  expect_refusal([&] { c.run(dir / "s", short_documents(), as_paper()); }, ErrorKind::bad_file,
                  ": unit is 3, expected text");
 }
 
 TEST(CalibrationRun, MeasuresOnlyWhatIsAsked) {
   const TempDir dir;
   Calibrated c("mixtral");
-  CalibrateOptions o;
+  CalibrateOptions o = as_paper();
   o.layers = {1};
   const Plan some = *c.run(dir / "a", short_documents(), o);
   EXPECT_TRUE(std::isnan(some.intensity[0]));
@@ -182,6 +297,22 @@ TEST(Corpus, ReadsRecordsTokensAndPlainText) {
                  "d.jsonl:1: tokens[0] is 272, expected an integer of 0 to 271");
 }
 
+TEST(Corpus, PromptsAreReadAndNotScored) {
+  const GgufFile file(golden("mixtral.gguf"));
+  const Tokenizer tokenizer(file);
+  const TempDir dir;
+  std::ofstream(dir / "a.jsonl") << "{\"prompt\":\"the end\",\"text\":\" of it\"}\n"
+                                 << "{\"prompt\":\"the end of it\",\"text\":\"\"}\n";
+  auto documents = read_corpus({dir / "a.jsonl"}, tokenizer, 32);
+  ASSERT_EQ(documents.size(), 1u) << "nothing to score in the other";
+  EXPECT_EQ(documents[0].tokens, tokenizer.encode("the end of it", true, false));
+  const size_t n_prompt = tokenizer.encode("the end", true, false).size();
+  EXPECT_EQ(documents[0].n_prompt, static_cast<int>(n_prompt));
+  choose_scored(documents, 0, 1);
+  EXPECT_EQ(documents[0].scored.size(), documents[0].tokens.size() - n_prompt);
+  EXPECT_EQ(documents[0].scored.front(), documents[0].n_prompt);
+}
+
 TEST(Intervention, EqualsAFullPassWithThatRowRoutedSo) {
   TinyModel m(golden("qwen3moe.gguf"));
   const Document document{{271, 4, 9, 66, 20, 31}, {}};
@@ -190,7 +321,8 @@ TEST(Intervention, EqualsAFullPassWithThatRowRoutedSo) {
   const int worst = probe.experts(1, 5).back();
   for (const bool ban : {true, false}) {
     const int expert = ban ? worst : (worst + 1) % 8;
-    const auto after = probe.intervene(1, std::vector<Counterfactual>{{3, expert, ban}, {5, expert, ban}});
+    const Treatment how = ban ? Treatment::ban : Treatment::force;
+    const auto after = probe.intervene(1, std::vector<Counterfactual>{{3, expert, how}, {5, expert, how}});
     const RoutingPolicy standard("topk", m.router()),
         treated(cat("topk+", ban ? "mask:1." : "force:1.", expert), m.router());
     const SeqId seq = m.engine.open();

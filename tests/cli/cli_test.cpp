@@ -367,7 +367,7 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
   text.close();
   const std::string model = " -m " + golden("mixtral.gguf"), plan = dir / "p.cor.json";
   const std::string calibrate =
-      "calibrate" + model + " --kv-type f32 --tokens 60 --text " + dir / "t.jsonl" + " -o ";
+      "calibrate" + model + " --kv-type f32 --tokens 0 --text " + dir / "t.jsonl" + " -o ";
   CommandResult r = rouse(calibrate + plan);
   ASSERT_EQ(r.code, 0) << r.err;
   ASSERT_EQ(rouse(calibrate + dir / "again.json").code, 0);
@@ -378,6 +378,21 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
   EXPECT_EQ(shown["layers"].size(), 3u);
   EXPECT_GT(shown["n_hard"], 0);
   EXPECT_NE(rouse("plan show " + plan).out.find("Most causal experts"), std::string::npos);
+  EXPECT_NE(rouse("plan show " + plan).out.find("No move is supported: of 6 tried"), std::string::npos);
+  EXPECT_NE(rouse("plan evidence " + plan).out.find("Change of NLL with another k"), std::string::npos);
+  EXPECT_EQ(nlohmann::json::parse(rouse("plan evidence --json " + plan).out)["moves_tried"], 6);
+  EXPECT_EQ(shown["options"]["intensity"], "log-odds");
+  ASSERT_EQ(rouse(calibrate + dir / "paper.json" + " --intensity paper --no-certify --ablate drop").code, 0);
+  refused("plan evidence " + dir / "paper.json", 3, "carries no evidence");
+  auto first = nlohmann::ordered_json::parse(read_file(plan));
+  first["version"] = 1;
+  for (const char* later : {"R_error", "R_shrunk", "evidence"}) first.erase(later);
+  std::ofstream(dir / "first.json") << first;
+  EXPECT_EQ(rouse("plan show " + dir / "first.json").code, 0);
+  refused("plan evidence " + dir / "first.json", 3, "is a plan of version 1");
+  refused("calibrate" + model + " --tokens 10 --text " + dir / "t.jsonl" + " -o " + dir / "n", 2,
+          "--certify: the text gives 1 document");
+  refused(calibrate + dir / "n" + " --budget 2,2", 2, "2 budgets, the model has 3");
   ASSERT_EQ(rouse("plan shuffle " + plan + " -o " + dir / "s.json").code, 0);
   ASSERT_EQ(rouse("plan by-frequency " + plan + " -o " + dir / "f.json").code, 0);
   for (const char* kind : {"uniform", "random", "from 1,2,3"})
@@ -397,6 +412,7 @@ TEST(Cli, CalibratesShowsAndRoutesByAPlan) {
           "is for 3 MoE layers");
   refused("calibrate" + model + " --text /nowhere.jsonl -o " + dir / "n", 2,
           "cannot open the calibration text");
+  refused(calibrate + dir / "n" + " --intensity entropy", 2, "--intensity");
   refused("calibrate" + model + " --percentiles 80 20 --text " + dir / "t.jsonl" + " -o " + dir / "n", 2,
           "--percentiles");
   refused("plan from 1,2" + model + " -o " + dir / "n", 2, "2 budgets, the model has 3");

@@ -50,8 +50,8 @@ void expect_read_or_refused(const Format& format, const std::string& path, int n
 TEST(Formats, AThousandChangesOfStructureAreReadOrRefused) {
   for (const Format& format : formats()) {
     const TempDir dir;
-    const bool one_record =
-        format.lines.size() == 1 && format.name != "plan" && format.name != "iti" && format.name != "steer";
+    const bool one_record = format.lines.size() == 1 && !format.name.starts_with("plan") &&
+                            format.name != "iti" && format.name != "steer";
     expect_read_or_refused(format, dir / format.file, one_record ? 150 : 1000);  // of many tasks, one reader
   }
 }

@@ -50,7 +50,8 @@ TEST(RefusedCommand, LeavesAForeignStateOfACalibrationAsItIs) {
            {"{\"format\":\"rouse-calibration\"}\n{\"unit\"",
             "holds the state of another calibration (version was null, now it is 1)"}}) {
     write(dir / "p.json.state", text);
-    refused("calibrate" + kModel + "--tokens 10 --text " + dir / "t.txt" + " -o " + dir / "p.json",
+    refused("calibrate" + kModel + "--tokens 10 --no-certify --no-shrink --text " + dir / "t.txt" + " -o " +
+                dir / "p.json",
             "p.json.state: " + part);
     EXPECT_EQ(read_file(dir / "p.json.state"), text);
   }

@@ -91,7 +91,8 @@ TEST(Output, AFinishedProductOfAnyCommandIsNotOverwritten) {
 
 TEST(Output, ARefusedCalibrationLeavesNoStateAndAnotherIsNamed) {
   const TempDir dir;
-  const std::string plan = dir / "p.json", calibrate = "calibrate" + kModel + "--text " +
+  const std::string plan = dir / "p.json", calibrate = "calibrate" + kModel +
+                                                       "--intensity paper --no-certify --text " +
                                                        calibration_text(dir) + " -o " + plan + " ";
   refused(calibrate + "--layers 9", "block 9 is not an MoE layer");
   EXPECT_FALSE(std::filesystem::exists(plan + ".state"));

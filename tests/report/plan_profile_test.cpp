@@ -36,6 +36,30 @@ TEST(PlanProfile, ListsCausalAndDormantExperts) {
   EXPECT_EQ(profile["layers"][1]["k"], 3);
 }
 
+TEST(PlanProfile, TellsTheEvidenceOrWhyThereIsNone) {
+  Plan p = plan();
+  expect_refusal([&] { evidence_text(p, "p", 5); }, ErrorKind::bad_file,
+                 "p: carries no evidence for moving experts; it was calibrated without");
+  EXPECT_TRUE(plan_profile(p, "p", 2)["evidence"].is_null());
+  p.version = 1;
+  expect_refusal([&] { evidence_text(p, "p", 5); }, ErrorKind::bad_file, "p: is a plan of version 1");
+  p.version = 2;
+  const MeanChange some{0.0123, -0.001, 0.02}, none{NAN, NAN, NAN};
+  p.evidence.emplace();
+  p.evidence->base = {2, 2}, p.evidence->proposed = {1, 3};
+  p.evidence->less = {{some, some}, {none, none}}, p.evidence->more = {{none, none}, {some, some}};
+  p.evidence->n_move = 1;
+  p.evidence->moves = {{0, 2, 0.5, 0.125, 0.25, 0.01, true}};
+  p.evidence->trials = {{{1, 3}, some, false}};
+  p.evidence->verdict = "Words.";
+  const std::string text = evidence_text(p, "p", 5);
+  for (const char* part : {"Words.\n", "in proportion to R would be 1 3; experts move from 2 2",
+                           "+0.0123 [-0.0010, +0.0200]", "not measured", "the surest of 1 tried", "supported",
+                           "budgets 1 3 change NLL by +0.0123", "not kept"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  EXPECT_EQ(plan_profile(p, "p", 2)["evidence"]["verdict"], "Words.");
+}
+
 TEST(PlanProfile, ADifferenceCountsMovedExpertsAndCorrelatesRanks) {
   Plan other = plan();
   other.budget = {2, 2};

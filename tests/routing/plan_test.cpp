@@ -58,13 +58,47 @@ TEST(PlanFile, ReadsBackWhatItWrote) {
   p.samples[0] = {0, 4, 5};
   p.budget = {1, 3};
   p.n_scored = 9;
-  const std::string text = plan_text(p);
-  EXPECT_EQ(plan_text(parse_plan(text, "p")), text);
+  const auto same = [&] {
+    const std::string text = plan_text(p);
+    EXPECT_EQ(plan_text(parse_plan(text, "p")), text);
+  };
+  same();
+  p.error = {0.5, NAN}, p.shrunk = {1, 2};
+  p.evidence.emplace();
+  p.evidence->base = {2, 2};
+  const MeanChange some{0.1, -0.1, 1.0 / 3}, none{NAN, NAN, NAN};
+  p.evidence->less = p.evidence->more = {{some, none}, {none, some}};
+  p.evidence->moves = {{0, 1, 0.5, 0.1, 0.3, 0.01, true}};
+  p.evidence->trials = {{{1, 3}, some, true}};
+  p.evidence->verdict = "words";
+  same();
+  EXPECT_EQ(parse_plan(plan_text(p), "p").evidence->moves[0].to, 1);
+  EXPECT_EQ(&p.shares(), &p.shrunk);
+  p.shrunk[0] = NAN;
+  EXPECT_EQ(&p.shares(), &p.intensity) << "not every layer was shrunk";
+}
+
+TEST(PlanFile, OfVersion1IsReadAndWrittenAsItWas) {
+  Plan p = Plan::empty(router_of(2, 3, 2), "llama", 2);
+  nlohmann::ordered_json old = nlohmann::ordered_json::parse(plan_text(p));
+  old["version"] = 1;
+  for (const char* later : {"R_error", "R_shrunk", "evidence"}) old.erase(later);
+  const Plan read = parse_plan(old.dump(), "p");
+  EXPECT_EQ(read.version, 1);
+  EXPECT_FALSE(read.evidence);
+  EXPECT_EQ(nlohmann::ordered_json::parse(plan_text(read)).dump(), old.dump()) << "so its hash stays, too";
+  old["evidence"] = nullptr;
+  expect_refusal([&] { parse_plan(old.dump(), "p"); }, ErrorKind::bad_file, "p: unknown field \"evidence\"");
 }
 
 TEST(PlanFile, RefusesWhatIsWrongByName) {
-  nlohmann::ordered_json good =
-      nlohmann::ordered_json::parse(plan_text(Plan::empty(router_of(2, 3, 2), "llama", 2)));
+  Plan plan = Plan::empty(router_of(2, 3, 2), "llama", 2);
+  plan.evidence.emplace();
+  plan.evidence->base = {2, 2};
+  const MeanChange none{NAN, NAN, NAN};
+  plan.evidence->less = plan.evidence->more = {{none, none}, {none, none}};
+  plan.evidence->moves = {{0, 1, 0.5, 0.1, 0.3, 0.01, true}};
+  nlohmann::ordered_json good = nlohmann::ordered_json::parse(plan_text(plan));
   good["R"] = {1.0, 2.0};
   const auto refused = [&](const char* pointer, const nlohmann::ordered_json& value,
                            const std::string& part) {
@@ -77,7 +111,15 @@ TEST(PlanFile, RefusesWhatIsWrongByName) {
   expect_refusal([&] { parse_plan("[1]", "p"); }, ErrorKind::bad_file,
                  "p: the whole is [1], expected an object");
   refused("/format", "plan", "expected \"rouse-plan\"");
-  refused("/version", 2, "p: version is 2, expected an integer of 1 to 1");
+  refused("/version", 3, "p: version is 3, expected an integer of 1 to 2");
+  refused("/version", 1, "p: unknown field \"R_error\"");
+  refused("/R_error/0", -1, "p: R_error[0] is -1, expected a number of 0");
+  refused("/evidence/base", {2}, "p: evidence.base is [2], expected a list of 2");
+  refused("/evidence/base/1", 4, "p: evidence.base[1] is 4, expected an integer of 1 to 3");
+  refused("/evidence/moves/0/to", 5, "p: evidence.moves[0].to is 5, expected one of the plan's layers");
+  refused("/evidence/moves/0/p", 2, "p: evidence.moves[0].p is 2, expected a number of 0 to 1");
+  refused("/evidence/one_less/0/all", {1, 2}, "p: evidence.one_less[0].all is [1,2], expected a list of 3");
+  refused("/evidence/colour", 1, "p: evidence: unknown field \"colour\"");
   refused("/R", {1.0}, "p: R is [1.0], expected a list of 2");
   refused("/R/0", "x", "p: R[0] is \"x\", expected a number of 0 to 1.7976931348623157e+308");
   refused("/R/0", -1, "p: R[0] is -1, expected a number of 0");

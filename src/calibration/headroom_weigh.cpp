@@ -1,0 +1,257 @@
+/// calibration/headroom_weigh.cpp - what the gains of swaps say, without a model.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "base/error.h"
+#include "base/statistics.h"
+#include "base/text.h"
+#include "calibration/headroom.h"
+
+namespace rouse {
+namespace {
+
+constexpr int kResamples = 1000;
+constexpr double kHelped = 0.1;      // nats
+constexpr size_t kLeastSwapped = 5;  // tokens from which a bias is learned
+
+/// Mean over tokens; documents are what is drawn again, as tokens of one hang together.
+TokenMean token_mean(const std::vector<double>& values, const std::vector<int>& document, uint64_t seed,
+                     uint64_t stream) {
+  std::vector<std::pair<double, double>> sums;  // of each document: values, tokens
+  for (size_t t = 0; t < values.size(); ++t) {
+    if (t == 0 || document[t] != document[t - 1]) sums.emplace_back(0, 0);
+    sums.back().first += values[t], sums.back().second += 1;
+  }
+  const Interval i = bootstrap_interval(seed, stream, kResamples, [&](Random& random) {
+    double sum = 0, n = 0;
+    for (size_t d = 0; d < sums.size(); ++d) {
+      const auto& drawn = sums[random.below(static_cast<uint32_t>(sums.size()))];
+      sum += drawn.first, n += drawn.second;
+    }
+    return sum / n;
+  });
+  return {mean(values), i.low, i.high};
+}
+
+/// Every swap of one expert in one layer.
+struct Gains {
+  struct One {
+    size_t token;
+    double gap, gain;
+  };
+  std::vector<One> all;  ///< by gap, the smallest first
+};
+
+/// [layer][expert]
+std::vector<std::vector<Gains>> by_expert(const std::vector<LayerSwaps>& swaps) {
+  std::vector<std::vector<Gains>> out(swaps.size());
+  for (size_t l = 0; l < swaps.size(); ++l) {
+    for (size_t t = 0; t < swaps[l].size(); ++t)
+      for (const Swap& s : swaps[l][t]) {
+        out[l].resize(std::max(out[l].size(), static_cast<size_t>(s.expert) + 1));
+        out[l][static_cast<size_t>(s.expert)].all.push_back({t, s.gap, s.gain});
+      }
+    for (Gains& g : out[l])
+      std::stable_sort(g.all.begin(), g.all.end(),
+                       [](const auto& a, const auto& b) { return a.gap < b.gap; });
+  }
+  return out;
+}
+
+/// The bias with the largest mean gain over the tokens of one half.
+StaticBias learn(const std::vector<int>& layers, const std::vector<std::vector<Gains>>& gains,
+                 const std::vector<char>& half, char which) {
+  const auto n_token = static_cast<double>(std::count(half.begin(), half.end(), which));
+  StaticBias best;
+  for (size_t l = 0; l < gains.size(); ++l)
+    for (size_t e = 0; e < gains[l].size(); ++e) {
+      double sum = 0;
+      size_t n = 0;
+      const auto& all = gains[l][e].all;
+      for (size_t i = 0; i < all.size(); ++i) {
+        if (half[all[i].token] != which) continue;
+        sum += all[i].gain;
+        ++n;
+        if (n >= kLeastSwapped && sum / n_token > best.learned)
+          best = {layers[l], static_cast<int>(e), std::nextafter(all[i].gap, INFINITY), sum / n_token};
+      }
+    }
+  return best;
+}
+
+/// Its gain for every token of the other half; 0 where it changes nothing.
+void apply(const StaticBias& bias, const std::vector<int>& layers,
+           const std::vector<std::vector<Gains>>& gains, const std::vector<char>& half, char which,
+           std::vector<double>& out) {
+  if (bias.layer < 0) return;
+  const auto l = static_cast<size_t>(std::find(layers.begin(), layers.end(), bias.layer) - layers.begin());
+  for (const Gains::One& one : gains[l][static_cast<size_t>(bias.expert)].all)
+    if (half[one.token] == which && one.gap < bias.bias) out[one.token] = one.gain;
+}
+
+/// Each half's bias tried on the other: one gain for every token.
+std::vector<double> cross_fitted(const std::vector<int>& layers, const std::vector<LayerSwaps>& swaps,
+                                 const std::vector<char>& half, std::vector<StaticBias>& biases) {
+  const auto gains = by_expert(swaps);
+  std::vector<double> out(half.size(), 0.0);
+  for (const char which : {char{0}, char{1}}) {
+    biases.push_back(learn(layers, gains, half, which));
+    apply(biases.back(), layers, gains, half, static_cast<char>(1 - which), out);
+  }
+  return out;
+}
+
+/// Of each token and layer the experts' names in another order: gains and gaps stay together.
+std::vector<LayerSwaps> shuffled(std::vector<LayerSwaps> swaps, uint64_t seed) {
+  for (size_t l = 0; l < swaps.size(); ++l)
+    for (size_t t = 0; t < swaps[l].size(); ++t) {
+      Random random(seed, l + 1, t);
+      std::vector<Swap>& s = swaps[l][t];
+      for (size_t i = s.size(); i > 1; --i)
+        std::swap(s[i - 1].expert, s[random.below(static_cast<uint32_t>(i))].expert);
+    }
+  return swaps;
+}
+
+/// Documents drawn into two halves.
+std::vector<char> halves(const std::vector<int>& document, uint64_t seed) {
+  const int n = document.empty() ? 0 : document.back() + 1;
+  std::vector<int> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  Random random(seed, 77, 0);
+  for (size_t i = order.size(); i > 1; --i)
+    std::swap(order[i - 1], order[random.below(static_cast<uint32_t>(i))]);
+  std::vector<char> of(order.size());
+  for (size_t i = 0; i < order.size(); ++i) of[static_cast<size_t>(order[i])] = static_cast<char>(i % 2);
+  std::vector<char> out;
+  for (const int d : document) out.push_back(of[static_cast<size_t>(d)]);
+  return out;
+}
+
+std::string nats(const TokenMean& m) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%+.4f nats [%+.4f, %+.4f]", m.mean, m.low, m.high);
+  return text;
+}
+
+std::string verdict_of(const Headroom& h) {
+  std::string out =
+      cat("Hard tokens lose ", number_text(std::round(h.loss.mean * 1000) / 1000),
+          " nats on the average; with the answer known, one other expert in the best layer would save ",
+          nats(h.oracle), ". ");
+  if (h.fixed.low > 0) {
+    const double share = 100 * h.fixed.mean / h.oracle.mean;
+    out += cat("A static bias learned on other documents keeps ", nats(h.fixed), ", ",
+               number_text(std::round(share * 10) / 10), "% of that: on such text a plan can help.");
+  } else {
+    out += cat(
+        "A static bias learned on other documents keeps ", nats(h.fixed),
+        ": nothing beyond chance. What another route could gain here depends on the token, and a plan, which "
+        "treats all tokens alike, has nothing to reach.");
+  }
+  return out;
+}
+
+Json mean_json(const TokenMean& m) {
+  return {{"mean", m.mean}, {"interval", {m.low, m.high}}};
+}
+
+}  // namespace
+
+Headroom weigh_headroom(const std::vector<int>& layers, const std::vector<LayerSwaps>& swaps,
+                        const std::vector<double>& losses, const std::vector<int>& document, uint64_t seed) {
+  Headroom h;
+  const size_t n = losses.size();
+  h.n_hard = static_cast<int>(n);
+  std::vector<double> best(n, 0.0), random(n, 0.0);
+  std::vector<int> where(n, -1);
+  std::vector<int64_t> n_swap(n, 0);
+  for (size_t l = 0; l < layers.size(); ++l) {
+    LayerHeadroom& of = h.layers.emplace_back();
+    of.layer = layers[l];
+    int64_t n_here = 0;
+    for (size_t t = 0; t < n; ++t) {
+      double here = 0;
+      for (const Swap& s : swaps[l][t]) {
+        here = std::max(here, s.gain);
+        of.random += s.gain, random[t] += s.gain;
+        ++n_here, ++n_swap[t];
+      }
+      of.oracle += here / static_cast<double>(n);
+      if (here > best[t]) best[t] = here, where[t] = layers[l];
+    }
+    if (n_here) of.random /= static_cast<double>(n_here);
+    h.n_swap += n_here;
+  }
+  const auto gains = static_cast<double>(n - static_cast<size_t>(std::count(where.begin(), where.end(), -1)));
+  for (LayerHeadroom& of : h.layers)
+    if (gains > 0)
+      of.best_share = static_cast<double>(std::count(where.begin(), where.end(), of.layer)) / gains;
+  for (size_t t = 0; t < n; ++t) {
+    if (n_swap[t]) random[t] /= static_cast<double>(n_swap[t]);
+    h.helped += (best[t] >= kHelped) / static_cast<double>(n);
+  }
+  const std::vector<char> half = halves(document, seed);
+  std::vector<StaticBias> of_shuffled;
+  h.loss = token_mean(losses, document, seed, 1);
+  h.oracle = token_mean(best, document, seed, 2);
+  h.random = token_mean(random, document, seed, 3);
+  h.fixed = token_mean(cross_fitted(layers, swaps, half, h.biases), document, seed, 4);
+  h.shuffled = token_mean(cross_fitted(layers, shuffled(swaps, seed), half, of_shuffled), document, seed, 5);
+  h.verdict = verdict_of(h);
+  return h;
+}
+
+Json headroom_json(const Headroom& h) {
+  Json out{{"documents", h.n_document},
+           {"scored", h.n_scored},
+           {"hard", h.n_hard},
+           {"swaps", h.n_swap},
+           {"loss", mean_json(h.loss)},
+           {"oracle", mean_json(h.oracle)},
+           {"helped", h.helped},
+           {"static", mean_json(h.fixed)},
+           {"random", mean_json(h.random)},
+           {"shuffled", mean_json(h.shuffled)}};
+  for (const StaticBias& b : h.biases)
+    out["biases"].push_back(
+        b.layer < 0
+            ? Json(nullptr)
+            : Json{{"layer", b.layer}, {"expert", b.expert}, {"bias", b.bias}, {"learned", b.learned}});
+  for (const LayerHeadroom& l : h.layers)
+    out["layers"].push_back(
+        {{"layer", l.layer}, {"oracle", l.oracle}, {"best_share", l.best_share}, {"random", l.random}});
+  out["verdict"] = h.verdict;
+  return out;
+}
+
+std::string headroom_text(const Headroom& h) {
+  std::string out = cat(h.verdict, "\n\n");
+  char line[160];
+  const auto row = [&](const char* name, const TokenMean& m, const char* what) {
+    std::snprintf(line, sizeof line, "  %-22s %+9.4f  [%+.4f, %+.4f]  %s\n", name, m.mean, m.low, m.high,
+                  what);
+    out += line;
+  };
+  out += cat("Gain of one swap a token, nats a hard token [95% interval over documents]; ", h.n_hard,
+             " hard tokens of ", h.n_document, " documents, ", h.n_swap, " swaps\n");
+  row("oracle", h.oracle, "the best of all, knowing the answer");
+  row("static bias", h.fixed, "learned on the other half of the documents");
+  row("  names shuffled", h.shuffled, "control");
+  row("random swap", h.random, "control");
+  std::snprintf(line, sizeof line, "  %.0f%% of the hard tokens have a swap that gains 0.1 nats or more\n\n",
+                100 * h.helped);
+  out += line;
+  std::snprintf(line, sizeof line, "  %5s  %11s  %15s  %11s\n", "block", "best swap", "best of all here",
+                "any swap");
+  out += line;
+  for (const LayerHeadroom& l : h.layers) {
+    std::snprintf(line, sizeof line, "  %5d  %+11.4f  %15.0f%%  %+11.4f\n", l.layer, l.oracle,
+                  100 * l.best_share, l.random);
+    out += line;
+  }
+  return out;
+}
+
+}  // namespace rouse

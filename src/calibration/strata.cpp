@@ -1,0 +1,38 @@
+#include "calibration/strata.h"
+
+#include <algorithm>
+
+#include "base/statistics.h"
+
+namespace rouse {
+
+bool Strata::is_hard(size_t document, int position) const {
+  return std::binary_search(hard[document].begin(), hard[document].end(), position);
+}
+
+Strata strata_of(const std::vector<Document>& documents, const std::vector<std::vector<double>>& losses,
+                 const StrataOptions& o) {
+  Strata out;
+  out.hard.resize(documents.size());
+  out.either.resize(documents.size());
+  std::vector<double> all;
+  for (const auto& some : losses) {
+    out.n_scored += static_cast<int>(some.size());
+    std::copy_if(some.begin(), some.end(), std::back_inserter(all), [&](double x) { return x >= o.nu; });
+  }
+  if (all.empty()) return out;
+  std::sort(all.begin(), all.end());
+  const double above = out.above = quantile(all, o.hard / 100), below = quantile(all, o.easy / 100);
+  for (size_t d = 0; d < documents.size(); ++d)
+    for (size_t i = 0; i < losses[d].size(); ++i) {
+      const double x = losses[d][i];
+      const bool hard = x > above && x >= o.nu, easy = x < below && x >= o.nu;
+      if (hard) out.hard[d].push_back(documents[d].scored[i]);
+      if (hard || easy) out.either[d].push_back(documents[d].scored[i]);
+      out.n_hard += hard;
+      out.n_easy += easy;
+    }
+  return out;
+}
+
+}  // namespace rouse

@@ -1,0 +1,27 @@
+/// calibration/strata.h - which scored tokens are hard and which are easy, by their losses.
+#pragma once
+
+#include <vector>
+
+#include "calibration/corpus.h"
+
+namespace rouse {
+
+struct StrataOptions {
+  double hard = 80, easy = 20;  ///< percentiles of NLL, by linear interpolation
+  double nu = 0;                ///< nats: tokens of smaller loss, which the model is sure of, do not count
+};
+
+struct Strata {
+  std::vector<std::vector<int>> hard, either;  ///< [document]: positions, ascending
+  int n_scored = 0, n_hard = 0, n_easy = 0;    ///< n_scored: those that are sure too
+  double above = 0;                            ///< nats: hard tokens have more
+  bool is_hard(size_t document, int position) const;
+};
+
+/// losses: [document][scored position], nats. Hard is above one percentile of the tokens with NLL >= nu, easy
+/// below the other; comparisons are strict.
+Strata strata_of(const std::vector<Document>& documents, const std::vector<std::vector<double>>& losses,
+                 const StrataOptions& options);
+
+}  // namespace rouse
