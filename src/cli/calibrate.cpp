@@ -50,7 +50,7 @@ void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   std::vector<std::string> inputs = c.texts;
   inputs.push_back(model_path(c.model));
   const OutputFile output(c.output, c.force, inputs);
-  c.model.n_ctx = calibration_cells(o);
+  c.model.n_ctx = probe_cells(o.n_token);
   Session session(c.model, 1);
   require_usage(session.model->spec().router.moe(), "a dense model has no routing to calibrate");
   if (!c.budget.empty()) o.probe.budget = counted_budget(c.budget, session.model->spec().router);
@@ -95,8 +95,8 @@ static void add_intensity_options(CLI::App& app, CalibrateCommand& c) {
 static void add_evidence_options(CLI::App& app, CalibrateCommand& c) {
   app.add_flag("--certify,!--no-certify", c.options.certify,
                "an expert moves between blocks only where it gains more on hard tokens than it costs, beyond "
-               "chance, and documents held out do not pay (the default); --no-certify: budgets in proportion "
-               "to R, as in the paper");
+               "chance, and documents held out do not pay (the default; it takes at most as long again); "
+               "--no-certify: budgets in proportion to R, as in the paper");
   app.add_option("--budget", c.budget,
                  "K,K,...: experts of every MoE layer that all is measured against, and move from (default: "
                  "the model's own)");

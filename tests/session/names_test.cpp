@@ -181,8 +181,8 @@ TEST(Names, AreRefusedAtTheStart) {
   refused("x=" + (files.dir / "none"), "none: cannot open");
   std::ofstream(files.dir / "notes") << "notes of mine";
   refused("x=" + (files.dir / "notes"), "notes: is not a plan, a trace or a file of `rouse steer fit`");
-  std::ofstream(files.dir / "broken") << R"({"format":"rouse-plan","version":2})";
-  refused("x=" + (files.dir / "broken"), "version is 2");
+  std::ofstream(files.dir / "broken") << R"({"format":"rouse-plan","version":3})";
+  refused("x=" + (files.dir / "broken"), "version is 3");
   EXPECT_EQ(message_of([&] { names.add_preset("scmoe=greedy"); }), "preset: scmoe is a method already");
   EXPECT_EQ(message_of([&] { names.add_preset("p=scmoe beta=-1"); }),
             "preset p: method \"scmoe beta=-1\": beta is -1, expected a number in [0, 1e+06]");
