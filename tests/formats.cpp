@@ -101,9 +101,10 @@ const Json kHeader{{"format", "rouse-calibration"}, {"version", 1}, {"documents"
 
 void read_state_file(const std::string& path) {
   const WorkState state(path, kHeader);
-  if (const Json* result = state.find("loss:0"))
+  if (const Json* result = state.find("loss:0")) {
     for (const double x : JsonValue(*result, path, ErrorKind::bad_model).reals(0, 9, -1e30, 1e30))
       ASSERT_TRUE(std::isfinite(x));
+  }
   if (const Json* result = state.find("move:1:0"))
     (void)unit_value(*result, "move:1:0").at("less").reals(3, 3, -kMostNats, kMostNats);
 }

@@ -153,6 +153,44 @@ std::string verdict_of(const Headroom& h) {
   return out;
 }
 
+/// The swaps of one token over all layers.
+struct TokenSwaps {
+  double best = 0, sum = 0;  ///< gains; best: 0 where none gains
+  int where = -1;            ///< layer of the best
+  int64_t n = 0;
+};
+
+/// Also fills what is said of each layer, n_swap and helped.
+std::vector<TokenSwaps> by_token(const std::vector<int>& layers, const std::vector<LayerSwaps>& swaps,
+                                 size_t n, Headroom& h) {
+  std::vector<TokenSwaps> out(n);
+  for (size_t l = 0; l < layers.size(); ++l) {
+    LayerHeadroom& of = h.layers.emplace_back();
+    of.layer = layers[l];
+    int64_t n_here = 0;
+    for (size_t t = 0; t < n; ++t) {
+      double here = 0;
+      for (const Swap& s : swaps[l][t]) {
+        here = std::max(here, s.gain);
+        of.random += s.gain, out[t].sum += s.gain;
+        ++n_here, ++out[t].n;
+      }
+      of.oracle += here / static_cast<double>(n);
+      if (here > out[t].best) out[t].best = here, out[t].where = layers[l];
+    }
+    if (n_here) of.random /= static_cast<double>(n_here);
+    h.n_swap += n_here;
+  }
+  const auto gaining = std::ranges::count_if(out, [](const TokenSwaps& t) { return t.where >= 0; });
+  for (LayerHeadroom& of : h.layers)
+    if (gaining > 0)
+      of.best_share = static_cast<double>(std::ranges::count(out, of.layer, &TokenSwaps::where)) /
+                      static_cast<double>(gaining);
+  const auto helped = std::ranges::count_if(out, [](const TokenSwaps& t) { return t.best >= kHelped; });
+  h.helped = static_cast<double>(helped) / static_cast<double>(n);
+  return out;
+}
+
 Json mean_json(const TokenMean& m) {
   return {{"mean", m.mean}, {"interval", {m.low, m.high}}};
 }
@@ -162,41 +200,18 @@ Json mean_json(const TokenMean& m) {
 Headroom weigh_headroom(const std::vector<int>& layers, const std::vector<LayerSwaps>& swaps,
                         const std::vector<double>& losses, const std::vector<int>& document, uint64_t seed) {
   Headroom h;
-  const size_t n = losses.size();
-  h.n_hard = static_cast<int>(n);
-  std::vector<double> best(n, 0.0), random(n, 0.0);
-  std::vector<int> where(n, -1);
-  std::vector<int64_t> n_swap(n, 0);
-  for (size_t l = 0; l < layers.size(); ++l) {
-    LayerHeadroom& of = h.layers.emplace_back();
-    of.layer = layers[l];
-    int64_t n_here = 0;
-    for (size_t t = 0; t < n; ++t) {
-      double here = 0;
-      for (const Swap& s : swaps[l][t]) {
-        here = std::max(here, s.gain);
-        of.random += s.gain, random[t] += s.gain;
-        ++n_here, ++n_swap[t];
-      }
-      of.oracle += here / static_cast<double>(n);
-      if (here > best[t]) best[t] = here, where[t] = layers[l];
-    }
-    if (n_here) of.random /= static_cast<double>(n_here);
-    h.n_swap += n_here;
-  }
-  const auto gains = static_cast<double>(n - static_cast<size_t>(std::count(where.begin(), where.end(), -1)));
-  for (LayerHeadroom& of : h.layers)
-    if (gains > 0)
-      of.best_share = static_cast<double>(std::count(where.begin(), where.end(), of.layer)) / gains;
-  for (size_t t = 0; t < n; ++t) {
-    if (n_swap[t]) random[t] /= static_cast<double>(n_swap[t]);
-    h.helped += (best[t] >= kHelped) / static_cast<double>(n);
-  }
+  h.n_hard = static_cast<int>(losses.size());
+  const std::vector<TokenSwaps> tokens = by_token(layers, swaps, losses.size(), h);
+  const auto means = [&](uint64_t stream, double (*value)(const TokenSwaps&)) {
+    std::vector<double> values;
+    for (const TokenSwaps& t : tokens) values.push_back(value(t));
+    return token_mean(values, document, seed, stream);
+  };
+  h.loss = token_mean(losses, document, seed, 1);
+  h.oracle = means(2, [](const TokenSwaps& t) { return t.best; });
+  h.random = means(3, [](const TokenSwaps& t) { return t.n ? t.sum / static_cast<double>(t.n) : 0; });
   const std::vector<char> half = halves(document, seed);
   std::vector<StaticBias> of_shuffled;
-  h.loss = token_mean(losses, document, seed, 1);
-  h.oracle = token_mean(best, document, seed, 2);
-  h.random = token_mean(random, document, seed, 3);
   h.fixed = token_mean(cross_fitted(layers, swaps, half, h.biases), document, seed, 4);
   h.shuffled = token_mean(cross_fitted(layers, shuffled(swaps, seed), half, of_shuffled), document, seed, 5);
   h.verdict = verdict_of(h);
@@ -214,11 +229,12 @@ Json headroom_json(const Headroom& h) {
            {"static", mean_json(h.fixed)},
            {"random", mean_json(h.random)},
            {"shuffled", mean_json(h.shuffled)}};
-  for (const StaticBias& b : h.biases)
-    out["biases"].push_back(
-        b.layer < 0
-            ? Json(nullptr)
-            : Json{{"layer", b.layer}, {"expert", b.expert}, {"bias", b.bias}, {"learned", b.learned}});
+  for (const StaticBias& b : h.biases) {
+    Json bias;  // null: none was learned
+    if (b.layer >= 0)
+      bias = {{"layer", b.layer}, {"expert", b.expert}, {"bias", b.bias}, {"learned", b.learned}};
+    out["biases"].push_back(std::move(bias));
+  }
   for (const LayerHeadroom& l : h.layers)
     out["layers"].push_back(
         {{"layer", l.layer}, {"oracle", l.oracle}, {"best_share", l.best_share}, {"random", l.random}});

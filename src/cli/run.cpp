@@ -70,6 +70,9 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
 int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
+  require_usage(request.generate.sampling.temperature > 0 || samples_differ(request.method, request.n_sample),
+                "--samples: samples of one routing would be the same at temperature 0; give --temp, or "
+                "--routing-per-sample with a policy for each");
   const ExtractorEntry& entry = extractor(o.vote);
   const Session session(o.model, {&request.method, 1}, request.n_sample);
   const auto samples = start_request(session, request);

@@ -166,6 +166,8 @@ std::vector<std::unique_ptr<Generation>> start_request(const Session& session, c
                      samples_differ(request.method, request.n_sample),
                  "n", " is ", request.n_sample,
                  ", but samples of one routing would be the same at temperature 0");
+  require_option(request.n_sample > 1 || request.method.routing_per_sample.empty(), "routing_per_sample",
+                 " is for several samples of one text");
   const std::vector<int> prompt = prompt_tokens(request.prompt, *session.tokenizer);
   std::vector<std::unique_ptr<Generation>> samples;
   std::map<std::string, Generation*> firsts;  // by routing: its samples share the prompt

@@ -148,7 +148,7 @@ TEST(Formats, WrongValuesAreNamedByTheirPath) {
            {"batch", "/tokens/1", 1.9,
             "in.jsonl:2: tokens[1] is 1.9, expected an integer of 0 to 2147483647"},
            {"batch", "/repeat_last_n", -2, "in.jsonl:2: repeat_last_n is -2, expected an integer of -1 to"},
-           {"batch", "/n", 2, "in.jsonl:2: n is 2, expected 1"},
+           {"batch", "/n", 0, "in.jsonl:2: n is 0, expected an integer of 1 to"},
            {"batch", "/temp", "0.5", "in.jsonl:2: temp is \"0.5\", expected a number"},
            {"batch", "/seed", -1, "in.jsonl:2: seed is -1, expected an integer of 0"},
            {"batch", "/beta", {1}, "in.jsonl:2: beta is [1], expected a number in [0, 1e+06]"},

@@ -261,6 +261,12 @@ TEST(PeerKeys, WithoutEffect) {
 }
 
 /// The names of llama.cpp's src/llama-arch.cpp that rouse's architectures do not compute by.
+/// The last block is one that predicts tokens further on: neither runs it.
+TEST(PeerKeys, PredictionBlocksAreLeftOutAsInLibllama) {
+  expect_applied(with_keys("deepseek3.gguf", {{"nextn_predict_layers", 1u}}), Both("deepseek3.gguf"),
+                 "nextn_predict_layers");
+}
+
 TEST(PeerKeys, EveryOtherKeyOfLibllamaIsRefusedByName) {
   const std::vector<const char*> names = {"nextn_predict_layers",
                                           "leading_dense_block_count",
@@ -364,7 +370,7 @@ TEST(PeerKeys, EveryOtherKeyOfLibllamaIsRefusedByName) {
   expect_refused("qwen3moe.gguf", "expert_weights_scale", 2.0f);
   expect_refused("gpt_oss.gguf", "rope.scaling.yarn_ext_factor", 0.0f);
   expect_refused("gpt_oss.gguf", "rope.scaling.yarn_attn_factor", 1.0f);
-  expect_refused("deepseek3.gguf", "nextn_predict_layers", 1u);
+  expect_refused("deepseek3.gguf", "nextn_predict_layers", 3u);  // all there are
 
   // What says the same as no such key.
   Edited e("qwen3moe.gguf");
