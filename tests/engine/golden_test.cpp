@@ -159,8 +159,8 @@ TEST_P(GoldenFamily, PiecesEqualTransformers) {
 INSTANTIATE_TEST_SUITE_P(Models, GoldenFamily,
                          testing::Values("qwen2moe", "qwen3moe", "olmoe", "gpt_oss", "granitemoe",
                                          "deepseek2", "deepseek2_plain", "deepseek2_lite", "deepseek3",
-                                         "qwen2", "qwen3", "glm4moe", "dots1", "ernie4_5_moe",
-                                         "hunyuan_moe", "minimax_m2", "qwen3vlmoe"),
+                                         "qwen2", "qwen3", "glm4moe", "dots1", "ernie4_5_moe", "hunyuan_moe",
+                                         "minimax_m2", "qwen3vlmoe"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Latent, AbsorbedAndPlainFormsAgreeAndTakeTheBytesThatInspectPredicts) {
