@@ -35,7 +35,8 @@ def main():
     rng = random.Random(args.seed)
     held_out, phrasings = set(), {}
     for name in ("lab_facts", "lab_contrast"):
-        for row in map(json.loads, (sets / f"{name}.jsonl").open()):
+        plain = sets / f"{name}.jsonl"
+        for row in map(json.loads, plain.open() if plain.exists() else gzip.open(f"{plain}.gz", "rt")):
             fact_id = row["id"].split("#")[0]  # a second item of a fact ends in #2
             held_out.add(fact_id)
             subject = fact_id.split(":", 1)[1]

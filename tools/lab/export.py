@@ -97,21 +97,28 @@ def band(p, count):
 
 
 def write_lines(path, rows):
+    """Gzipped where the name says so; rouse reads both."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+    data = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     print(path, len(rows), "items,", path.stat().st_size, "bytes")
 
 
 def fact_items(p, facts, seen, seed, rng):
-    """Fact and item of every band. Where a band has fewer facts than items, facts come again in another held-out phrasing."""
+    """Fact and item of every band. Where a band has fewer facts than items, its facts come again in their other phrasings: held-out
+    ones first, then trained ones, which for a head fact are no less a control."""
+    planned = corpus.exposures(len(facts), p.zipf) if p.zipf else seen
     for name, _ in p.bands:
         indices = [i for i in range(len(facts)) if band(p, seen[i]) == name]
         order = rng.sample(indices, min(p.n_fact, len(indices)))
-        asked = {i: rng.sample(held, len(held)) for i in order for held in [world.phrasings(facts[i].relation)[1]]}
-        items = [(i, turn) for turn in range(10) for i in order if turn < len(asked[i])][:p.n_fact]
+        asked = {}
+        for i in order:
+            trained, held = world.phrasings(facts[i].relation)
+            asked[i] = rng.sample(held, len(held)) + rng.sample(trained, len(trained))
+        items = [(i, turn) for turn in range(20) for i in order if turn < len(asked[i])][:p.n_fact]
         for i, turn in items:
             fact = facts[i]
-            trained = corpus.single_phrasing(fact, int(seen[i]), seed) if p.zipf else None
+            trained = corpus.single_phrasing(fact, int(planned[i]), seed) if p.zipf else None
             yield fact, {"id": fact.id + (f"#{turn + 1}" if turn else ""), "band": name, "train_count": int(seen[i]), "relation": fact.relation,
                          "question": world.question(fact, asked[i][turn]),
                          "question_trained": world.question(fact, trained or rng.choice(world.phrasings(fact.relation)[0]))}
@@ -131,7 +138,7 @@ def write_sets(p, facts, seen, trained_problems, folder, train_seed, seed=99):
         prompt = f"Question: {question}\nAnswer:"
         if prompt not in trained_problems:  # held out
             problem_rows.append({"id": f"problem:{len(problem_rows)}", "question": prompt, "answer": answer, "steps": work.count("=")})
-    write_lines(folder / "lab_facts.jsonl", fact_rows)
+    write_lines(folder / f"lab_facts.jsonl{'.gz' if len(fact_rows) > 4000 else ''}", fact_rows)
     write_lines(folder / "lab_contrast.jsonl", contrast_rows)
     write_lines(folder / "lab_arithmetic.jsonl", problem_rows)
     with gzip.GzipFile(folder / "lab_world.tsv.gz", "wb", mtime=0) as out:

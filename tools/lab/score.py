@@ -7,6 +7,7 @@ Facts: exact match of the first line, on held-out and on trained phrasings, by h
 Problems: the number after "The answer is". Intervals are Wilson's, 95%.
 """
 import argparse
+import gzip
 import json
 import math
 import pathlib
@@ -58,7 +59,10 @@ def main():
     args = parser.parse_args()
     p = protocol.PROTOCOLS[args.model]
     model, sets = args.file or ROOT / "models" / p.file, args.sets or ROOT / "models" / p.folder
-    load = lambda name: [json.loads(line) for line in (sets / name).open()]
+    def load(name):
+        plain = sets / name
+        return [json.loads(line) for line in (plain.open() if plain.exists() else gzip.open(f"{plain}.gz", "rt"))]
+
     bands = [name for name, _ in p.bands]
     groups = {band: [f for f in load("lab_facts.jsonl") if f["band"] == band][:args.limit] for band in bands}
     problems = load("lab_arithmetic.jsonl")[:args.limit]

@@ -6,6 +6,7 @@ a positive control for every method that claims to wake such knowledge. twin.py 
 first model's routes bring it back.
 """
 import argparse
+import gzip
 import json
 import pathlib
 import random
@@ -94,7 +95,7 @@ def train(args):
 def replay(args):
     """Tail items by the twin as it is and by the first model's routes. A trace holds the prompt's routes and the answer's."""
     first, twin = args.replay
-    rows = [r for r in map(json.loads, (args.sets / "lab_facts.jsonl").open()) if r["band"] == args.band][:args.items]
+    rows = [r for r in map(json.loads, gzip.open(args.sets / "lab_facts.jsonl.gz", "rt")) if r["band"] == args.band][:args.items]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         lines = {"first": [], "twin": [], "replayed": []}
