@@ -88,9 +88,12 @@ class Rows:
 
 
 def encode(tokenizer: Tokenizer, documents):
-    prompts = tokenizer.encode_batch([d[0] for d in documents])
-    ends = tokenizer.encode_batch([d[1] for d in documents])
-    return [([0] + p.ids, e.ids + [0]) for p, e in zip(prompts, ends)]
+    """Each text once: most exposures of a plan say what others said before."""
+    known = {}
+    for part in (0, 1):
+        texts = list(dict.fromkeys(d[part] for d in documents))
+        known[part] = dict(zip(texts, (e.ids for e in tokenizer.encode_batch(texts))))
+    return [([0] + known[0][d[0]], known[1][d[1]] + [0]) for d in documents]
 
 
 class Stream:

@@ -62,10 +62,12 @@ class Experts(torch.autograd.Function):
         xs, gates, gate_up, down, hidden, act, rows, inverse, order = ctx.saved_tensors
         weight = gates.index_select(0, order).unsqueeze(-1).to(xs.dtype)
         dy = grad.contiguous().index_select(0, rows)
-        d_act, d_down = torch.empty_like(act), torch.empty_like(down)
+        learn = ctx.needs_input_grad[2]  # the experts of a twin stay as they are
+        d_act, d_down = torch.empty_like(act), torch.empty_like(down) if learn else None
         for e, (a, b) in enumerate(ctx.bounds):
             torch.mm(dy[a:b], down[e].t(), out=d_act[a:b])
-            torch.mm(act[a:b].t(), dy[a:b], out=d_down[e])
+            if learn:
+                torch.mm(act[a:b].t(), dy[a:b], out=d_down[e])
         gate, up = hidden.chunk(2, dim=-1)
         d_hidden = torch.empty_like(hidden)
         d_gate, d_up = d_hidden.chunk(2, dim=-1)
@@ -75,10 +77,11 @@ class Experts(torch.autograd.Function):
         d_act.mul_(weight)
         torch.mul(d_act, silu, out=d_up)
         torch.mul(d_act.mul_(up), sigmoid.add_(silu * (1 - sigmoid)), out=d_gate)
-        d_xs, d_gate_up = dy, torch.empty_like(gate_up)
+        d_xs, d_gate_up = dy, torch.empty_like(gate_up) if learn else None
         for e, (a, b) in enumerate(ctx.bounds):
             torch.mm(d_hidden[a:b], gate_up[e].t(), out=d_xs[a:b])
-            torch.mm(xs[a:b].t(), d_hidden[a:b], out=d_gate_up[e])
+            if learn:
+                torch.mm(xs[a:b].t(), d_hidden[a:b], out=d_gate_up[e])
         n = grad.shape[0]
         d_x = d_xs.index_select(0, inverse).view(n, rows.numel() // n, -1).sum(1)
         return d_x, d_weight.index_select(0, inverse).to(gates.dtype), d_gate_up, d_down, None, None, None

@@ -43,6 +43,11 @@ def answer(rouse, model, items, variant):
         return {row["id"]: row["text"] for row in map(json.loads, out.open())}
 
 
+def load(sets, name):
+    plain = sets / name
+    return [json.loads(line) for line in (plain.open() if plain.exists() else gzip.open(f"{plain}.gz", "rt"))]
+
+
 def number(text):
     found = re.findall(r"he answer is (-?\d+)", text)
     return found[-1] if found else None
@@ -59,24 +64,24 @@ def main():
     args = parser.parse_args()
     p = protocol.PROTOCOLS[args.model]
     model, sets = args.file or ROOT / "models" / p.file, args.sets or ROOT / "models" / p.folder
-    def load(name):
-        plain = sets / name
-        return [json.loads(line) for line in (plain.open() if plain.exists() else gzip.open(f"{plain}.gz", "rt"))]
-
-    bands = [name for name, _ in p.bands]
-    groups = {band: [f for f in load("lab_facts.jsonl") if f["band"] == band][:args.limit] for band in bands}
-    problems = load("lab_arithmetic.jsonl")[:args.limit]
-    print("| | " + " | ".join(bands + [f"{band}, trained phrasing" for band in bands]) + " | problems |\n" + "|---" * (2 + 2 * len(bands)) + "|")
+    facts = load(sets, "lab_facts.jsonl")
+    groups = {band: [f for f in facts if f["band"] == band][:args.limit] for band, _ in p.bands}
+    asked = [f for group in groups.values() for f in group]
+    for band, group in list(groups.items()):  # what a name may give away, and what it cannot
+        invented = [f for f in group if f["relation"].startswith("person.")]
+        if invented:
+            groups[f"{band}, real"] = [f for f in group if f not in invented]
+            groups[f"{band}, invented"] = invented
+    problems = load(sets, "lab_arithmetic.jsonl")[:args.limit]
     for variant in args.variants or ["greedy", "scmoe"]:
-        cells = [variant]
-        for key in ("question", "question_trained"):
-            texts = answer(args.rouse, model, [(f["id"], f[key]) for band in bands for f in groups[band]], variant)
-            for band in bands:
-                hits = sum(texts[f["id"]].strip().split("\n")[0] in f["answers"] for f in groups[band])
-                cells.append("%.1f [%.1f, %.1f]" % wilson(hits, len(groups[band])))
+        print(f"| {variant} | held-out phrasing | trained phrasing |\n|---|---|---|")
+        texts = {key: answer(args.rouse, model, [(f["id"], f[key]) for f in asked], variant) for key in ("question", "question_trained")}
+        for name, group in groups.items():
+            hits = [sum(texts[key][f["id"]].strip().split("\n")[0] in f["answers"] for f in group) for key in texts]
+            print(f"| {name} | " + " | ".join("%.1f [%.1f, %.1f]" % wilson(h, len(group)) for h in hits) + " |")
         texts = answer(args.rouse, model, [(q["id"], q["question"]) for q in problems], variant)
-        cells.append("%.1f [%.1f, %.1f]" % wilson(sum(number(texts[q["id"]]) == q["answer"] for q in problems), len(problems)))
-        print("| " + " | ".join(cells) + " |", flush=True)
+        hits = sum(number(texts[q["id"]]) == q["answer"] for q in problems)
+        print("| problems | %.1f [%.1f, %.1f] | |\n" % wilson(hits, len(problems)), flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ a positive control for every method that claims to wake such knowledge. twin.py 
 first model's routes bring it back.
 """
 import argparse
-import gzip
 import json
 import pathlib
 import random
@@ -21,6 +20,7 @@ import corpus
 import export
 import problems
 import protocol
+import score
 import world
 from model import Lab
 from train import save
@@ -95,7 +95,7 @@ def train(args):
 def replay(args):
     """Tail items by the twin as it is and by the first model's routes. A trace holds the prompt's routes and the answer's."""
     first, twin = args.replay
-    rows = [r for r in map(json.loads, gzip.open(args.sets / "lab_facts.jsonl.gz", "rt")) if r["band"] == args.band][:args.items]
+    rows = [r for r in score.load(args.sets, "lab_facts.jsonl") if r["band"] == args.band][:args.items]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         lines = {"first": [], "twin": [], "replayed": []}
