@@ -67,19 +67,26 @@ def main():
     for fact, item in export.fact_items(p, facts, state["seen"], state["seed"], random.Random(99)):
         groups.setdefault(item["band"], []).append((fact, item))
     print(json.dumps({"step": state["step"], "facts shown": int(state["seen"].sum())}))
+    every, band = [], {}
     for name, items in groups.items():
         some = rng.sample(items, min(args.items, len(items)))
         for real in (True, False):
             part = [(f, i) for f, i in some if f.relation.startswith("person.") != real]
             for key in ("question", "question_trained"):
                 if part:
-                    got = summary(read(model, tokenizer, [(i[key], " " + f.answers[0]) for f, i in part]))
-                    print(json.dumps({"band": name, "facts": "real" if real else "invented", "phrasing": key, "items": len(part)} | got), flush=True)
+                    got = read(model, tokenizer, [(i[key], " " + f.answers[0]) for f, i in part])
+                    print(json.dumps({"band": name, "facts": "real" if real else "invented", "phrasing": key, "items": len(part)} | summary(got)), flush=True)
+                    if key == "question":
+                        every += got
+                        band.setdefault(name, []).extend(got)
     worked = []
     for _ in range(args.items):
         question, work, _ = problems.problem(rng, p.numbers)
         worked.append((f"Question: {question}\nAnswer:", " " + work))
-    print(json.dumps({"problems": len(worked)} | summary(read(model, tokenizer, worked))))
+    got = read(model, tokenizer, worked)
+    print(json.dumps({"problems": len(worked)} | summary(got)))
+    print(json.dumps({"stop rule": {name: summary(some)["exact"] for name, some in band.items()} | {
+        "problems": summary(got)["exact"], "several_plausible": summary(every + got)["several_plausible"]}}))
 
 
 if __name__ == "__main__":
