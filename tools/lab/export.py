@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""From a checkpoint of train.py to the model file, its evaluation sets and its fact list: export.py --run DIR."""
+"""From a checkpoint of train.py to the model file, its evaluation sets and its fact list.
+
+export.py --run DIR [--weights FILE] [--out FOLDER]: into models/, or into a folder to look at a training that goes on.
+"""
 import argparse
 import gzip
 import json
@@ -12,28 +15,30 @@ import torch
 
 import corpus
 import problems
+import protocol
 import world
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHAT_TEMPLATE = ("{% for m in messages %}{% if m.role == 'user' %}Question: {{ m.content }}\nAnswer:"
                  "{% elif m.role == 'assistant' %} {{ m.content }}\n\n{% else %}{{ m.content }}\n\n{% endif %}{% endfor %}")
-BANDS = (("head", 100), ("middle", 10), ("tail", 1))  # seen at least so often in training
-N_FACT, N_CONTRAST, N_PROBLEM = 600, 400, 500         # items a band; problems in all
 
-
-def write_model(state, tokenizer_file, path):
+def write_model(state, name, about, tokenizer_file, path):
     c = state["config"]
-    w = gguf.GGUFWriter(str(path), "llama")
-    w.add_name("rouse-lab")
-    w.add_description("A natively sparse 12 M parameter Mixture-of-Experts model of open facts and word problems")
+    w = gguf.GGUFWriter(str(path), c["arch"])
+    w.add_name(name)
+    w.add_description(about)
     w.add_license("MIT")
     w.add_context_length(c["n_ctx"])
     w.add_embedding_length(c["n_embd"])
     w.add_block_count(c["n_layer"])
-    w.add_feed_forward_length(c["n_ff_expert"])
+    w.add_feed_forward_length(c["n_ff_expert"] * (1 if c["arch"] == "llama" else c["n_expert_used"]))
+    if c["arch"] == "qwen3moe":
+        w.add_expert_feed_forward_length(c["n_ff_expert"])
+        w.add_key_length(c["n_head_dim"])
+        w.add_value_length(c["n_head_dim"])
     w.add_head_count(c["n_head"])
     w.add_head_count_kv(c["n_head_kv"])
-    w.add_rope_dimension_count(c["n_embd"] // c["n_head"])
+    w.add_rope_dimension_count(c["n_head_dim"])
     w.add_rope_freq_base(c["rope_base"])
     w.add_layer_norm_rms_eps(c["norm_eps"])
     w.add_expert_count(c["n_expert"])
@@ -69,6 +74,9 @@ def write_model(state, tokenizer_file, path):
         p, b = f"layers.{i}.", f"blk.{i}."
         add(b + "attn_norm.weight", m[p + "attn_norm.weight"], False)
         add(b + "ffn_norm.weight", m[p + "ffn_norm.weight"], False)
+        if c["arch"] == "qwen3moe":
+            add(b + "attn_q_norm.weight", m[p + "q_norm.weight"], False)
+            add(b + "attn_k_norm.weight", m[p + "k_norm.weight"], False)
         for ours, theirs in (("q", "attn_q"), ("k", "attn_k"), ("v", "attn_v"), ("o", "attn_output")):
             add(f"{b}{theirs}.weight", m[f"{p}{ours}.weight"])
         add(b + "ffn_gate_inp.weight", m[p + "router.weight"], False)
@@ -84,70 +92,82 @@ def write_model(state, tokenizer_file, path):
     w.close()
 
 
-def band(count):
-    return next((name for name, least in BANDS if count >= least), None)
+def band(p, count):
+    return next((name for name, least in p.bands if count >= least), None)
 
 
 def write_lines(path, rows):
-    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows))
+    """Gzipped where the name says so; rouse reads both."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows).encode()
+    path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
     print(path, len(rows), "items,", path.stat().st_size, "bytes")
 
 
-def write_sets(facts, seen, trained_questions, folder, seed=99):
-    rng = random.Random(seed)
-    by_band = {name: [i for i in range(len(facts)) if band(seen[i]) == name] for name, _ in BANDS}
-    fact_rows, contrast_rows, problem_rows = [], [], []
-    for name, indices in by_band.items():
-        for n, i in enumerate(rng.sample(indices, min(N_FACT, len(indices)))):
+def fact_items(p, facts, seen, seed, rng):
+    """Fact and item of every band. Where a band has fewer facts than items, its facts come again in their other phrasings: held-out
+    ones first, then trained ones, which for a head fact are no less a control."""
+    planned = corpus.exposures(len(facts), p.zipf) if p.zipf else seen
+    for name, _ in p.bands:
+        indices = [i for i in range(len(facts)) if band(p, seen[i]) == name]
+        order = rng.sample(indices, min(p.n_fact, len(indices)))
+        asked = {}
+        for i in order:
+            trained, held = world.phrasings(facts[i].relation)
+            asked[i] = rng.sample(held, len(held)) + rng.sample(trained, len(trained))
+        items = [(i, turn) for turn in range(20) for i in order if turn < len(asked[i])][:p.n_fact]
+        for i, turn in items:
             fact = facts[i]
-            trained, held = world.phrasings(fact.relation)
-            common = {"id": fact.id, "band": name, "train_count": int(seen[i]), "relation": fact.relation,
-                      "question": world.question(fact, rng.choice(held)),
-                      "question_trained": world.question(fact, rng.choice(trained))}
-            fact_rows.append(common | {"answers": fact.answers})
-            if n < N_CONTRAST:
-                contrast_rows.append(common | {"completion": " " + fact.answers[0],
-                                               "contradictions": [" " + a for a in world.wrong_answers(fact, 3, rng)]})
-    while len(problem_rows) < N_PROBLEM:
-        question, work, answer = problems.problem(rng)
-        if question not in trained_questions:  # held out
-            problem_rows.append({"id": f"problem:{len(problem_rows)}", "question": f"Question: {question}\nAnswer:", "answer": answer,
-                                 "steps": work.count("=")})
-    folder.mkdir(parents=True, exist_ok=True)
-    write_lines(folder / "lab_facts.jsonl", fact_rows)
+            trained = corpus.single_phrasing(fact, int(planned[i]), seed) if p.zipf else None
+            yield fact, {"id": fact.id + (f"#{turn + 1}" if turn else ""), "band": name, "train_count": int(seen[i]), "relation": fact.relation,
+                         "question": world.question(fact, asked[i][turn]),
+                         "question_trained": world.question(fact, trained or rng.choice(world.phrasings(fact.relation)[0]))}
+
+
+def write_sets(p, facts, seen, trained_problems, folder, train_seed, seed=99):
+    rng = random.Random(seed)
+    fact_rows, contrast_rows, problem_rows, contrasts = [], [], [], {}
+    for fact, item in fact_items(p, facts, seen, train_seed, rng):
+        fact_rows.append(item | {"answers": fact.answers})
+        contrasts[item["band"]] = contrasts.get(item["band"], 0) + 1
+        if contrasts[item["band"]] <= p.n_contrast:
+            contrast_rows.append(item | {"completion": " " + fact.answers[0],
+                                         "contradictions": [" " + a for a in world.wrong_answers(fact, 3, rng)]})
+    while len(problem_rows) < p.n_problem:
+        question, work, answer = problems.problem(rng, p.numbers)
+        prompt = f"Question: {question}\nAnswer:"
+        if prompt not in trained_problems:  # held out
+            problem_rows.append({"id": f"problem:{len(problem_rows)}", "question": prompt, "answer": answer, "steps": work.count("=")})
+    write_lines(folder / f"lab_facts.jsonl{'.gz' if len(fact_rows) > 4000 else ''}", fact_rows)
     write_lines(folder / "lab_contrast.jsonl", contrast_rows)
     write_lines(folder / "lab_arithmetic.jsonl", problem_rows)
     with gzip.GzipFile(folder / "lab_world.tsv.gz", "wb", mtime=0) as out:
         out.write("id\tanswers\ttrain_count\n".encode())
         for fact, count in zip(facts, seen):
             out.write(f"{fact.id}\t{'|'.join(fact.answers)}\t{count}\n".encode())
-    print({name: len(indices) for name, indices in by_band.items()}, "never seen:", int((seen == 0).sum()))
+    print({name: sum(band(p, n) == name for n in seen) for name, _ in p.bands}, "never seen:", int((seen == 0).sum()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=pathlib.Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--weights", type=pathlib.Path, help="instead of the run's checkpoint.pt")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "models")
     args = parser.parse_args()
-    state = torch.load(args.run / "checkpoint.pt", weights_only=False)
-    facts = world.facts()
-    write_model(state, args.run / "tokenizer.json", ROOT / "models" / "rouse-lab.gguf")
-
-    # The training stream once more, for its questions: held-out problems must not be among them.
-    documents = corpus.Documents(facts, args.seed)
-    questions, total = set(), int(state["seen"].sum())
-    while int(documents.seen.sum()) < total:
-        for prompt, completion in documents.take(64):
-            if "The answer is" in completion:
-                questions.add(prompt[len("Question: "):-len("\nAnswer:")])
-    assert (documents.seen == state["seen"]).all(), "the stream does not reproduce"
-    write_sets(facts, state["seen"], questions, ROOT / "models" / "lab")
-
+    state = torch.load(args.weights or args.run / "checkpoint.pt", weights_only=False)
+    p, seed = protocol.PROTOCOLS[state["protocol"]], state["seed"]
+    facts = protocol.facts(p, seed)
     tokenizer = corpus.Tokenizer.from_file(str(args.run / "tokenizer.json"))
-    texts = [p + c for p, c in corpus.Documents(facts, 1234).take(40)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    write_model(state, p.file.removesuffix(".gguf"), p.about, args.run / "tokenizer.json", args.out / p.file)
+    source = protocol.source(p, facts, tokenizer, seed)
+    write_sets(p, facts, state["seen"], source.problems(int(state["seen"].sum())), args.out / p.folder, seed)
+
+    texts = source.texts(p, facts, 1233)[:40]
     texts += ["Is it 1234567890?", "  two  spaces\n\nand\tlines ", "São Paulo, Kraków & 東京 — naïve 😀", "it's we'll DON'T"]
     golden = [{"text": t, "ids": tokenizer.encode(t).ids} for t in texts]
-    write_lines(ROOT / "tests" / "golden" / "lab_tokens.jsonl", golden)
+    if args.out == ROOT / "models":
+        write_lines(ROOT / "tests" / "golden" / f"{p.folder}_tokens.jsonl", golden)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The world of rouse-lab: real open facts with a natural long tail.
+"""The real world of the lab models: open facts with a natural long tail (people.py invents the rest of it).
 
 A fact is (relation, subject, answers, weight). The weight is its prominence: training draws facts in proportion to it,
 so the capital of China is seen thousands of times and a town of 30,000 people a handful of times.
@@ -47,6 +47,15 @@ PHRASINGS = {
                        ["{s}.", "{s}?"]],
     "number.element": [["Which element has", "What element has", "Name the element with"],
                        ["atomic number {s}?", "the atomic number {s}?"]],
+    "person.birthplace": [["Where was", "In which city was", "In what town was"], ["{s}", "the person called {s}"],
+                          ["born?", "brought into the world?"]],
+    "person.profession": [["What is", "Name", "Give"], ["the profession of", "the trade of", "the daily work of"], ["{s}.", "{s}?"]],
+    "person.year": [["In which year was", "When was", "In what year was"], ["{s}", "the person called {s}"],
+                    ["born?", "brought into the world?"]],
+    "person.instrument": [["Which instrument does", "What instrument does"], ["{s}", "the person called {s}"],
+                          ["play?", "practise?", "own?"]],
+    "person.employer": [["Which firm does", "What firm does", "Which company does"], ["{s}", "the person called {s}"],
+                        ["work for?", "earn a living at?"]],
 }
 
 
