@@ -242,7 +242,6 @@ class Calibration {
 
 }  // namespace
 
-
 std::optional<Plan> calibrate(Engine& engine, std::vector<Document> documents,
                               const CalibrateOptions& options, const Json& provenance,
                               const std::string& state_path, const std::function<void(double)>& progress,
