@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdarg>
 #include <cstdio>
 
 namespace rouse {
@@ -55,6 +56,15 @@ std::optional<double> parse_double(std::string_view text) {
   const auto value = parse_whole<double>(text);
   if (value && !std::isfinite(*value)) return std::nullopt;
   return value;
+}
+
+std::string formatted(const char* format, ...) {
+  char text[256];
+  va_list arguments;
+  va_start(arguments, format);
+  std::vsnprintf(text, sizeof text, format, arguments);
+  va_end(arguments);
+  return text;
 }
 
 std::string number_text(double value) {

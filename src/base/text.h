@@ -20,6 +20,9 @@ std::string padded(std::string text, size_t width);
 std::optional<int64_t> parse_int(std::string_view text);
 std::optional<double> parse_double(std::string_view text);
 
+/// As printf; for tables and figures of at most 255 bytes.
+std::string formatted(const char* format, ...) __attribute__((format(printf, 1, 2)));
+
 /// The shortest decimal that reads back as the same double: 0.6, not 0.59999999999999998.
 std::string number_text(double value);
 

@@ -31,12 +31,7 @@ class Calibration {
                           engine.model().spec().n_layer)) {
     plan_.fingerprint = engine.model().file().fingerprint();
     plan_.options = provenance;
-    for (const int layer : o_.layers)
-      require_option(std::count(plan_.layers.begin(), plan_.layers.end(), layer) == 1, "layers", ": block ",
-                     layer, " is not an MoE layer of this model");
-    layers_ = o_.layers.empty() ? plan_.layers : o_.layers;
-    std::sort(layers_.begin(), layers_.end());
-    layers_.erase(std::unique(layers_.begin(), layers_.end()), layers_.end());
+    layers_ = layers_to_measure(o_.layers, plan_.layers);
     if (!o_.probe.budget.empty()) plan_.budget = o_.probe.budget;
     o_.probe.log_odds = o_.intensity == Intensity::log_odds;
     if (o_.intensity == Intensity::paper) o_.strata.nu = 0;
@@ -46,15 +41,10 @@ class Calibration {
   }
 
   Json header() const {
-    std::string text;
-    for (const Document& d : documents_) {
-      for (const int t : d.tokens) text += cat(t, ",");
-      for (const int t : d.scored) text += cat(t, ";");
-    }
     return {{"format", "rouse-calibration"},
             {"version", 1},
             {"fingerprint", plan_.fingerprint},
-            {"documents", hash_text(text)},
+            {"documents", documents_hash(documents_)},
             {"options", plan_.options}};
   }
 
@@ -86,13 +76,9 @@ class Calibration {
   }
 
   bool measure_losses() {
-    for (size_t d = 0; d < documents_.size(); ++d) {
-      const std::string name = cat("loss:", d);
-      const Json* result =
-          units_->unit(name, [&] { return Json(probe_->losses(documents_[d], documents_[d].scored)); });
-      if (!result) return false;
-      losses_.push_back(unit_numbers(*result, documents_[d].scored.size(), name));
-    }
+    auto losses = rouse::measure_losses(*units_, *probe_, documents_);
+    if (!losses) return false;
+    losses_ = std::move(*losses);
     strata_ = strata_of(documents_, losses_, o_.strata);
     plan_.n_scored = strata_.n_scored, plan_.n_hard = strata_.n_hard, plan_.n_easy = strata_.n_easy;
     const bool as_paper = o_.intensity == Intensity::paper && !o_.certify;

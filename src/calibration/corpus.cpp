@@ -92,4 +92,13 @@ void choose_scored(std::vector<Document>& documents, int n_scored, uint64_t seed
   documents = std::move(kept);
 }
 
+uint64_t documents_hash(std::span<const Document> documents) {
+  std::string text;
+  for (const Document& d : documents) {
+    for (const int t : d.tokens) text += cat(t, ",");
+    for (const int t : d.scored) text += cat(t, ";");
+  }
+  return hash_text(text);
+}
+
 }  // namespace rouse

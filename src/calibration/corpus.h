@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct Document {
 /// Throws Error naming file and line.
 std::vector<Document> read_corpus(const std::vector<std::string>& paths, const Tokenizer& tokenizer,
                                   int n_token);
+
+/// Of all tokens and scored positions: results of other texts are not continued.
+uint64_t documents_hash(std::span<const Document> documents);
 
 /// Draws n_scored positions behind the prompts uniformly by seed over at most n_scored / 32 documents,
 /// themselves drawn by seed, and drops documents without any; 0 scores every such position of every document.

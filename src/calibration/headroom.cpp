@@ -19,13 +19,8 @@ class Measuring {
       : documents_(documents),
         o_(o),
         router_(engine.model().spec().router),
-        probe_(engine, {.seed = o.seed, .naive = o.naive}) {
-    for (const int layer : o.layers)
-      require_option(std::count(router_.layers.begin(), router_.layers.end(), layer) == 1, "layers",
-                     ": block ", layer, " is not an MoE layer of this model");
-    layers_ = o.layers.empty() ? router_.layers : o.layers;
-    std::sort(layers_.begin(), layers_.end());
-    layers_.erase(std::unique(layers_.begin(), layers_.end()), layers_.end());
+        probe_(engine, {.seed = o.seed, .naive = o.naive}),
+        layers_(layers_to_measure(o.layers, router_.layers)) {
     require_usage(
         documents.size() >= kLeastDocuments, "the text gives ", documents.size(),
         documents.size() == 1 ? " document" : " documents", ", headroom needs ", kLeastDocuments,
@@ -57,13 +52,9 @@ class Measuring {
 
  private:
   bool measure_losses() {
-    for (size_t d = 0; d < documents_.size(); ++d) {
-      const std::string name = cat("loss:", d);
-      const Json* result =
-          units_->unit(name, [&] { return Json(probe_.losses(documents_[d], documents_[d].scored)); });
-      if (!result) return false;
-      losses_.push_back(unit_numbers(*result, documents_[d].scored.size(), name));
-    }
+    auto losses = rouse::measure_losses(*units_, probe_, documents_);
+    if (!losses) return false;
+    losses_ = std::move(*losses);
     strata_ = strata_of(documents_, losses_, o_.strata);
     if (strata_.n_hard < kLeastHard) units_->remove_state();  // no command could go on with it
     require_usage(strata_.n_hard >= kLeastHard, "of ", strata_.n_scored, " scored tokens ", strata_.n_hard,
@@ -135,8 +126,8 @@ class Measuring {
   HeadroomOptions o_;
   RouterSpec router_;
   Probe probe_;
-  Units* units_ = nullptr;
   std::vector<int> layers_;
+  Units* units_ = nullptr;
   std::vector<std::vector<double>> losses_;  ///< [document][scored position]
   Strata strata_;
   std::vector<LayerSwaps> swaps_;  ///< [layer]
@@ -150,15 +141,10 @@ std::optional<Headroom> measure_headroom(Engine& engine, const std::vector<Docum
                                          const std::function<void(double)>& progress,
                                          const std::atomic<bool>* interrupted) {
   Measuring measuring(engine, documents, options);  // refuses before a state is made
-  std::string text;
-  for (const Document& d : documents) {
-    for (const int t : d.tokens) text += cat(t, ",");
-    for (const int t : d.scored) text += cat(t, ";");
-  }
   const Json header{{"format", "rouse-headroom-state"},
                     {"version", 1},
                     {"fingerprint", engine.model().file().fingerprint()},
-                    {"documents", hash_text(text)},
+                    {"documents", documents_hash(documents)},
                     {"options", provenance}};
   Units units(WorkState(state_path, header, options.restart), progress, interrupted);
   return measuring.run(units);

@@ -18,6 +18,7 @@
 #include <optional>
 
 #include "base/json.h"
+#include "calibration/certify.h"
 #include "calibration/probe.h"
 #include "calibration/strata.h"
 
@@ -44,11 +45,6 @@ struct Swap {
 /// Of one layer: [hard token of all documents, in order].
 using LayerSwaps = std::vector<std::vector<Swap>>;
 
-/// A mean over hard tokens, nats, with a 95% interval by bootstrap over documents.
-struct TokenMean {
-  double mean = 0, low = 0, high = 0;
-};
-
 struct LayerHeadroom {
   int layer = 0;
   double oracle = 0;      ///< mean of each token's best swap in this layer (0 where none gains)
@@ -65,8 +61,8 @@ struct StaticBias {
 struct Headroom {
   int n_document = 0, n_scored = 0, n_hard = 0;
   int64_t n_swap = 0;
-  TokenMean loss;  ///< NLL of the hard tokens as they are
-  TokenMean oracle, fixed, random, shuffled;
+  MeanChange loss;  ///< NLL of the hard tokens as they are
+  MeanChange oracle, fixed, random, shuffled;
   double helped = 0;  ///< share of the hard tokens with a swap that gains 0.1 nats or more
   std::vector<LayerHeadroom> layers;
   std::vector<StaticBias> biases;  ///< learned on the first half, on the second
@@ -88,6 +84,5 @@ std::optional<Headroom> measure_headroom(Engine& engine, const std::vector<Docum
 
 /// {"n_document", ..., "oracle": {"mean", "interval"}, ..., "layers", "verdict"}
 Json headroom_json(const Headroom& h);
-std::string headroom_text(const Headroom& h);
 
 }  // namespace rouse

@@ -1,7 +1,6 @@
 /// calibration/headroom_weigh.cpp - what the gains of swaps say, without a model.
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "base/statistics.h"
@@ -11,27 +10,18 @@
 namespace rouse {
 namespace {
 
-constexpr int kResamples = 1000;
 constexpr double kHelped = 0.1;      // nats
 constexpr size_t kLeastSwapped = 5;  // tokens from which a bias is learned
 
-/// Mean over tokens; documents are what is drawn again, as tokens of one hang together.
-TokenMean token_mean(const std::vector<double>& values, const std::vector<int>& document, uint64_t seed,
-                     uint64_t stream) {
-  std::vector<std::pair<double, double>> sums;  // of each document: values, tokens
+/// Mean over tokens; document: of each, ascending.
+MeanChange token_mean(const std::vector<double>& values, const std::vector<int>& document, uint64_t seed) {
+  std::vector<double> sums;
+  std::vector<int> counts;
   for (size_t t = 0; t < values.size(); ++t) {
-    if (t == 0 || document[t] != document[t - 1]) sums.emplace_back(0, 0);
-    sums.back().first += values[t], sums.back().second += 1;
+    if (t == 0 || document[t] != document[t - 1]) sums.push_back(0), counts.push_back(0);
+    sums.back() += values[t], counts.back() += 1;
   }
-  const Interval i = bootstrap_interval(seed, stream, kResamples, [&](Random& random) {
-    double sum = 0, n = 0;
-    for (size_t d = 0; d < sums.size(); ++d) {
-      const auto& drawn = sums[random.below(static_cast<uint32_t>(sums.size()))];
-      sum += drawn.first, n += drawn.second;
-    }
-    return sum / n;
-  });
-  return {mean(values), i.low, i.high};
+  return mean_change(sums, counts, seed);
 }
 
 /// Every swap of one expert in one layer.
@@ -107,32 +97,26 @@ std::vector<LayerSwaps> shuffled(std::vector<LayerSwaps> swaps, uint64_t seed) {
   for (size_t l = 0; l < swaps.size(); ++l)
     for (size_t t = 0; t < swaps[l].size(); ++t) {
       Random random(seed, l + 1, t);
-      std::vector<Swap>& s = swaps[l][t];
-      for (size_t i = s.size(); i > 1; --i)
-        std::swap(s[i - 1].expert, s[random.below(static_cast<uint32_t>(i))].expert);
+      std::vector<int> names;
+      for (const Swap& s : swaps[l][t]) names.push_back(s.expert);
+      shuffle(names, random);
+      for (size_t i = 0; i < names.size(); ++i) swaps[l][t][i].expert = names[i];
     }
   return swaps;
 }
 
-/// Documents drawn into two halves.
+/// Of each token, which half of the documents it is in.
 std::vector<char> halves(const std::vector<int>& document, uint64_t seed) {
-  const int n = document.empty() ? 0 : document.back() + 1;
-  std::vector<int> order(static_cast<size_t>(n));
-  std::iota(order.begin(), order.end(), 0);
-  Random random(seed, 77, 0);
-  for (size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[random.below(static_cast<uint32_t>(i))]);
-  std::vector<char> of(order.size());
-  for (size_t i = 0; i < order.size(); ++i) of[static_cast<size_t>(order[i])] = static_cast<char>(i % 2);
+  const auto second =
+      held_out_documents(document.empty() ? 0 : static_cast<size_t>(document.back()) + 1, seed);
   std::vector<char> out;
-  for (const int d : document) out.push_back(of[static_cast<size_t>(d)]);
+  for (const int d : document)
+    out.push_back(std::binary_search(second.begin(), second.end(), static_cast<size_t>(d)));
   return out;
 }
 
-std::string nats(const TokenMean& m) {
-  char text[80];
-  std::snprintf(text, sizeof text, "%+.4f nats [%+.4f, %+.4f]", m.mean, m.low, m.high);
-  return text;
+std::string nats(const MeanChange& m) {
+  return formatted("%+.4f nats [%+.4f, %+.4f]", m.mean, m.low, m.high);
 }
 
 std::string verdict_of(const Headroom& h) {
@@ -191,7 +175,7 @@ std::vector<TokenSwaps> by_token(const std::vector<int>& layers, const std::vect
   return out;
 }
 
-Json mean_json(const TokenMean& m) {
+Json mean_json(const MeanChange& m) {
   return {{"mean", m.mean}, {"interval", {m.low, m.high}}};
 }
 
@@ -202,18 +186,18 @@ Headroom weigh_headroom(const std::vector<int>& layers, const std::vector<LayerS
   Headroom h;
   h.n_hard = static_cast<int>(losses.size());
   const std::vector<TokenSwaps> tokens = by_token(layers, swaps, losses.size(), h);
-  const auto means = [&](uint64_t stream, double (*value)(const TokenSwaps&)) {
+  const auto means = [&](double (*value)(const TokenSwaps&)) {
     std::vector<double> values;
     for (const TokenSwaps& t : tokens) values.push_back(value(t));
-    return token_mean(values, document, seed, stream);
+    return token_mean(values, document, seed);
   };
-  h.loss = token_mean(losses, document, seed, 1);
-  h.oracle = means(2, [](const TokenSwaps& t) { return t.best; });
-  h.random = means(3, [](const TokenSwaps& t) { return t.n ? t.sum / static_cast<double>(t.n) : 0; });
+  h.loss = token_mean(losses, document, seed);
+  h.oracle = means([](const TokenSwaps& t) { return t.best; });
+  h.random = means([](const TokenSwaps& t) { return t.n ? t.sum / static_cast<double>(t.n) : 0; });
   const std::vector<char> half = halves(document, seed);
   std::vector<StaticBias> of_shuffled;
-  h.fixed = token_mean(cross_fitted(layers, swaps, half, h.biases), document, seed, 4);
-  h.shuffled = token_mean(cross_fitted(layers, shuffled(swaps, seed), half, of_shuffled), document, seed, 5);
+  h.fixed = token_mean(cross_fitted(layers, swaps, half, h.biases), document, seed);
+  h.shuffled = token_mean(cross_fitted(layers, shuffled(swaps, seed), half, of_shuffled), document, seed);
   h.verdict = verdict_of(h);
   return h;
 }
@@ -239,34 +223,6 @@ Json headroom_json(const Headroom& h) {
     out["layers"].push_back(
         {{"layer", l.layer}, {"oracle", l.oracle}, {"best_share", l.best_share}, {"random", l.random}});
   out["verdict"] = h.verdict;
-  return out;
-}
-
-std::string headroom_text(const Headroom& h) {
-  std::string out = cat(h.verdict, "\n\n");
-  char line[160];
-  const auto row = [&](const char* name, const TokenMean& m, const char* what) {
-    std::snprintf(line, sizeof line, "  %-22s %+9.4f  [%+.4f, %+.4f]  %s\n", name, m.mean, m.low, m.high,
-                  what);
-    out += line;
-  };
-  out += cat("Gain of one swap a token, nats a hard token [95% interval over documents]; ", h.n_hard,
-             " hard tokens of ", h.n_document, " documents, ", h.n_swap, " swaps\n");
-  row("oracle", h.oracle, "the best of all, knowing the answer");
-  row("static bias", h.fixed, "learned on the other half of the documents");
-  row("  names shuffled", h.shuffled, "control");
-  row("random swap", h.random, "control");
-  std::snprintf(line, sizeof line, "  %.0f%% of the hard tokens have a swap that gains 0.1 nats or more\n\n",
-                100 * h.helped);
-  out += line;
-  std::snprintf(line, sizeof line, "  %5s  %11s  %15s  %11s\n", "block", "best swap", "best of all here",
-                "any swap");
-  out += line;
-  for (const LayerHeadroom& l : h.layers) {
-    std::snprintf(line, sizeof line, "  %5d  %+11.4f  %15.0f%%  %+11.4f\n", l.layer, l.oracle,
-                  100 * l.best_share, l.random);
-    out += line;
-  }
   return out;
 }
 

@@ -100,6 +100,16 @@ void Probe::keep(const Document& document, const std::vector<int>& positions) {
   routing_ = result.routing;
 }
 
+std::vector<int> layers_to_measure(std::vector<int> asked, const std::vector<int>& moe_layers) {
+  for (const int layer : asked)
+    require_option(std::count(moe_layers.begin(), moe_layers.end(), layer) == 1, "layers", ": block ", layer,
+                   " is not an MoE layer of this model");
+  if (asked.empty()) return moe_layers;
+  std::sort(asked.begin(), asked.end());
+  asked.erase(std::unique(asked.begin(), asked.end()), asked.end());
+  return asked;
+}
+
 int probe_cells(int n_token) {
   return 2 * n_token + Probe::kRows + kKvWindow;
 }

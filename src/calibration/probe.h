@@ -42,6 +42,10 @@ struct Counterfactual {
   Treatment how = Treatment::ban;
 };
 
+/// The MoE layers to measure, ascending and once each: those asked for, or all. Throws Error (usage, of
+/// `layers`) for a block that is none.
+std::vector<int> layers_to_measure(std::vector<int> asked, const std::vector<int>& moe_layers);
+
 /// Cells that an engine needs to probe documents of at most n_token tokens.
 int probe_cells(int n_token);
 

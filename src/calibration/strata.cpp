@@ -10,6 +10,19 @@ bool Strata::is_hard(size_t document, int position) const {
   return std::binary_search(hard[document].begin(), hard[document].end(), position);
 }
 
+std::optional<std::vector<std::vector<double>>> measure_losses(Units& units, Probe& probe,
+                                                               const std::vector<Document>& documents) {
+  std::vector<std::vector<double>> losses;
+  for (size_t d = 0; d < documents.size(); ++d) {
+    const std::string name = cat("loss:", d);
+    const Json* result =
+        units.unit(name, [&] { return Json(probe.losses(documents[d], documents[d].scored)); });
+    if (!result) return std::nullopt;
+    losses.push_back(unit_numbers(*result, documents[d].scored.size(), name));
+  }
+  return losses;
+}
+
 Strata strata_of(const std::vector<Document>& documents, const std::vector<std::vector<double>>& losses,
                  const StrataOptions& o) {
   Strata out;

@@ -1,9 +1,11 @@
 /// calibration/strata.h - which scored tokens are hard and which are easy, by their losses.
 #pragma once
 
+#include <optional>
 #include <vector>
 
-#include "calibration/corpus.h"
+#include "calibration/probe.h"
+#include "calibration/units.h"
 
 namespace rouse {
 
@@ -19,7 +21,12 @@ struct Strata {
   bool is_hard(size_t document, int position) const;
 };
 
-/// losses: [document][scored position], nats. Hard is above one percentile of the tokens with NLL >= nu, easy
+/// NLL of every scored token, [document][scored position], nats: units "loss:document". Nothing when
+/// interrupted.
+std::optional<std::vector<std::vector<double>>> measure_losses(Units& units, Probe& probe,
+                                                               const std::vector<Document>& documents);
+
+/// losses: as measure_losses has them. Hard is above one percentile of the tokens with NLL >= nu, easy
 /// below the other; comparisons are strict.
 Strata strata_of(const std::vector<Document>& documents, const std::vector<std::vector<double>>& losses,
                  const StrataOptions& options);

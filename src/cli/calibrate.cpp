@@ -9,6 +9,24 @@
 
 namespace rouse {
 
+Error interrupted_with(const std::string& state) {
+  return Error(cat("interrupted; what is done is kept in ", state, ", the same command goes on"),
+               ErrorKind::interrupted);
+}
+
+void add_text_options(CLI::App& app, std::vector<std::string>& texts, int& n_scored, int& n_token) {
+  app.add_option("--text", texts,
+                 "calibration text: .jsonl with `text`, and `prompt` before it that is not scored, or plain "
+                 "text; repeatable")
+      ->required();
+  app.add_option("--tokens", n_scored, "scored tokens, drawn uniformly (0: all)")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 1 << 24));
+  app.add_option("--document-tokens", n_token, "a document is cut to this many tokens")
+      ->capture_default_str()
+      ->check(CLI::Range(2, 1 << 20));
+}
+
 static Json provenance_of(const CalibrateCommand& c) {
   const CalibrateOptions& o = c.options;
   Json texts = Json::array();
@@ -63,9 +81,7 @@ void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   const auto plan = calibrate(
       *session.engine, std::move(documents), o, provenance_of(c), state,
       [&](double done) { bar.update(done); }, &stop);
-  if (!plan)
-    throw Error(cat("interrupted; what is done is kept in ", state, ", the same command goes on"),
-                ErrorKind::interrupted);
+  if (!plan) throw interrupted_with(state);
   save_plan(*plan, output.file());
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
@@ -108,16 +124,7 @@ void add_calibrate(CLI::App& app) {
       "calibrate",
       "Measure which layers and experts matter for hard tokens; write a plan (Counterfactual Routing)");
   add_model_options(*sub, c->model);
-  sub->add_option("--text", c->texts,
-                  "calibration text: .jsonl with `text`, and `prompt` before it that is not scored, or plain "
-                  "text; repeatable")
-      ->required();
-  sub->add_option("--tokens", c->options.n_scored, "scored tokens, drawn uniformly (0: all)")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 24));
-  sub->add_option("--document-tokens", c->options.n_token, "a document is cut to this many tokens")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 1 << 20));
+  add_text_options(*sub, c->texts, c->options.n_scored, c->options.n_token);
   add_intensity_options(*sub, *c);
   sub->add_option("--delta", c->options.probe.delta, "strength of the perturbation")->capture_default_str();
   sub->add_option("--perturb", c->perturb,

@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
-#include "cli/command.h"
+#include "cli/steps.h"
+#include "report/headroom_table.h"
 
 namespace rouse {
 namespace {
@@ -52,9 +53,7 @@ int headroom(HeadroomCommand c, const std::atomic<bool>& stop) {
   const auto result = measure_headroom(
       *session.engine, documents, c.options, provenance_of(c), state, [&](double done) { bar.update(done); },
       &stop);
-  if (!result)
-    throw Error(cat("interrupted; what is done is kept in ", state, ", the same command goes on"),
-                ErrorKind::interrupted);
+  if (!result) throw interrupted_with(state);
   Json json{{"format", "rouse-headroom"},
             {"version", 1},
             {"fingerprint", session.model->file().fingerprint()},
@@ -78,16 +77,7 @@ void add_headroom(CLI::App& app) {
       "How much another route could help on a text: the best swap of every hard token, and what of it a "
       "static bias keeps");
   add_model_options(*sub, c->model);
-  sub->add_option(
-         "--text", c->texts,
-         "text: .jsonl with `text`, and `prompt` before it that is not scored, or plain text; repeatable")
-      ->required();
-  sub->add_option("--tokens", c->options.n_scored, "scored tokens, drawn uniformly (0: all)")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1 << 24));
-  sub->add_option("--document-tokens", c->options.n_token, "a document is cut to this many tokens")
-      ->capture_default_str()
-      ->check(CLI::Range(2, 1 << 20));
+  add_text_options(*sub, c->texts, c->options.n_scored, c->options.n_token);
   sub->add_option("--percentile", c->options.strata.hard, "of NLL, above which a token is hard")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 100.0));

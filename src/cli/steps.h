@@ -19,6 +19,11 @@ EvalOutcome run_evaluation(const EvalOptions& options, const std::atomic<bool>& 
 Json run_latency(const LatencyOptions& options, const std::atomic<bool>& stop);
 Json run_divergence(const DivergenceOptions& options, const std::atomic<bool>& stop);
 
+/// --text, --tokens, --document-tokens: for commands that measure on a text.
+void add_text_options(CLI::App& app, std::vector<std::string>& texts, int& n_scored, int& n_token);
+/// Of a command that was stopped, and goes on from `state`.
+Error interrupted_with(const std::string& state);
+
 struct CalibrateCommand {
   ModelOptions model;
   CalibrateOptions options;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -42,8 +43,13 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
   // The last token of a text is never run, so it takes no cell.
   n_limit_ = std::min(options.n_predict, std::max(0, context_of(engines_, *method) - n_prompt + 1));
   begin(std::move(method));
-  rows_ = std::make_unique<Rows>(engines_, method_->streams(), options.routing, options.reuse);
-  for (int i = 0; i < static_cast<int>(kModels); ++i) check_room(i);
+  std::array<int, kModels> cells{};  // of a stream
+  for (size_t i = 0; i < kModels; ++i) {
+    check_room(static_cast<int>(i));
+    const Room r = room(static_cast<int>(i));
+    cells[i] = r.cells / std::max(1, r.streams);
+  }
+  rows_ = std::make_unique<Rows>(engines_, method_->streams(), cells, options.routing, options.reuse);
   for (const Stream& stream : method_->streams()) stream.policy.choice().admit(n_prompt - 1);
   prefill_.tokens = n_prompt;
   method_->append(prompt_);
@@ -69,7 +75,8 @@ Generation::Generation(Generation& first, uint64_t seed, OnText on_text)
   sample_ = shared_->join();
   first.method_->expect_clones();
   begin(first.method_->clone());
-  rows_ = std::make_unique<Rows>(engines_, method_->streams(), false, false);  // until it has its own
+  // Until it has its own, which are the first's and begin no stream.
+  rows_ = std::make_unique<Rows>(engines_, method_->streams(), std::array<int, kModels>{}, false, false);
   stop_ = first.stop_;
 }
 
@@ -88,6 +95,22 @@ void Generation::close() {
   if (shared_ && !sample_) shared_->end(done() ? stop_ : StopReason::cancelled, error_);
   shared_.reset();
   rows_->close(error_ ? std::span<const int>() : history_);
+}
+
+std::vector<std::unique_ptr<Generation>> start_samples(Engines engines, const Tokenizer& tokenizer,
+                                                       std::span<const std::shared_ptr<const Method>> methods,
+                                                       const std::vector<int>& prompt,
+                                                       GenerateOptions options, OnText on_text) {
+  std::vector<std::unique_ptr<Generation>> samples;
+  std::map<const Method*, Generation*> firsts;
+  for (size_t i = 0; i < methods.size(); ++i, ++options.sampling.seed) {
+    Generation*& first = firsts[methods[i].get()];
+    samples.push_back(first ? std::make_unique<Generation>(*first, options.sampling.seed)
+                            : std::make_unique<Generation>(engines, tokenizer, methods[i]->clone(), prompt,
+                                                           options, i == 0 ? std::move(on_text) : OnText()));
+    if (!first) first = samples.back().get();
+  }
+  return samples;
 }
 
 /// Throws Error unless model `i` has room for this text alone.
@@ -177,12 +200,7 @@ void Generation::ask() {
 void Generation::add_next_rows(Round& round, size_t n_row) {
   ask();
   if (done()) return;
-  std::array<int, kModels> new_stream{};
-  for (size_t i = 0; i < kModels; ++i) {
-    const Room r = room(static_cast<int>(i));
-    new_stream[i] = r.cells / std::max(1, r.streams);
-  }
-  if (!rows_->add(round, n_row, new_stream)) return stop(StopReason::context);
+  if (!rows_->add(round, n_row)) return stop(StopReason::context);
   if (!sample_) prefill_.tokens = static_cast<int64_t>(prompt_.size()) - rows_->reused();
 }
 

@@ -127,4 +127,12 @@ class Generation {
   std::vector<TokenScore> token_scores_;
 };
 
+/// Samples of one text, their seeds in a row from that of `options`. methods: one a sample, copied
+/// (sample_methods); those of one object share the prompt, which the first of them runs. on_text hears of the
+/// first sample. All must be run together.
+std::vector<std::unique_ptr<Generation>> start_samples(Engines engines, const Tokenizer& tokenizer,
+                                                       std::span<const std::shared_ptr<const Method>> methods,
+                                                       const std::vector<int>& prompt,
+                                                       GenerateOptions options, OnText on_text = {});
+
 }  // namespace rouse

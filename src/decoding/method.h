@@ -157,6 +157,9 @@ std::span<const MethodEntry> method_registry();
 /// Throws Error (exit 2).
 const MethodEntry& method_entry(const std::string& name);
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models);
+/// The methods of n samples of a text (of_sample); samples of one routing hold one.
+std::vector<std::shared_ptr<const Method>> sample_methods(const MethodOptions& options, int n,
+                                                          const MethodModels& models);
 /// KV cells on the model for one text of n_ctx tokens: its streams, and branches that live beside them.
 int64_t n_cell(const MethodOptions& options, int64_t n_ctx);
 /// Defaults that depend on the model filled in: scmoe's weak routing is the published one,

@@ -1,5 +1,6 @@
 /// decoding/registry.cpp - every decoding method, in the order that `--help` lists them.
 #include <algorithm>
+#include <map>
 
 #include "base/error.h"
 #include "base/quoting.h"
@@ -65,6 +66,19 @@ std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodMo
   require_of(!entry.amateur || models.amateur, ErrorKind::usage, "amateur", "method ", options.name,
              " contrasts with a second model, and none was given");
   return entry.make(options, models);
+}
+
+std::vector<std::shared_ptr<const Method>> sample_methods(const MethodOptions& options, int n,
+                                                          const MethodModels& models) {
+  std::map<std::string, std::shared_ptr<const Method>> by_routing;
+  std::vector<std::shared_ptr<const Method>> out;
+  for (int i = 0; i < n; ++i) {
+    const MethodOptions sample = of_sample(options, i);
+    auto& made = by_routing[sample.routing];
+    if (!made) made = make_method(sample, models);
+    out.push_back(made);
+  }
+  return out;
 }
 
 int64_t n_cell(const MethodOptions& options, int64_t n_ctx) {

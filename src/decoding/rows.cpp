@@ -6,8 +6,9 @@
 
 namespace rouse {
 
-Rows::Rows(Engines engines, const std::vector<Stream>& streams, bool routing, bool reuse)
-    : engines_(engines), streams_(streams), routing_(routing), reuse_(reuse) {}
+Rows::Rows(Engines engines, const std::vector<Stream>& streams, const std::array<int, kModels>& cells,
+           bool routing, bool reuse)
+    : engines_(engines), streams_(streams), cells_(cells), routing_(routing), reuse_(reuse) {}
 
 void Rows::ask(Asks asks) {
   asks_ = std::move(asks);
@@ -35,7 +36,7 @@ void Rows::begin_with_kept() {
   }
 }
 
-bool Rows::add(Round& round, size_t n_row, const std::array<int, kModels>& new_stream) {
+bool Rows::add(Round& round, size_t n_row) {
   begin_with_kept();
   std::vector<size_t> take(asks_.rows.size());
   std::array<size_t, kModels> wanted{};
@@ -52,7 +53,7 @@ bool Rows::add(Round& round, size_t n_row, const std::array<int, kModels>& new_s
   if (!admit(take)) return false;
   std::vector<SeqId> sequences(take.size(), -1);  // all first: what fails here has added nothing
   for (size_t i = 0; i < take.size(); ++i)
-    if (take[i] > 0) sequences[i] = branch(asks_.rows[i], new_stream);
+    if (take[i] > 0) sequences[i] = branch(asks_.rows[i]);
   for (size_t i = 0; i < take.size(); ++i)
     if (take[i] > 0) add_rows(round, i, take[i], sequences[i]);
   drop_branches();
@@ -78,7 +79,7 @@ bool Rows::admit(const std::vector<size_t>& take) const {
 }
 
 /// The sequence of an ask's branch, made when it is not there yet.
-SeqId Rows::branch(const Ask& ask, const std::array<int, kModels>& new_stream) {
+SeqId Rows::branch(const Ask& ask) {
   const auto found = sequences_.find({ask.stream, ask.branch});
   if (found != sequences_.end()) return found->second;
   Engine& engine = engine_of(ask.stream);
@@ -88,7 +89,7 @@ SeqId Rows::branch(const Ask& ask, const std::array<int, kModels>& new_stream) {
     const SeqId from = sequences_.at({ask.stream, ask.from});
     seq = engine.fork(from, engine.length(from));
   } else {
-    seq = engine.open(new_stream[static_cast<size_t>(stream_of(ask.stream).model)]);
+    seq = engine.open(cells_[static_cast<size_t>(stream_of(ask.stream).model)]);
   }
   sequences_[{ask.stream, ask.branch}] = seq;
   return seq;
@@ -253,7 +254,7 @@ int Rows::held(int model, int n_shared) const {
 }
 
 std::unique_ptr<Rows> Rows::sample() const {
-  auto out = std::make_unique<Rows>(engines_, streams_, routing_, reuse_);
+  auto out = std::make_unique<Rows>(engines_, streams_, cells_, routing_, reuse_);
   for (const auto& [key, seq] : sequences_) {
     Engine& engine = engine_of(key.first);
     out->sequences_[key] = engine.fork(seq, engine.length(seq));

@@ -23,10 +23,11 @@ struct RoutedPosition {
 
 class Rows {
  public:
-  /// routing: keep which experts every row used. reuse: begin with what is kept of earlier texts, and leave
-  /// this one for later ones; rows that are not run have no routing, so it has no effect together with
-  /// `routing`.
-  Rows(Engines engines, const std::vector<Stream>& streams, bool routing, bool reuse);
+  /// cells: that a stream which begins may take, by model. routing: keep which experts every row used. reuse:
+  /// begin with what is kept of earlier texts, and leave this one for later ones; rows that are not run have
+  /// no routing, so it has no effect together with `routing`.
+  Rows(Engines engines, const std::vector<Stream>& streams, const std::array<int, kModels>& cells,
+       bool routing, bool reuse);
   ~Rows() { close({}); }
   Rows(const Rows&) = delete;
   Rows& operator=(const Rows&) = delete;
@@ -36,9 +37,9 @@ class Rows {
   /// Nothing is asked for.
   bool idle() const { return asks_.empty(); }
 
-  /// Adds the next rows to a round, of prompts at most n_row. new_stream: cells that a stream which begins
-  /// may take, by model. False when they have no room in the context: nothing was added.
-  bool add(Round& round, size_t n_row, const std::array<int, kModels>& new_stream);
+  /// Adds the next rows to a round, of prompts at most n_row. False when they have no room in the
+  /// context: nothing was added.
+  bool add(Round& round, size_t n_row);
   /// Rows of the round are its own.
   bool in_round() const { return !pieces_.empty(); }
 
@@ -92,7 +93,7 @@ class Rows {
   Engine& engine_of(int stream) const { return engines_.of(stream_of(stream).model); }
   void begin_with_kept();
   bool admit(const std::vector<size_t>& take) const;
-  SeqId branch(const Ask& ask, const std::array<int, kModels>& new_stream);
+  SeqId branch(const Ask& ask);
   void add_rows(Round& round, size_t i, size_t n, SeqId seq);
   void drop_branches();
   void keep(const Piece& piece, const StepResult& result, const std::vector<int>& exits);
@@ -100,6 +101,7 @@ class Rows {
 
   Engines engines_;
   std::vector<Stream> streams_;
+  std::array<int, kModels> cells_;
   bool routing_, reuse_;
   std::map<std::pair<int, int>, SeqId> sequences_;  ///< by stream and branch
   Asks asks_;

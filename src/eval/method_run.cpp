@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <map>
 
 #include "base/error.h"
 #include "base/files.h"
@@ -119,17 +118,9 @@ bool MethodRun::finished(const LoadedEval& task, const SampleLog& log) const {
 }
 
 bool MethodRun::run(std::span<const LoadedEval> tasks) {
-  const std::unique_ptr<Method> method = make_method(of_sample(method_, 0), session_.models());
-  EvalModel model{session_.engines(), *session_.tokenizer, *method, method_entry(method_.name).likelihood};
-  if (!method_.routing_per_sample.empty()) {
-    std::map<std::string, std::shared_ptr<const Method>> by_routing;
-    for (int i = 0; i < o_.runner.n_sample; ++i) {
-      const MethodOptions sample = of_sample(method_, i);
-      auto& made = by_routing[sample.routing];
-      if (!made) made = make_method(sample, session_.models());
-      model.per_sample.push_back(made);
-    }
-  }
+  const EvalModel model{session_.engines(), *session_.tokenizer,
+                        sample_methods(method_, o_.runner.n_sample, session_.models()),
+                        method_entry(method_.name).likelihood};
   for (const LoadedEval& task : tasks)
     if (!run_task(task, model)) return false;
   return true;

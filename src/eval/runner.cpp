@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 
 #include "base/clock.h"
@@ -18,6 +17,8 @@ class Runner {
   Runner(const TaskEntry& task, const std::vector<Item>& items, const EvalModel& model,
          const RunnerOptions& options, SampleLog& log, const RunnerEvents& events)
       : task_(task), items_(items), model_(model), o_(options), log_(log), events_(events) {
+    for (const auto& method : model.methods)
+      if (std::ranges::find(routings_, method.get()) == routings_.end()) routings_.push_back(method.get());
     // What no item is to blame for ends the run before the first.
     options.sampling.check();
     if (options.chat_template) (void)model.tokenizer.render_chat({{"user", ""}});
@@ -32,7 +33,7 @@ class Runner {
                         : task_.kind == TaskKind::tokens ? 1
                                                          : 32;
     std::unique_ptr<Scorer> scorer;
-    if (!text) scorer = std::make_unique<Scorer>(model_.engines, model_.method.clone(), o_.score_alpha);
+    if (!text) scorer = std::make_unique<Scorer>(model_.engines, model_.method().clone(), o_.score_alpha);
     for (size_t first = 0; first < items_.size(); first += size) {
       const size_t n = std::min(size, items_.size() - first);
       const auto some = std::span(items_).subspan(first, n);
@@ -56,7 +57,7 @@ class Runner {
   /// where it did.
   bool cut(std::vector<int>& tokens, size_t n) const {
     size_t room = SIZE_MAX;
-    for (const Stream& stream : model_.method.streams())
+    for (const Stream& stream : model_.method().streams())
       room = std::min(room, static_cast<size_t>(model_.engines.of(stream.model).n_ctx()));
     const size_t n_bos = !tokens.empty() && tokens[0] == model_.tokenizer.bos();
     require_room(std::min(tokens.size(), n_bos + 1) + n <= room, "n_ctx", "an answer of ", n,
@@ -186,7 +187,7 @@ class Runner {
       for (size_t i = 0; i < out.size(); ++i) out[i].*member = parts[i];
     };
     share(all.rows, &ItemCost::rows);
-    share(all.rows / static_cast<int64_t>(model_.method.streams().size()), &ItemCost::n_text);
+    share(all.rows / static_cast<int64_t>(model_.method().streams().size()), &ItemCost::n_text);
     share(all.expert_evaluations, &ItemCost::expert_evaluations);
     share(all.weight_bytes, &ItemCost::weight_bytes);
     share(all.head_rows, &ItemCost::head_rows);
@@ -211,7 +212,6 @@ class Runner {
     size_t index;
     bool cut;
     ItemCost shared;
-    int64_t n_prompt = 1;  ///< how often the prompt runs: once a routing
     std::vector<std::unique_ptr<Generation>> samples = {};
     bool done() const {
       return std::all_of(samples.begin(), samples.end(), [](const auto& g) { return g->done(); });
@@ -257,11 +257,7 @@ class Runner {
     if (n < kLeast) return false;
     Cost cost;
     try {
-      std::vector<const Method*> methods;
-      for (const auto& method : model_.per_sample)
-        if (std::ranges::find(methods, method.get()) == methods.end()) methods.push_back(method.get());
-      if (methods.empty()) methods.push_back(&model_.method);
-      for (const Method* method : methods)
+      for (const Method* method : routings_)
         cost += keep_beginning(model_.engines, *method, std::span(one).first(n));
     } catch (const Error&) {
       return false;  // every item will say it for itself
@@ -277,20 +273,10 @@ class Runner {
     return true;
   }
 
-  /// Samples of one routing share the prompt.
   Running start(Scheduler& scheduler, const Prompt& prompt, GenerateOptions g) {
     g.sampling.seed = o_.sampling.seed + prompt.index * static_cast<uint64_t>(o_.n_sample);
     Running r{.index = prompt.index, .cut = prompt.cut, .shared = prompt.shared};
-    std::map<const Method*, Generation*> leaders;  // who run the prompt
-    for (size_t i = 0; i < static_cast<size_t>(o_.n_sample); ++i, ++g.sampling.seed) {
-      const Method& method = model_.per_sample.empty() ? model_.method : *model_.per_sample[i];
-      Generation*& leader = leaders[&method];
-      r.samples.push_back(leader ? std::make_unique<Generation>(*leader, g.sampling.seed)
-                                 : std::make_unique<Generation>(model_.engines, model_.tokenizer,
-                                                                method.clone(), prompt.tokens, g));
-      if (!leader) leader = r.samples.back().get();
-    }
-    r.n_prompt = static_cast<int64_t>(leaders.size());
+    r.samples = start_samples(model_.engines, model_.tokenizer, model_.methods, prompt.tokens, g);
     for (const auto& sample : r.samples) scheduler.submit(*sample);
     return r;
   }
@@ -300,7 +286,7 @@ class Runner {
     ItemCost cost = r.shared;
     cost.seconds = lap();
     cost.n_cut = r.cut;
-    cost.n_text = r.n_prompt * static_cast<int64_t>(r.samples[0]->prompt().size());
+    cost.n_text = static_cast<int64_t>(routings_.size() * r.samples[0]->prompt().size());
     for (const auto& g : r.samples) {
       if (const auto& e = g->error()) return fail(r.index, *e);
       cost.n_token += static_cast<int64_t>(g->tokens().size());
@@ -354,6 +340,7 @@ class Runner {
   const RunnerOptions& o_;
   SampleLog& log_;
   const RunnerEvents& events_;
+  std::vector<const Method*> routings_;  ///< the different ones among the methods; each runs a prompt once
   double last_lap_ = now_seconds();
   size_t n_done_ = 0;
   double sum_ = 0;

@@ -11,15 +11,13 @@
 
 namespace rouse {
 
-/// A model as the runner needs it: something to run on, and the method that every item takes a copy of.
+/// A model as the runner needs it: something to run on, and the methods that every item takes copies of.
 struct EvalModel {
   Engines engines;
   const Tokenizer& tokenizer;
-  const Method& method;
+  std::vector<std::shared_ptr<const Method>> methods;  ///< [n_sample], see sample_methods; the first scores
   bool likelihood = true;  ///< its scores of a text are log-likelihoods: perplexities are kept
-  /// [n_sample] of each generated text, where samples have routings of their own; those of one routing hold
-  /// one method and share the prompt. Empty: all copies of `method`.
-  std::vector<std::shared_ptr<const Method>> per_sample = {};
+  const Method& method() const { return *methods[0]; }
 };
 
 struct RunnerOptions {

@@ -80,7 +80,8 @@ float scale_or_one(const Keys& keys, const std::string& key) {
   return value;
 }
 
-ModelSpec common_spec(const Keys& keys, const std::string& arch) {
+ModelSpec common_spec(const Keys& keys) {
+  const std::string arch = keys.prefix().substr(0, keys.prefix().size() - 1);  // without its dot
   const GgufFile& file = keys.file();
   ModelSpec spec;
   spec.arch = arch;
@@ -135,6 +136,11 @@ void read_gate(const Keys& keys, ModelSpec& spec, Gate usual) {
 void read_weights(const Keys& keys, ModelSpec& spec, bool usual_norm) {
   spec.router.scale = scale_or_one(keys, "expert_weights_scale");
   spec.router.renormalize = keys.boolean_or("expert_weights_norm", usual_norm);
+}
+
+void read_shared_experts(const Keys& keys, ModelSpec& spec) {
+  spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
+  spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
 }
 
 void read_groups(const Keys& keys, ModelSpec& spec) {

@@ -128,13 +128,15 @@ class Keys {
 };
 
 /// What every decoder file carries: sizes, heads, RoPE, norm epsilon, experts. Architectures adjust the rest.
-ModelSpec common_spec(const Keys& keys, const std::string& arch);
+ModelSpec common_spec(const Keys& keys);
 /// Blocks behind the last that predict tokens further on (multi-token prediction) do not count as layers.
 void leave_out_nextn(const Keys& keys, ModelSpec& spec);
 /// Router keys of families that carry them. The gating function; `usual` where the file does not say.
 void read_gate(const Keys& keys, ModelSpec& spec, Gate usual);
 /// What multiplies the weights, and whether they are renormalised.
 void read_weights(const Keys& keys, ModelSpec& spec, bool usual_norm);
+/// Leading dense layers, and shared experts that are as wide as the others.
+void read_shared_experts(const Keys& keys, ModelSpec& spec);
 /// Groups of experts, of which a token may use a few; after the gate.
 void read_groups(const Keys& keys, ModelSpec& spec);
 /// Rotary positions in sections, for pictures and film: all of a text's sections have the same position, so

@@ -122,11 +122,10 @@ std::vector<std::unique_ptr<Generation>> generate(const BenchRow& row, const Ses
   options.ignore_eos = true;
   options.sampling.temperature = row.temperature;
   std::vector<std::unique_ptr<Generation>> texts;
-  for (int i = 0; i < row.n_parallel; ++i) {
-    if (i > 0 && row.shared) {
-      texts.push_back(std::make_unique<Generation>(*texts[0], static_cast<uint64_t>(i)));
-      continue;
-    }
+  if (row.shared)
+    texts = start_samples(session.engines(), *session.tokenizer,
+                          sample_methods(row.method, row.n_parallel, session.models()), prompt(0), options);
+  for (int i = 0; i < row.n_parallel && !row.shared; ++i) {
     options.sampling.seed = static_cast<uint64_t>(i);
     texts.push_back(session.start(row.method, prompt(i), options));
   }

@@ -1,7 +1,5 @@
 /// report/plan_evidence.cpp - a plan's evidence for moving experts, for people.
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -10,19 +8,9 @@
 namespace rouse {
 namespace {
 
-std::string print(const char* format, ...) __attribute__((format(printf, 1, 2)));
-std::string print(const char* format, ...) {
-  char text[256];
-  va_list arguments;
-  va_start(arguments, format);
-  std::vsnprintf(text, sizeof text, format, arguments);
-  va_end(arguments);
-  return text;
-}
-
 /// "+0.0012 [+0.0003, +0.0020]"
 std::string change_text(const MeanChange& c) {
-  return std::isnan(c.mean) ? "not measured" : print("%+.4f [%+.4f, %+.4f]", c.mean, c.low, c.high);
+  return std::isnan(c.mean) ? "not measured" : formatted("%+.4f [%+.4f, %+.4f]", c.mean, c.low, c.high);
 }
 
 std::string budget_text(const std::vector<int>& budget) {
@@ -50,18 +38,19 @@ std::string evidence_text(const Plan& p, const std::string& name, size_t n_move)
                budget_text(e.base), ".\n\n");
   out += cat("Change of NLL with another k in one block, nats [95% interval], ", e.n_document, " documents, ",
              e.n_token, " tokens (", e.n_hard, " hard)\n");
-  out += print("  %5s  %3s  %-28s  %-28s  %-28s  %s\n", "block", "k", "one less, all tokens", "hard tokens",
-               "one more, all tokens", "hard tokens");
+  out += formatted("  %5s  %3s  %-28s  %-28s  %-28s  %s\n", "block", "k", "one less, all tokens",
+                   "hard tokens", "one more, all tokens", "hard tokens");
   for (size_t l = 0; l < p.layers.size(); ++l)
-    out += print("  %5d  %3d  %-28s  %-28s  %-28s  %s\n", p.layers[l], e.base[l],
-                 change_text(e.less[l].all).c_str(), change_text(e.less[l].hard).c_str(),
-                 change_text(e.more[l].all).c_str(), change_text(e.more[l].hard).c_str());
+    out += formatted("  %5d  %3d  %-28s  %-28s  %-28s  %s\n", p.layers[l], e.base[l],
+                     change_text(e.less[l].all).c_str(), change_text(e.less[l].hard).c_str(),
+                     change_text(e.more[l].all).c_str(), change_text(e.more[l].hard).c_str());
   out += cat("\nMoves, what the hard tokens gain less what they pay: the surest of ", e.n_move, " tried\n");
-  out += print("  %5s  %5s  %9s  %9s  %11s  %8s\n", "from", "to", "net", "error", "lower bound", "p (Holm)");
+  out +=
+      formatted("  %5s  %5s  %9s  %9s  %11s  %8s\n", "from", "to", "net", "error", "lower bound", "p (Holm)");
   for (size_t i = 0; i < std::min(n_move, e.moves.size()); ++i) {
     const Evidence::Move& m = e.moves[i];
-    out += print("  %5d  %5d  %+9.4f  %9.4f  %+11.4f  %8.3g%s\n", m.from, m.to, m.net, m.error, m.lower, m.p,
-                 m.supported ? "  supported" : "");
+    out += formatted("  %5d  %5d  %+9.4f  %9.4f  %+11.4f  %8.3g%s\n", m.from, m.to, m.net, m.error, m.lower,
+                     m.p, m.supported ? "  supported" : "");
   }
   if (e.moves.empty()) out += "  none\n";
   for (const Evidence::Trial& t : e.trials)

@@ -168,19 +168,11 @@ std::vector<std::unique_ptr<Generation>> start_request(const Session& session, c
                  ", but samples of one routing would be the same at temperature 0");
   require_option(request.n_sample > 1 || request.method.routing_per_sample.empty(), "routing_per_sample",
                  " is for several samples of one text");
-  const std::vector<int> prompt = prompt_tokens(request.prompt, *session.tokenizer);
-  std::vector<std::unique_ptr<Generation>> samples;
-  std::map<std::string, Generation*> firsts;  // by routing: its samples share the prompt
-  GenerateOptions generate = request.generate;
-  for (int i = 0; i < request.n_sample; ++i, ++generate.sampling.seed) {
-    const MethodOptions method = of_sample(request.method, i);
-    Generation*& first = firsts[method.routing];
-    samples.push_back(first
-                          ? std::make_unique<Generation>(*first, generate.sampling.seed)
-                          : session.start(method, prompt, generate, i == 0 ? std::move(on_text) : OnText()));
-    if (!first) first = samples.back().get();
-  }
-  return samples;
+  check_options(request.method, request.generate);
+  return start_samples(session.engines(), *session.tokenizer,
+                       sample_methods(request.method, request.n_sample, session.models()),
+                       prompt_tokens(request.prompt, *session.tokenizer), request.generate,
+                       std::move(on_text));
 }
 
 Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, const Request& request,

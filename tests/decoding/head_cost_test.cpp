@@ -50,6 +50,21 @@ MethodOptions dola(const std::string& layers) {
   return o;
 }
 
+/// What a text costs that goes its own way, by itself.
+Cost cost_alone(TinyModel& m, const MethodOptions& method) {
+  const Tokenizer tokenizer(m.model->file());
+  GenerateOptions o;
+  o.n_predict = kSteps + 1;
+  o.ignore_eos = true;
+  Generation g({&m.engine}, tokenizer, make_method(method, m.models()), kPrompt, o);
+  Generation* one = &g;
+  run_generations({&m.engine}, {&one, 1});
+  EXPECT_EQ(g.tokens().size(), static_cast<size_t>(kSteps + 1));
+  Cost own = g.prefill().cost;
+  own += g.step().cost;
+  return own;
+}
+
 }  // namespace
 
 TEST(HeadCost, OfGreedyIsARowAToken) {
@@ -94,16 +109,9 @@ TEST(HeadCost, OfContrastiveSearchIsARowOfEveryCandidate) {
   MethodOptions search = options("contrastive");
   search.candidates = 4;
   // It goes its own way: only a candidate can be followed. The prompt's row, then four for each token.
-  const Tokenizer tokenizer(m.model->file());
-  GenerateOptions o;
-  o.n_predict = kSteps + 1;
-  o.ignore_eos = true;
-  Generation g({&m.engine}, tokenizer, make_method(search, m.models()), kPrompt, o);
-  Generation* one = &g;
-  run_generations({&m.engine}, {&one, 1});
-  ASSERT_EQ(g.tokens().size(), static_cast<size_t>(kSteps + 1));
+  const Cost own = cost_alone(m, search);
   EXPECT_EQ(m.engine.cost().head_rows, 1 + 4 * (kSteps + 1));
-  EXPECT_EQ(g.prefill().cost.head_rows + g.step().cost.head_rows, 1 + 4 * (kSteps + 1));
+  EXPECT_EQ(own.head_rows, 1 + 4 * (kSteps + 1));
 }
 
 /// The prompt's row, then one of every beam for each token; the best text is then handed out without a run.
@@ -111,23 +119,16 @@ TEST(HeadCost, OfBeamSearchIsARowOfEveryBeam) {
   TinyModel m(golden("mixtral.gguf"));
   MethodOptions beam = options("beam");
   beam.beams = 3;
-  const Tokenizer tokenizer(m.model->file());
-  GenerateOptions o;
-  o.n_predict = kSteps + 1;
-  o.ignore_eos = true;
-  Generation g({&m.engine}, tokenizer, make_method(beam, m.models()), kPrompt, o);
-  Generation* one = &g;
-  run_generations({&m.engine}, {&one, 1});
+  const Cost own = cost_alone(m, beam);
   const int64_t n_prompt = static_cast<int64_t>(kPrompt.size()), n_block = 3, k = 2;
-  ASSERT_EQ(g.tokens().size(), static_cast<size_t>(kSteps + 1));
   EXPECT_EQ(m.engine.cost().head_rows, 1 + 3 * kSteps);
   EXPECT_EQ(m.engine.cost().rows, n_prompt + 3 * kSteps);
   ASSERT_EQ(m.router().layers.size(), static_cast<size_t>(n_block));
   // The last block runs rows with an output alone.
   EXPECT_EQ(m.engine.cost().expert_evaluations,
             k * ((n_block - 1) * (n_prompt + 3 * kSteps) + 1 + 3 * kSteps));
-  EXPECT_EQ(g.prefill().cost.head_rows + g.step().cost.head_rows, 1 + 3 * kSteps);
-  EXPECT_EQ(g.prefill().cost.rows + g.step().cost.rows, m.engine.cost().rows);
+  EXPECT_EQ(own.head_rows, 1 + 3 * kSteps);
+  EXPECT_EQ(own.rows, m.engine.cost().rows);
 }
 
 /// Of the weak stream's row only the logits of the plausible tokens are read, where those are few.

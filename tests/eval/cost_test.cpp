@@ -36,12 +36,12 @@ std::vector<EvalJson> run(const TaskEntry& task, const std::string& variant, con
   const Tokenizer tokenizer{GgufFile(golden("mixtral.gguf"))};
   MethodOptions method;
   method.name = variant;
-  const auto made = make_method(method, m.models());
+  const auto made = sample_methods(method, options.n_sample, m.models());
   if (task.kind == TaskKind::text)
     for (Item& item : items) item.choices.clear();
   SampleLog log(dir / "samples.jsonl");
   const Cost before = m.engine.cost();
-  EXPECT_TRUE(run_task(task, items, {{&m.engine}, tokenizer, *made, true}, options, log, {}));
+  EXPECT_TRUE(run_task(task, items, {{&m.engine}, tokenizer, made, true}, options, log, {}));
   counted = m.engine.cost() - before;
   return log.rows();
 }

@@ -6,7 +6,7 @@
 namespace rouse {
 
 ModelSpec bailingmoe2(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "bailingmoe2");
+  ModelSpec spec = common_spec(keys);
   leave_out_nextn(keys, spec);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::head;

@@ -5,12 +5,11 @@
 namespace rouse {
 
 ModelSpec deepseek(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "deepseek");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::norm;
   spec.router.renormalize = false;
   spec.router.scale = scale_or_one(keys, "expert_weights_scale");
-  spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
-  spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
+  read_shared_experts(keys, spec);
   return spec;
 }
 

@@ -60,14 +60,13 @@ static void read_scaling(const Keys& keys, ModelSpec& spec) {
 }
 
 ModelSpec deepseek2(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "deepseek2");
+  ModelSpec spec = common_spec(keys);
   leave_out_nextn(keys, spec);
   spec.rope.order = RopeOrder::norm;
   read_latent(keys, spec);
   read_scaling(keys, spec);
   spec.selection_bias = true;
-  spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
-  spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
+  read_shared_experts(keys, spec);
   // Early files do not say; of these, GLM-4.7-Flash alone, known by its shape, has sigmoid gates.
   const bool glm = (spec.n_layer == 47 || spec.n_layer == 48) && spec.n_vocab == 154880;
   read_gate(keys, spec, glm ? Gate::sigmoid : Gate::softmax);

@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec ernie4_5_moe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "ernie4_5-moe");
+  ModelSpec spec = common_spec(keys);
   read_text_sections(keys);
   spec.rope.order = RopeOrder::norm;
   spec.selection_bias = true;

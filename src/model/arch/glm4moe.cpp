@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec glm4moe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "glm4moe");
+  ModelSpec spec = common_spec(keys);
   leave_out_nextn(keys, spec);
   read_text_sections(keys);
   spec.rope.order = RopeOrder::neox;
@@ -15,8 +15,7 @@ ModelSpec glm4moe(const Keys& keys) {
   read_gate(keys, spec, Gate::sigmoid);
   read_weights(keys, spec, false);
   read_groups(keys, spec);
-  spec.n_leading_dense = keys.integer_or("leading_dense_block_count", 0, 0, spec.n_layer);
-  spec.n_ff_shared = keys.integer_or("expert_shared_count", 0, 0, 64) * spec.n_ff_expert;
+  read_shared_experts(keys, spec);
   return spec;
 }
 

@@ -28,7 +28,7 @@ static void read_window(const Keys& keys, ModelSpec& spec) {
 }
 
 ModelSpec gpt_oss(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "gpt-oss");
+  ModelSpec spec = common_spec(keys);
   spec.rope = read_rope(keys, spec.attention.n_embd_head, /*truncate=*/false);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qkv_bias = spec.attention.output_bias = true;

@@ -6,7 +6,7 @@
 namespace rouse {
 
 ModelSpec granitemoe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "granitemoe");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::norm;
   spec.router.renormalize = true;
   spec.n_ff_shared = keys.integer_or("expert_shared_feed_forward_length", 0, 0, 1 << 24);

@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec hunyuan_moe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "hunyuan-moe");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::head;
   spec.attention.norm_after_rope = true;

@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec llama(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "llama");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::norm;
   spec.router.renormalize = true;
   return spec;

@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec minimax_m2(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "minimax-m2");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::projection;
   spec.selection_bias = true;

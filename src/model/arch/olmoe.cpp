@@ -4,7 +4,7 @@
 namespace rouse {
 
 ModelSpec olmoe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "olmoe");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::projection;  // RMSNorm across all heads, before they are split
   spec.router.renormalize = false;              // the 8 chosen gates keep their softmax values

@@ -4,7 +4,7 @@
 namespace rouse {
 
 ModelSpec qwen2(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "qwen2");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qkv_bias = true;
   return spec;

@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec qwen2moe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "qwen2moe");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qkv_bias = true;
   spec.router.renormalize = false;

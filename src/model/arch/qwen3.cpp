@@ -4,7 +4,7 @@
 namespace rouse {
 
 ModelSpec qwen3(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "qwen3");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::head;
   return spec;

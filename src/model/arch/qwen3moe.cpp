@@ -5,7 +5,7 @@
 namespace rouse {
 
 ModelSpec qwen3moe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "qwen3moe");
+  ModelSpec spec = common_spec(keys);
   spec.rope.order = RopeOrder::neox;
   spec.attention.qk_norm = QkNorm::head;
   spec.router.renormalize = true;

@@ -5,15 +5,9 @@
 namespace rouse {
 
 ModelSpec qwen3vlmoe(const Keys& keys) {
-  ModelSpec spec = common_spec(keys, "qwen3vlmoe");
   read_text_sections(keys);
   keys.integer_or("n_deepstack_layers", 0, 0, 1 << 10);  // where features of pictures enter; texts have none
-  spec.rope.order = RopeOrder::neox;
-  spec.attention.qk_norm = QkNorm::head;
-  spec.router.renormalize = true;
-  if (!keys.has("expert_feed_forward_length") && spec.router.n_expert_used > 0)
-    spec.n_ff_expert = spec.n_ff / spec.router.n_expert_used;
-  return spec;
+  return qwen3moe(keys);
 }
 
 }  // namespace rouse
