@@ -1,34 +1,35 @@
 #!/usr/bin/env bash
-# The default model under every routing and method on its own sets, by training frequency, and under plans on WikiText-2: the
-# tables of docs/results.md. Settings of a grid are chosen on 30% of the items, the rest is reported. About 10 minutes.
-#   bench/lab.sh DATA [FOLDER]    DATA holds wikitext2_test.txt; running again goes on
+# A lab model under routings and methods on its own sets, by training frequency: the tables of docs/results.md. Settings of a grid
+# are chosen on 30% of the items, the rest is reported. Running again goes on.
+#   bench/lab.sh MODEL FOLDER [EVAL OPTIONS...]    MODEL: lab-1, lab-2, or a file that lab-2's sets are for (its twin)
+# About 10 minutes for lab-1, an hour for lab-2 (2,400 items a band), on two quiet cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-data=$(realpath "${1:?usage: bench/lab.sh DATA [FOLDER]}")
-folder=${2:-$(mktemp -d)}
+name=${1:?usage: bench/lab.sh MODEL FOLDER [EVAL OPTIONS...]} folder=${2:?usage: bench/lab.sh MODEL FOLDER [EVAL OPTIONS...]}
+shift 2
+case $name in
+  lab-1) model=models/rouse-lab.gguf data=models/lab text=lab-1 tokens=0 ;;
+  lab-2) model=models/rouse-lab-2.gguf data=models/lab2 text=lab-2 tokens=3000 ;;
+  *) model=$name data=models/lab2 text=lab-2 tokens=3000 ;;
+esac
 mkdir -p "$folder"
-rouse=build/rouse
-for part in 0 1; do
-  python3 tools/lab/calibration_text.py "$folder/text$part.jsonl" --part $part
-  [ -s "$folder/lab$part.cor.json" ] || $rouse calibrate --text "$folder/text$part.jsonl" --tokens 0 --document-tokens 256 --intensity paper --no-certify -o "$folder/lab$part.cor.json"
-done
-echo "Stability over two disjoint texts"
-$rouse plan diff "$folder/lab0.cor.json" "$folder/lab1.cor.json"
-plan=$folder/lab0.cor.json
-$rouse plan show "$plan" --experts 5
-$rouse plan random --seed 1 -o "$folder/random.cor.json"
-$rouse plan shuffle "$plan" --seed 1 -o "$folder/shuffled.cor.json"
-eval() { $rouse eval --tasks lab_facts,lab_contrast,lab_arithmetic -c 512 -o "$folder/lab" "$@"; }
-grid="weak=rank:1..3|random:1 beta=0.25|0.5|0.75"
-plans=(--methods topk --methods "plan:$plan" --methods "plan:$plan,layers-only" --methods "plan:$plan,experts-only"
-  --methods "plan:$folder/random.cor.json" --methods "plan:$folder/shuffled.cor.json")
-methods=("${plans[@]}" --methods "scmoe $grid" --methods "scmoe routing=plan:$plan $grid"
-  --methods "dola dola-layers=low|high" --methods "dola routing=plan:$plan dola-layers=low|high"
-  --methods "contrastive penalty-alpha=0.3|0.6" --methods "greedy routing=dynamic:0.3|dynamic:0.5|dynamic:0.6|dynamic:0.7"
-  --methods "greedy routing=topk:3|topk:4" --methods "greedy routing=random:1|random:2")
-# ITI learns from the development items of lab_contrast alone.
-[ -s "$folder/lab.iti" ] || $rouse iti fit --task lab_contrast --heads 8 -o "$folder/lab.iti"
-eval "${methods[@]}" --methods "greedy iti=$folder/lab.iti iti-heads=8 iti-alpha=1|5|15" >/dev/null
-$rouse eval show "$folder/lab" --markdown
-$rouse eval --tasks wikitext --data "$data" --limit 40 --window 512 -c 600 "${plans[@]}" --methods topk:1 --methods topk:3 -o "$folder/wikitext" >/dev/null
-$rouse eval show "$folder/wikitext" --markdown
+rouse=${ROUSE:-build/rouse}
+python3 tools/lab/calibration_text.py "$folder/text.jsonl" --model $text
+calibrate() { [ -s "$1" ] || $rouse calibrate -m "$model" --text "$folder/text.jsonl" --tokens $tokens --document-tokens 256 "${@:2}" -o "$1"; }
+calibrate "$folder/paper.cor.json" --intensity paper --no-certify
+calibrate "$folder/logodds.cor.json" --no-certify
+calibrate "$folder/certified.cor.json"
+$rouse plan show "$folder/certified.cor.json" --experts 5
+$rouse plan random --model "$model" --seed 1 -o "$folder/random.cor.json"
+$rouse plan shuffle "$folder/paper.cor.json" --seed 1 -o "$folder/shuffled.cor.json"
+[ -s "$folder/headroom.json" ] || $rouse headroom -m "$model" --text "$folder/text.jsonl" --document-tokens 256 -o "$folder/headroom.json"
+k=$($rouse inspect --json "$model" | python3 -c 'import json, sys; print(json.load(sys.stdin)["router"]["n_expert_used"])')
+plans=()
+for plan in paper logodds certified shuffled random; do plans+=(--methods "plan:$folder/$plan.cor.json"); done
+methods=(--methods topk "${plans[@]}" --methods "plan:$folder/paper.cor.json,anchored"
+  --methods "greedy routing=topk:$((k - 1))|topk:$((k + 1))|topk:$((k * 3 / 2))"
+  --methods "greedy routing=topk:$((k + 1)),anchored|topk:$((k * 3 / 2)),anchored"
+  --methods "scmoe weak=topk:1|rank:2|rank:$k beta=0.25|0.5" --methods "scmoe"
+  --methods "greedy routing=dynamic:0.5|dynamic:0.7" --methods "greedy routing=explore:$k")
+$rouse eval -m "$model" --data "$data" --tasks lab_facts,lab_contrast,lab_arithmetic -c 512 -o "$folder/eval" "${methods[@]}" "$@" >/dev/null
+$rouse eval show "$folder/eval" --markdown

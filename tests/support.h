@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "decoding/scheduler.h"
+#include "engine/native_engine.h"
 
 namespace rouse {
 
@@ -54,7 +55,7 @@ struct TinyModel {
   }
   std::shared_ptr<Devices> devices;
   std::shared_ptr<const Model> model;
-  Engine engine;
+  NativeEngine engine;
 };
 
 inline float max_difference(std::span<const float> a, std::span<const float> b) {

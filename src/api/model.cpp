@@ -159,9 +159,9 @@ struct Model::State {
         session(model_options(o), 2 * o.n_parallel, o.amateur),
         engine(session.engines()) {
     known.names->check_presets(session.models());
-    const GgufFile& file = session.model->file();
+    const GgufFile& file = session.engine->file();
     path = file.path();
-    architecture = session.model->spec().arch;
+    architecture = session.engine->spec().arch;
     fingerprint = file.fingerprint();
   }
   /// The engines' thread alone may use them. Returns what `work` gives.
@@ -181,7 +181,7 @@ struct Generation::State {
   std::weak_ptr<Model::State> model;
   EngineThread::Handle text;
   MethodOptions method;
-  std::shared_ptr<const rouse::Model> weights;  ///< its spec and vocabulary outlive the model
+  std::shared_ptr<const ModelSpec> spec;  ///< which, with the vocabulary, outlives the model
   std::shared_ptr<const Tokenizer> tokenizer;
   std::string fingerprint;
 };
@@ -213,7 +213,7 @@ Answer Generation::wait() {
     if (const auto model = state_->model.lock()) model->engine.wait(state_->text);
     const rouse::Generation& g = state_->text->generation();
     if (g.error()) throw *g.error();
-    const Result r = result_of(g, state_->method, state_->weights->spec().router);
+    const Result r = result_of(g, state_->method, state_->spec->router);
     Answer a;
     a.text = r.text;
     a.prompt_tokens = r.prompt_tokens;
@@ -251,7 +251,7 @@ Generation Model::start(const Request& request) {
     auto state = std::make_shared<Generation::State>();
     state->model = state_;
     state->method = r.method;
-    state->weights = state_->session.model;
+    state->spec = state_->session.spec;
     state->tokenizer = state_->session.tokenizer;
     state->fingerprint = state_->fingerprint;
     state->text = state_->engine.submit(std::move(generation));

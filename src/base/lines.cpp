@@ -9,9 +9,12 @@ LineReader::LineReader(std::string path, std::string what, ErrorKind kind, size_
     : path_(std::move(path)), what_(std::move(what)), kind_(kind), n_byte_(n_byte) {
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path_, ignored);
-  if (!folder) in_.open(path_, std::ios::binary);
-  if (folder || !in_.good()) throw Error(cat(path_, ": cannot open the ", what_), kind_);
+  if (!folder) in_ = std::make_unique<std::ifstream>(path_, std::ios::binary);
+  if (folder || !in_->good()) throw Error(cat(path_, ": cannot open the ", what_), kind_);
 }
+
+LineReader::LineReader(std::string path, std::unique_ptr<std::istream> in, ErrorKind kind)
+    : path_(std::move(path)), what_("file"), kind_(kind), n_byte_(kMostBytes), in_(std::move(in)) {}
 
 bool LineReader::fill() {
   constexpr size_t kPiece = 1 << 16;
@@ -19,9 +22,9 @@ bool LineReader::fill() {
   at_ = 0;
   const size_t before = buffer_.size();
   buffer_.resize(before + kPiece);
-  in_.read(buffer_.data() + before, kPiece);
-  buffer_.resize(before + static_cast<size_t>(in_.gcount()));
-  if (in_.bad()) throw Error(cat(path_, ": cannot read the ", what_), kind_);
+  in_->read(buffer_.data() + before, kPiece);
+  buffer_.resize(before + static_cast<size_t>(in_->gcount()));
+  if (in_->bad()) throw Error(cat(path_, ": cannot read the ", what_), kind_);
   return buffer_.size() > before;
 }
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <fstream>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,8 @@ class LineReader {
   /// line is longer than n_byte.
   explicit LineReader(std::string path, std::string what = "file", ErrorKind kind = ErrorKind::usage,
                       size_t n_byte = kMostBytes);
+  /// Of an open stream: a text that was unpacked, say. path names it in errors.
+  LineReader(std::string path, std::unique_ptr<std::istream> in, ErrorKind kind);
   /// The next line, or false at the end.
   bool next();
   std::string_view line() const { return line_; }
@@ -36,7 +39,7 @@ class LineReader {
   std::string path_, what_;
   ErrorKind kind_;
   size_t n_byte_;
-  std::ifstream in_;
+  std::unique_ptr<std::istream> in_;
   std::string buffer_, line_;
   size_t at_ = 0;  ///< what of buffer_ is used up
   int64_t number_ = 0;

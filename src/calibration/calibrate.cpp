@@ -27,9 +27,8 @@ class Calibration {
       : engine_(engine),
         documents_(std::move(documents)),
         o_(o),
-        plan_(Plan::empty(engine.model().spec().router, engine.model().spec().arch,
-                          engine.model().spec().n_layer)) {
-    plan_.fingerprint = engine.model().file().fingerprint();
+        plan_(Plan::empty(engine.spec().router, engine.spec().arch, engine.spec().n_layer)) {
+    plan_.fingerprint = engine.file().fingerprint();
     plan_.options = provenance;
     layers_ = layers_to_measure(o_.layers, plan_.layers);
     if (!o_.probe.budget.empty()) plan_.budget = o_.probe.budget;
@@ -144,7 +143,7 @@ class Calibration {
   /// Budgets: by evidence, or in proportion to R.
   bool move_experts() {
     const bool whole = layers_.size() == plan_.layers.size();  // else R does not tell all layers' shares
-    const int k_max = engine_.model().spec().router.n_selectable();
+    const int k_max = engine_.spec().router.n_selectable();
     std::vector<int> proposed;
     if (whole)
       proposed =

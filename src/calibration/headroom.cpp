@@ -18,7 +18,7 @@ class Measuring {
   Measuring(Engine& engine, const std::vector<Document>& documents, const HeadroomOptions& o)
       : documents_(documents),
         o_(o),
-        router_(engine.model().spec().router),
+        router_(engine.spec().router),
         probe_(engine, {.seed = o.seed, .naive = o.naive}),
         layers_(layers_to_measure(o.layers, router_.layers)) {
     require_usage(
@@ -143,7 +143,7 @@ std::optional<Headroom> measure_headroom(Engine& engine, const std::vector<Docum
   Measuring measuring(engine, documents, options);  // refuses before a state is made
   const Json header{{"format", "rouse-headroom-state"},
                     {"version", 1},
-                    {"fingerprint", engine.model().file().fingerprint()},
+                    {"fingerprint", engine.file().fingerprint()},
                     {"documents", documents_hash(documents)},
                     {"options", provenance}};
   Units units(WorkState(state_path, header, options.restart), progress, interrupted);

@@ -58,7 +58,7 @@ std::string iti_hash(std::span<const ItiText> texts) {
 
 ItiData read_activations(const Session& session, std::span<const ItiText> texts,
                          const std::function<void(double)>& progress, const std::atomic<bool>* stop) {
-  const ModelSpec& spec = session.model->spec();
+  const ModelSpec& spec = session.engine->spec();
   ItiData d;
   d.n_layer = spec.n_layer, d.n_head = spec.attention.n_head;
   d.width = static_cast<int>(spec.attention.n_embd_out()) / d.n_head;

@@ -10,7 +10,7 @@ constexpr size_t kMovesKept = 64;  // of those tried, in the plan
 
 Moves::Moves(const MovesInput& input)
     : in_(input),
-      router_(input.engine.model().spec().router),
+      router_(input.engine.spec().router),
       policies_(router_),
       held_out_(held_out_documents(input.documents.size(), input.seed)),
       budget_(input.base) {

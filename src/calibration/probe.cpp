@@ -6,15 +6,18 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/statistics.h"
+#include "routing/route.h"
 
 namespace rouse {
 
 Probe::Probe(Engine& engine, const ProbeOptions& options)
     : engine_(engine),
       options_(options),
-      budgets_(engine.model().spec().router),
-      standard_(options.budget.empty() ? RoutingPolicy("topk", engine.model().spec().router)
-                                       : budgets_.make(options.budget)) {}
+      budgets_(engine.spec().router),
+      standard_(options.budget.empty() ? RoutingPolicy("topk", engine.spec().router)
+                                       : budgets_.make(options.budget)) {
+  options_.naive = options_.naive || !engine.abilities().entry;
+}
 
 double Probe::base_of(int token) const {
   const auto found = std::lower_bound(positions_.begin(), positions_.end(), token);
@@ -93,7 +96,9 @@ void Probe::keep(const Document& document, const std::vector<int>& positions) {
   kept_ = engine_.open(n_row_);
   const RowGroup rows = document_rows(standard_, kept_, document, positions);
   const StepResult& result =
-      engine_.run({.batch = {&rows, 1}, .taps = {.routing = true, .ffn_layers = standard_.router().layers}});
+      engine_.run({.batch = {&rows, 1},
+                   .taps = {.routing = true,
+                            .ffn_layers = options_.naive ? std::vector<int>{} : standard_.router().layers}});
   base_ = losses_of(result, document, positions);
   base_odds_ = odds_of(result, document, positions);
   inputs_ = result.ffn_inputs;
@@ -138,7 +143,7 @@ std::vector<double> Probe::reroute(const RoutingPolicy& policy, int layer) {
 std::vector<double> Probe::perturb(int layer) {
   const std::vector<double>& before = options_.log_odds ? base_odds_ : base_;
   std::vector<double> change(positions_.size(), 0.0);
-  const auto n_embd = static_cast<size_t>(engine_.model().spec().n_embd);
+  const auto n_embd = static_cast<size_t>(engine_.spec().n_embd);
   const int draws = options_.noise ? options_.draws : 1;
   std::vector<float> noise;
   for (int d = 0; d < draws; ++d) {
@@ -159,7 +164,7 @@ std::vector<double> Probe::perturb(int layer) {
 }
 
 std::vector<double> Probe::run_cheap(int layer, std::span<const Counterfactual> rows) {
-  const auto n_embd = static_cast<size_t>(engine_.model().spec().n_embd);
+  const auto n_embd = static_cast<size_t>(engine_.spec().n_embd);
   const std::vector<float>& kept = inputs_[moe_index(layer)];
   std::vector<float> inputs;
   std::vector<SeqId> seqs;

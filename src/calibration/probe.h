@@ -20,7 +20,7 @@ struct ProbeOptions {
   bool noise = false;  ///< instead times (1 + delta * xi), xi standard normal, mean over `draws`
   int draws = 4;
   uint64_t seed = 1;
-  bool naive = false;
+  bool naive = false;            ///< always so on an engine without entry at a block
   bool log_odds = false;         ///< a perturbation's change is of the token's log-odds, not of its NLL
   bool drop = false;             ///< an ablated expert leaves k - 1, else the next in line steps in
   std::vector<int> budget = {};  ///< k of every MoE layer that all is measured against; empty: the model's k

@@ -80,7 +80,7 @@ SteerFile fit_steer(const Session& session, std::span<const SteerText> wanted,
     };
   };
   const Activations a = count(session, wanted, half(0), stop), b = count(session, unwanted, half(0.5), stop);
-  const ModelSpec& spec = session.model->spec();
+  const ModelSpec& spec = session.engine->spec();
   SteerFile file = SteerFile::empty(spec.router, spec.arch, spec.n_layer);
   file.n_for = a.n_row, file.n_against = b.n_row;
   for (size_t l = 0; l < a.used.size(); ++l)

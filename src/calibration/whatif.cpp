@@ -53,7 +53,7 @@ Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
 
 Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
              const std::function<void(double)>& progress, const std::atomic<bool>* stop) {
-  const RouterSpec& router = engine.model().spec().router;
+  const RouterSpec& router = engine.spec().router;
   require_usage(router.moe(), "a dense model has no experts to ban or force");
   const auto n_prompt = static_cast<int>(o.prompt.size()), n = static_cast<int>(o.continuation.size());
   require_usage(n_prompt > 0 && n > 0, "the prompt or the continuation is empty");

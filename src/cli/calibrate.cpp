@@ -69,12 +69,13 @@ void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   inputs.push_back(model_path(c.model));
   const OutputFile output(c.output, c.force, inputs);
   c.model.n_ctx = probe_cells(o.n_token);
-  Session session(c.model, 1);
-  require_usage(session.model->spec().router.moe(), "a dense model has no routing to calibrate");
-  if (!c.budget.empty()) o.probe.budget = counted_budget(c.budget, session.model->spec().router);
+  Session session(c.model, 1, "", 1);
+  require_usage(session.engine->spec().router.moe(), "a dense model has no routing to calibrate");
+  if (!c.budget.empty()) o.probe.budget = counted_budget(c.budget, session.engine->spec().router);
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, o.n_token);
   choose_scored(documents, o.n_scored, o.probe.seed);
 
+  announce_full_passes(*session.engine, documents, o);
   const std::string state = output.file() + ".state";
   const double begin = now_seconds();
   ProgressBar bar("calibrating");

@@ -85,7 +85,7 @@ int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
   std::vector<std::string>& variants = comparison.variants;
   if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the others are set beside
   if (!o.json) {
-    std::printf("%s, %s\n", printable(session.model->spec().name).c_str(), session.devices->text().c_str());
+    std::printf("%s, %s\n", printable(session.engine->spec().name).c_str(), session.devices->text().c_str());
     std::printf("prompt: %zu tokens, at most %d to answer; %s\n\n", prompt.size(), o.generate.n_predict,
                 o.n_repeat > 1 ? cat("speeds are medians of ", o.n_repeat, " runs").c_str()
                                : "speeds are of one run, --repeat N compares them");
@@ -106,7 +106,7 @@ int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
                                       },
                                       print, &stop});
   if (o.json)
-    std::cout << Json{{"model", session.model->spec().name}, {"rows", rows}}.dump(
+    std::cout << Json{{"model", session.engine->spec().name}, {"rows", rows}}.dump(
                      -1, ' ', false, Json::error_handler_t::replace)
               << '\n';
   return stop ? static_cast<int>(Exit::interrupted) : 0;

@@ -42,10 +42,11 @@ int headroom(HeadroomCommand c, const std::atomic<bool>& stop) {
   OutputFile output(c.output, c.force, inputs);
   c.options.restart = c.force;
   c.model.n_ctx = probe_cells(c.options.n_token);
-  const Session session(c.model, 1);
+  const Session session(c.model, 1, "", 1);
   require_usage(session.router().moe(), "a dense model has one route only");
   std::vector<Document> documents = read_corpus(c.texts, *session.tokenizer, c.options.n_token);
   choose_scored(documents, c.options.n_scored, c.options.seed);
+  announce_full_passes(*session.engine, documents, c.options);
   const std::string state = output.file() + ".state";
   const double begin = now_seconds();
   const Cost before = session.engine->cost();
@@ -56,7 +57,7 @@ int headroom(HeadroomCommand c, const std::atomic<bool>& stop) {
   if (!result) throw interrupted_with(state);
   Json json{{"format", "rouse-headroom"},
             {"version", 1},
-            {"fingerprint", session.model->file().fingerprint()},
+            {"fingerprint", session.engine->file().fingerprint()},
             {"options", provenance_of(c)}};
   json.update(headroom_json(*result));
   json["seconds"] = now_seconds() - begin;

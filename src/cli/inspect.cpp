@@ -8,6 +8,9 @@
 #include "cli/command.h"
 #include "model/describe.h"
 #include "model/tensors.h"
+#include "report/latency.h"
+#include "report/next_steps.h"
+#include "tokenizer/tokenizer.h"
 
 namespace rouse {
 namespace {
@@ -85,16 +88,44 @@ void print_text(const Json& d, const std::optional<ModelSpec>& spec) {
     types.push_back(cat(type, " x", count.get<int>()));
   print_line("types", join(types, " "));
   print_line("fingerprint", d["fingerprint"]);
+  if (d["supported"].get<bool>())
+    print_line("engine", d["engine"] == "native" ? "rouse's own (native)" : "libllama's, routed by rouse");
   for (const auto& text : d["rouse_can"]) print_line("rouse can", text);
   for (const auto& text : d["rouse_cannot"]) print_line("rouse cannot", text);
+}
+
+/// What libllama's engine makes of a file whose architecture rouse's own does not know.
+void describe_by_libllama(Json& d, const GgufFile& file) {
+  try {
+    const Tokenizer tokenizer(file);  // libllama refuses architectures that it does not know
+    d["supported"] = true;
+    d["rouse_can"] = {
+        "run it by libllama's engine: greedy, sampling, scmoe, cd, roe, beam",
+        "route it by every policy where libllama shows its routers, which is found out at loading"};
+    d["rouse_cannot"] = {"dola, contrastive search, ITI: they need what libllama's engine does not give",
+                         "calibrate it by entering at a block: it takes full passes, many times slower"};
+  } catch (const Error& e) {
+    d["rouse_cannot"] = {
+        cat("run it: architecture \"", d["arch"].get<std::string>(), "\" is not supported: ", e.what())};
+  }
+}
+
+void print_next(const std::vector<NextStep>& steps) {
+  if (steps.empty()) return;
+  std::printf("\ntry next\n");
+  for (const NextStep& s : steps)
+    std::printf("  %s\n      %s; %s of memory, at least %s\n", printable(s.command).c_str(), s.what.c_str(),
+                bytes_text(s.memory).c_str(), time_text(s.seconds).c_str());
 }
 
 /// Loads the weights and says where each part landed.
 int print_placement(const ModelOptions& m, bool as_json) {
   const auto devices = std::make_shared<Devices>(m.n_thread);
-  const auto model = load_model(m, devices);
+  const OpenedModel model = open_model(m, devices);
+  require_of(model.native != nullptr, ErrorKind::unsupported, "placement",
+             "where each part landed is known of rouse's own engine alone");
   Json rows = Json::array();
-  for (const auto& [where, bytes] : model->placement())
+  for (const auto& [where, bytes] : model.native->placement())
     rows.push_back({{"part", where.first}, {"buffer", where.second}, {"bytes", bytes}});
   if (as_json) {
     std::cout << Json{{"devices", devices->text()}, {"placement", rows}}.dump(2) << '\n';
@@ -121,11 +152,23 @@ int inspect(const InspectOptions& o) {
                   t->ne[0], t->ne[1], t->ne[2]);
     return 0;
   }
-  const auto [d, spec] = describe(file);
-  if (o.json)
+  Description description = describe(file);
+  Json& d = description.json;
+  const std::optional<ModelSpec>& spec = description.spec;
+  if (!spec && usual_engine(file) == "libllama") describe_by_libllama(d, file);
+  d["engine"] = usual_engine(file);
+  const bool runs = spec || d["supported"].get<bool>();
+  const int n_thread = Devices(m.n_thread).n_thread();
+  const auto next =
+      runs ? next_steps(d, spec ? &*spec : nullptr, memory_bandwidth(n_thread, size_t{128} << 20))
+           : std::vector<NextStep>{};
+  d["next"] = next_steps_json(next);
+  if (o.json) {
     std::cout << d.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-  else
-    print_text(d, spec);
+    return 0;
+  }
+  print_text(d, spec);
+  print_next(next);
   return 0;
 }
 

@@ -38,12 +38,12 @@ ItiFile run_iti_fit(const ItiOptions& o, const std::atomic<bool>& stop) {
   }
   ProgressBar bar("fitting probes");
   ItiFile file = fit_iti(data, o.fit, [&](double done) { bar.update(done); });
-  file.arch = session.model->spec().arch;
+  file.arch = session.engine->spec().arch;
   const std::string source =
       !o.task.empty() ? cat(o.task, ", development ", o.eval.dev_share, ", seed ", o.eval.sample_seed)
                       : o.eval.data.substr(o.eval.data.find_last_of('/') + 1);
   file.options = {{"data", source},        {"answers", iti_hash(texts)},
-                  {"form", o.form},        {"fingerprint", session.model->file().fingerprint()},
+                  {"form", o.form},        {"fingerprint", session.engine->file().fingerprint()},
                   {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
                   {"seed", o.fit.seed}};
   save_iti(file, output.file());

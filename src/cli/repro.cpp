@@ -33,6 +33,8 @@ Words model_flags(const ModelOptions& o) {
   for (const std::string& text : o.overrides) flag("-ot", text);
   flag("--kv-type", o.kv_type);
   flag("-fa", o.flash);
+  if (o.engine != "auto") flag("--engine", o.engine);
+  if (o.n_slot) flag("--slots", cat(o.n_slot));
   return out;
 }
 

@@ -2,12 +2,13 @@
 /// for the commands themselves, and for `rouse repro`, which is a row of them.
 #pragma once
 
-#include "calibration/calibrate.h"
+#include "calibration/full_passes.h"
 #include "calibration/iti_fit.h"
 #include "cli/command.h"
 #include "eval/evaluation.h"
 #include "report/divergence.h"
 #include "report/latency.h"
+#include "report/next_steps.h"
 
 namespace rouse {
 
@@ -21,6 +22,15 @@ Json run_divergence(const DivergenceOptions& options, const std::atomic<bool>& s
 
 /// --text, --tokens, --document-tokens: for commands that measure on a text.
 void add_text_options(CLI::App& app, std::vector<std::string>& texts, int& n_scored, int& n_token);
+/// Says what work by full passes will take, where the engine has no other way.
+template <class Options>
+void announce_full_passes(Engine& engine, std::span<const Document> documents, const Options& options) {
+  if (engine.abilities().entry) return;
+  const double rows = rows_of_full_passes(documents, engine.spec().router, options);
+  std::fprintf(stderr,
+               "%s has no entry at a block: about %.0f rows by full passes, %s; fewer --tokens take less\n",
+               engine.abilities().engine, rows, time_text(rows * seconds_a_row(engine, documents)).c_str());
+}
 /// Of a command that was stopped, and goes on from `state`.
 Error interrupted_with(const std::string& state);
 

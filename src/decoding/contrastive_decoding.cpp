@@ -7,7 +7,7 @@ namespace rouse {
 
 std::unique_ptr<Method> contrastive_decoding(const MethodOptions& options, const MethodModels& models) {
   return std::make_unique<TwoStream>(
-      options, models.accelerated, main_stream(options, models),
+      options, models, main_stream(options, models),
       Stream{option_policy(options, "amateur_routing", options.amateur_routing, models.amateur->router), 1});
 }
 

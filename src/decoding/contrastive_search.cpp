@@ -123,6 +123,7 @@ class ContrastiveSearch final : public Method {
 }  // namespace
 
 std::unique_ptr<Method> contrastive_search(const MethodOptions& options, const MethodModels& models) {
+  models.abilities.need(models.abilities.hidden, "contrastive", "hidden rows");
   return std::make_unique<ContrastiveSearch>(options, models);
 }
 

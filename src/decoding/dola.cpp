@@ -155,6 +155,7 @@ class Dola final : public Method {
 }  // namespace
 
 std::unique_ptr<Method> dola(const MethodOptions& options, const MethodModels& models) {
+  models.abilities.need(models.abilities.hidden, "dola", "rows that leave early");
   return std::make_unique<Dola>(options, models);
 }
 

@@ -13,7 +13,7 @@
 
 #include "decoding/options.h"
 #include "decoding/sampler.h"
-#include "engine/batch.h"
+#include "engine/engine.h"
 #include "model/model_spec.h"
 
 namespace rouse {
@@ -139,6 +139,7 @@ struct MethodModels {
   const ModelSpec& spec;
   bool accelerated = false;            ///< weights lie on a GPU, where bandwidth binds rather than arithmetic
   const ModelSpec* amateur = nullptr;  ///< whose vocabulary was compared
+  Abilities abilities = {};            ///< of the engines that run them
 };
 
 struct MethodEntry {
@@ -160,6 +161,8 @@ std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodMo
 /// The methods of n samples of a text (of_sample); samples of one routing hold one.
 std::vector<std::shared_ptr<const Method>> sample_methods(const MethodOptions& options, int n,
                                                           const MethodModels& models);
+/// The most experts that a row of any of its routings chooses in a block.
+int most_experts(const MethodOptions& options, const RouterSpec& router);
 /// KV cells on the model for one text of n_ctx tokens: its streams, and branches that live beside them.
 int64_t n_cell(const MethodOptions& options, int64_t n_ctx);
 /// Defaults that depend on the model filled in: scmoe's weak routing is the published one,

@@ -86,6 +86,22 @@ int64_t n_cell(const MethodOptions& options, int64_t n_ctx) {
   return entry.n_cell ? entry.n_cell(options, n_ctx) : n_ctx;
 }
 
+int most_experts(const MethodOptions& options, const RouterSpec& router) {
+  if (!router.moe()) return 0;
+  const MethodOptions o = resolved(options, router);
+  std::vector<std::pair<const char*, std::string>> texts{
+      {"routing", o.routing}, {"weak", o.weak}, {"route_policy", o.route_policy}};
+  for (const std::string& text : split_quoted(o.routing_per_sample, ","))
+    texts.emplace_back("routing_per_sample", unquote(text));
+  int most = 0;
+  for (const auto& [option, text] : texts) {
+    if (text.empty()) continue;
+    const RoutingPolicy policy = option_policy(o, option, text, router);
+    for (const int layer : router.layers) most = std::max(most, policy.choice().max_count(layer));
+  }
+  return most;
+}
+
 MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
   if (options.weak.empty() && options.name == "scmoe") options.weak = router.published_weak();
   if (options.route_policy.empty() && options.name == "roe")
@@ -107,8 +123,10 @@ RoutingPolicy option_policy(const MethodOptions& options, const char* option, co
 Stream main_stream(const MethodOptions& options, const MethodModels& models) {
   const MethodFiles& files = files_of(options);
   Stream stream{option_policy(options, "routing", options.routing, models.spec.router)};
-  if (!options.iti.empty())
+  if (!options.iti.empty()) {
+    models.abilities.need(models.abilities.shifts, "iti", "shifts of heads");
     stream.shift = head_shift(*files.iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
+  }
   return stream;
 }
 

@@ -177,10 +177,12 @@ static void count(Cost& cost, const StepResult& result, size_t begin, size_t end
   cost.rows += static_cast<int64_t>(end - begin);
   for (size_t r = begin; r < end; ++r) cost.expert_evaluations += result.row_evaluations[r];
   // Shares whose sum over all rows of the batch is exactly what was read.
-  const auto share = [&](size_t row) {
-    return result.cost.weight_bytes * static_cast<int64_t>(row) / result.cost.rows;
+  const auto share = [&](int64_t whole, size_t row) {
+    return whole * static_cast<int64_t>(row) / result.cost.rows;
   };
-  cost.weight_bytes += share(end) - share(begin);
+  cost.weight_bytes += share(result.cost.weight_bytes, end) - share(result.cost.weight_bytes, begin);
+  cost.idle_evaluations +=
+      share(result.cost.idle_evaluations, end) - share(result.cost.idle_evaluations, begin);
 }
 
 Rows::Spent Rows::read(const Round& round, const std::array<size_t, kModels>& first_row, size_t n_prompt) {

@@ -23,7 +23,7 @@ bool Scheduler::fits(const Generation& next) const {
       cells += g->remaining(i);
       sequences += g->room(i).streams + g->room(i).branches;
     }
-    if (cells > engines_.of(i).n_free() || sequences > kMaxSequence) return false;
+    if (cells > engines_.of(i).n_free() || sequences > engines_.of(i).n_sequence()) return false;
   }
   return true;
 }

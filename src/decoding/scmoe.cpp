@@ -13,7 +13,7 @@ std::unique_ptr<Method> scmoe(const MethodOptions& options, const MethodModels& 
   const MethodOptions o = resolved(options, router);
   Stream strong = main_stream(o, models);
   Stream weak{option_policy(o, "weak", o.weak, router), 0, strong.shift};
-  return std::make_unique<TwoStream>(o, models.accelerated, std::move(strong), std::move(weak));
+  return std::make_unique<TwoStream>(o, models, std::move(strong), std::move(weak));
 }
 
 }  // namespace rouse

@@ -101,9 +101,16 @@ size_t Scorer::n_free() const {
   return out;
 }
 
+/// Sequences that any of the engines has.
+size_t Scorer::n_sequence() const {
+  int n = kMaxSequence;
+  for (size_t s = 0; s < trunk_.size(); ++s) n = std::min(n, engine(s).n_sequence());
+  return static_cast<size_t>(n);
+}
+
 /// Whether a part can run at once.
 bool Scorer::fits(const Part& part) const {
-  return cells(part) <= n_free() && (part.n + 1) * trunk_.size() <= kMaxSequence / 2;
+  return cells(part) <= n_free() && (part.n + 1) * trunk_.size() <= n_sequence() / 2;
 }
 
 /// Makes the trunk what all prefixes have in common, but for their last token, whose row must have an output.
@@ -115,9 +122,11 @@ void Scorer::move_trunk(std::span<const Part> parts) {
     const auto end = std::mismatch(common.begin(), common.end(), prefix.begin(), prefix.end() - 1).first;
     common = common.first(static_cast<size_t>(end - common.begin()));
   }
-  const auto kept = static_cast<size_t>(
+  auto kept = static_cast<size_t>(
       std::mismatch(common.begin(), common.end(), trunk_tokens_.begin(), trunk_tokens_.end()).first -
       common.begin());
+  for (size_t s = 0; s < trunk_.size(); ++s)
+    if (!engine(s).abilities().parts && kept < trunk_tokens_.size()) kept = 0;
   Rows rows;
   trunk_tokens_.resize(kept);
   for (size_t s = 0; s < trunk_.size(); ++s) {
@@ -144,14 +153,14 @@ std::vector<Scored> Scorer::score(std::span<const ScoreRequest> requests) {
   for (std::span<const Part> left = parts; !left.empty();) {
     move_trunk(left);
     while (!left.empty() && fits(left[0])) {
-      size_t n = 0, n_cell = 0, n_logits = 0, n_sequence = 0;
+      size_t n = 0, n_cell = 0, n_logits = 0, n_branch = 0;
       for (; n < left.size() && fits(left[n]); ++n) {
         const size_t more = cells(left[n]), branches = (left[n].n + 1) * trunk_.size();
         const size_t logits = more - (left[n].request->prefix.size() - trunk_tokens_.size());
         if (n > 0 && (n_cell + more > n_free() || n_logits + logits > kLogitRows ||
-                      n_sequence + branches > kMaxSequence / 2))
+                      n_branch + branches > n_sequence() / 2))
           break;
-        n_cell += more, n_logits += logits, n_sequence += branches;
+        n_cell += more, n_logits += logits, n_branch += branches;
       }
       score_together(left.first(n));
       left = left.subspan(n);

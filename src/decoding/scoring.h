@@ -63,6 +63,7 @@ class Scorer {
   void check(const ScoreRequest& request) const;
   size_t cells(const Part& part) const;
   size_t n_free() const;
+  size_t n_sequence() const;
   bool fits(const Part& part) const;
   void move_trunk(std::span<const Part> parts);
   void score_in_groups(Part whole);

@@ -11,10 +11,11 @@ namespace rouse {
 
 static constexpr int kStrong = 0, kWeak = 1;
 
-TwoStream::TwoStream(const MethodOptions& o, bool accelerated, Stream strong, Stream weak)
+TwoStream::TwoStream(const MethodOptions& o, const MethodModels& models, Stream strong, Stream weak)
     : options_(o),
       automatic_(o.execution == "auto"),
-      accelerated_(accelerated),
+      accelerated_(models.accelerated),
+      hidden_(models.abilities.hidden),
       simulated_(o.simulate_weak_needed) {
   require_option(o.alpha > 0 && o.alpha <= 1, "alpha", " is ", o.alpha, ", expected a number in (0, 1]");
   // Bounds far beyond any use, within which a contrast of finite logits stays finite.
@@ -53,7 +54,7 @@ Asks TwoStream::ask(const TokenFilter&) {
   if (waiting_for_weak_ || fused) {
     asks.push_back({.stream = kWeak,
                     .tokens = std::move(weak_pending_),
-                    .output = execution_ == Execution::plain ? Output::logits : Output::hidden,
+                    .output = execution_ == Execution::plain || !hidden_ ? Output::logits : Output::hidden,
                     .prompt = prompt_[kWeak]});
     weak_pending_.clear();
     prompt_[kWeak] = false;

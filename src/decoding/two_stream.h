@@ -7,6 +7,7 @@
 ///   plain  two full passes a step
 ///   fused  both rows in one round (one graph where they share a model): what both use is read once
 ///   lazy   weak rows wait until their logits are needed, then run in one batch
+/// Fused and lazy run the head for the plausible tokens alone where the engine gives hidden rows.
 ///   auto   fused where weights lie on a GPU (bandwidth binds: the second row is nearly free); on a CPU
 ///          (arithmetic binds) lazy, but fused while more than half of the last 32 steps needed the weak
 ///          logits
@@ -21,7 +22,7 @@ namespace rouse {
 class TwoStream final : public Method {
  public:
   /// Throws Error (exit 2) naming the option that is out of range.
-  TwoStream(const MethodOptions& options, bool accelerated, Stream strong, Stream weak);
+  TwoStream(const MethodOptions& options, const MethodModels& models, Stream strong, Stream weak);
   const std::vector<Stream>& streams() const override { return streams_; }
   void append(std::span<const int> tokens) override;
   Asks ask(const TokenFilter& filter) override;
@@ -36,7 +37,7 @@ class TwoStream final : public Method {
   bool contrast_with(std::vector<float> weak, std::vector<float>& scores) const;
 
   MethodOptions options_;
-  bool automatic_, accelerated_, eager_prompt_ = false;
+  bool automatic_, accelerated_, hidden_, eager_prompt_ = false;
   Execution execution_;
   std::vector<Stream> streams_;
   std::vector<int> strong_pending_, weak_pending_;

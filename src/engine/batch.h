@@ -78,15 +78,20 @@ struct Cost {
   int64_t weight_bytes =
       0;                  ///< bytes of weights touched: each expert once a step, however many rows chose it
   int64_t head_rows = 0;  ///< rows that ran the output head
+  int64_t idle_evaluations = 0;  ///< run with weight 0, where an engine's graph has more room than was chosen
 
   Cost operator-(const Cost& o) const {
-    return {rows - o.rows, steps - o.steps, expert_evaluations - o.expert_evaluations,
-            weight_bytes - o.weight_bytes, head_rows - o.head_rows};
+    return {rows - o.rows,
+            steps - o.steps,
+            expert_evaluations - o.expert_evaluations,
+            weight_bytes - o.weight_bytes,
+            head_rows - o.head_rows,
+            idle_evaluations - o.idle_evaluations};
   }
   Cost& operator+=(const Cost& o) {
     rows += o.rows, steps += o.steps, expert_evaluations += o.expert_evaluations,
         weight_bytes += o.weight_bytes;
-    head_rows += o.head_rows;
+    head_rows += o.head_rows, idle_evaluations += o.idle_evaluations;
     return *this;
   }
 };
@@ -117,8 +122,10 @@ struct StepResult {
         .subspan(static_cast<size_t>(logits_at[row]) * static_cast<size_t>(n_vocab),
                  static_cast<size_t>(n_vocab));
   }
+  /// Empty where the engine gives no hidden rows (Abilities::hidden).
   std::span<const float> hidden(size_t row) const {
     require_sound(row);
+    if (hidden_at[row] < 0) return {};
     return std::span(hidden_data)
         .subspan(static_cast<size_t>(hidden_at[row]) * static_cast<size_t>(n_embd),
                  static_cast<size_t>(n_embd));

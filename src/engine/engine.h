@@ -1,16 +1,18 @@
 /// engine/engine.h - runs batches of row groups over the sequences of one model.
 ///
-/// The engine never asks which decoding method it serves: it appends rows to sequences, routes each by its
-/// group's policy, and gives back what was asked of them.
+/// An engine never asks which decoding method it serves: it appends rows to sequences, routes each by its
+/// group's policy, and gives back what was asked of them. There are two: rouse's own (native_engine.h), and
+/// libllama with its routers taken over (llama_engine.h).
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/batch.h"
-#include "engine/head.h"
+#include "engine/head_rows.h"
 #include "engine/kept_prefixes.h"
-#include "engine/kv_cache.h"
-#include "engine/step_graph.h"
+#include "model/model_spec.h"
 
 namespace rouse {
 
@@ -18,30 +20,52 @@ struct EngineOptions {
   int n_ctx = 2048;                   ///< tokens that a sequence may hold
   int n_cell = 0;                     ///< KV cells, shared by all sequences; 0: n_ctx
   int n_batch = 512;                  ///< rows a graph; longer batches run in pieces
+  int n_sequence = 16;                ///< at most, where each has a state of its own (Abilities::parts)
   ggml_type kv_type = GGML_TYPE_F16;  ///< F16 or F32
   bool flash_attention = true;        ///< where the backend has it, and rouse's own node on a CPU
 };
 
+/// What an engine can do beside running rows under a policy. Whoever needs something of it asks first, so
+/// that what cannot be done is refused by name and never gives a wrong number.
+struct Abilities {
+  const char* engine = "rouse's own engine";
+  bool hidden = true;  ///< hidden rows, rows that leave early, the output head alone
+  bool entry = true;   ///< rows that enter at a block, and what goes into its feed-forward
+  bool shifts = true;  ///< shifts of heads
+  bool parts = true;   ///< a sequence can forget its tail, and a fork may begin with a part of another
+  int n_slot = 0;      ///< experts that a row can choose in a block; 0: any number
+
+  /// Throws Error (unsupported) unless `ok`: "dola needs rows that leave early, which libllama's engine ..."
+  void need(bool ok, const std::string& who, const std::string& what) const;
+};
+
 class Engine {
  public:
-  Engine(std::shared_ptr<const Model> model, const EngineOptions& options);
+  virtual ~Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
 
-  const Model& model() const { return *model_; }
+  const ModelSpec& spec() const { return spec_; }
+  const GgufFile& file() const { return file_; }
   const EngineOptions& options() const { return options_; }
+  const Abilities& abilities() const { return abilities_; }
+  /// "CPU 512 MB, CPU_REPACK 1.1 GB": where the weights lie.
+  virtual std::string placement_text() const = 0;
 
-  SeqId open(int n_reserve = 0) { return cache_.cells.open(n_reserve); }
-  /// Shares the first n_token of `from` without copying.
-  SeqId fork(SeqId from, int n_token) { return cache_.cells.fork(from, n_token); }
-  void trim(SeqId seq, int n_token) { cache_.cells.trim(seq, n_token); }
-  void close(SeqId seq) { cache_.cells.close(seq); }
-  int length(SeqId seq) const { return cache_.cells.length(seq); }
+  SeqId open(int n_reserve = 0) { return cells_.open(n_reserve); }
+  /// Shares the first n_token of `from` without copying. Here and in trim without `Abilities::parts`: all or
+  /// none.
+  SeqId fork(SeqId from, int n_token);
+  void trim(SeqId seq, int n_token);
+  void close(SeqId seq) { cells_.close(seq); }
+  int length(SeqId seq) const { return cells_.length(seq); }
   /// Ended texts, for those that begin alike.
   KeptPrefixes& kept() { return kept_; }
   int n_ctx() const { return options_.n_ctx; }
-  int n_cell() const { return cache_.cells.n_cell(); }
-  int n_free() const { return cache_.cells.n_free(); }  ///< what is kept counts
-  int n_sequence_free() const { return cache_.cells.n_sequence_free(); }
-  uint64_t kv_bytes() const { return cache_.n_byte; }
+  int n_cell() const { return cells_.n_cell(); }
+  int n_free() const { return cells_.n_free(); }  ///< what is kept counts
+  int n_sequence() const { return cells_.n_sequence(); }
+  int n_sequence_free() const { return cells_.n_sequence_free(); }
 
   /// Appends every row of the batch to its sequence and runs it. The result is valid until the next run.
   /// All or nothing: where it throws Error (a token, a position, the room in the cache, memory, a backend),
@@ -57,37 +81,37 @@ class Engine {
   /// Graphs that had to be built; the other steps of cost() found one of their shape.
   int64_t n_graph_built() const { return n_graph_built_; }
 
- private:
+ protected:
+  /// spec and file live as long as the engine does. `abilities.parts` false: n_sequence states at most.
+  Engine(const ModelSpec& spec, const GgufFile& file, const EngineOptions& options,
+         const Abilities& abilities, int n_sequence = kMaxSequence);
   struct FlatRow {
     const RoutingPolicy* policy;
     const HeadShift* shift;
     Row row;
     size_t at;  ///< its place in the batch
   };
-  static std::vector<FlatRow> rows_in_order(const Step& step);
-  void check(const Step& step) const;
-  void begin_result(const Step& step, size_t n_row);
-  void run_chunks(const Step& step);
-  void run_chunk(const Step& step, std::span<const FlatRow> rows);
-  std::vector<AttentionSpan> attention_spans(const StepInput& input) const;
-  StepGraph& graph_for(const StepShape& shape, const StepInput& input, bool tap_routing);
-  void read(const StepGraph& graph, size_t n_row);
-  size_t row_of(const StepGraph& graph, const RouteLayer& layer, const StepInput& in, size_t i) const;
-  void find_faults(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows);
-  void count(const StepGraph& graph, const StepInput& in, std::span<const FlatRow> rows);
-  void read_routing(const StepGraph& graph, std::span<const FlatRow> rows);
+  static std::vector<FlatRow> rows_of(const Step& step);
+  /// What only this engine minds; after what every engine does.
+  virtual void check_step(const Step& step, size_t n_row) const = 0;
+  /// Appends the rows and fills result_ and cost_.
+  virtual void run_rows(const Step& step) = 0;
+  virtual void run_head_rows(std::span<HeadRows> items) = 0;
 
-  std::shared_ptr<const Model> model_;
-  EngineOptions options_;
-  bool flash_attention_, cpu_attention_;
-  KvCache cache_;
-  KeptPrefixes kept_;
-  Head head_;
-  std::vector<std::unique_ptr<StepGraph>> graphs_;
-  uint64_t tick_ = 0;
+  KvCells cells_;
   StepResult result_;
   Cost cost_;
   int64_t n_graph_built_ = 0;
+
+ private:
+  size_t check(const Step& step) const;
+  void begin_result(const Step& step, size_t n_row);
+
+  const ModelSpec& spec_;
+  const GgufFile& file_;
+  EngineOptions options_;
+  Abilities abilities_;
+  KeptPrefixes kept_;
 };
 
 }  // namespace rouse

@@ -16,7 +16,7 @@ static size_t common(std::span<const int> a, std::span<const int> b) {
   return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
-KeptPrefixes::KeptPrefixes(KvCells& cells) : cells_(cells) {
+KeptPrefixes::KeptPrefixes(KvCells& cells, bool parts) : cells_(cells), parts_(parts) {
   cells_.on_need([this] { return drop_oldest(); });
 }
 
@@ -51,7 +51,7 @@ SeqId KeptPrefixes::begin(const PrefixKind& kind, std::span<const int> tokens) {
   size_t n = 0;
   for (Kept& k : kept_)
     if (const size_t shared = k.kind == kind ? common(tokens.first(tokens.size() - 1), k.tokens) : 0;
-        shared > n)
+        shared > n && (parts_ || shared == k.tokens.size()))
       best = &k, n = shared;
   if (!best) return -1;
   best->used = ++tick_;

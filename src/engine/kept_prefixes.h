@@ -24,7 +24,9 @@ struct PrefixKind {
 
 class KeptPrefixes {
  public:
-  explicit KeptPrefixes(KvCells& cells);
+  /// parts: a sequence can begin with a part of another; else what is kept serves texts that go on from all
+  /// of it.
+  explicit KeptPrefixes(KvCells& cells, bool parts = true);
   KeptPrefixes(const KeptPrefixes&) = delete;
   KeptPrefixes& operator=(const KeptPrefixes&) = delete;
 
@@ -46,6 +48,7 @@ class KeptPrefixes {
   };
   bool drop_oldest();
   KvCells& cells_;
+  bool parts_;
   std::vector<Kept> kept_;
   uint64_t tick_ = 0;
 };

@@ -7,8 +7,8 @@
 
 namespace rouse {
 
-KvCache::KvCache(const Model& model, int n_cell, ggml_type cache_type, bool windows)
-    : cells((n_cell + kKvWindow - 1) / kKvWindow * kKvWindow), type(cache_type) {
+KvCache::KvCache(const Model& model, const KvCells& all, ggml_type cache_type, bool windows)
+    : cells(all), type(cache_type) {
   const ModelSpec& spec = model.spec();
   std::map<ggml_backend_dev_t, std::vector<int>> by_device;
   for (int layer = 0; layer < spec.n_layer; ++layer) by_device[model.device(layer)].push_back(layer);

@@ -9,12 +9,12 @@
 namespace rouse {
 
 struct KvCache {
-  /// n_cell is rounded up to whole attention windows. type: F16 or F32. `windows`: attention will read cells
+  /// For these cells, whole attention windows of them. type: F16 or F32. `windows`: attention will read cells
   /// that hold nothing, so they must be zeros; else memory is taken as cells are used. Throws Error when
   /// memory runs out.
-  KvCache(const Model& model, int n_cell, ggml_type type, bool windows);
+  KvCache(const Model& model, const KvCells& cells, ggml_type type, bool windows);
 
-  KvCells cells;
+  const KvCells& cells;
   std::vector<ggml_tensor*> k, v;  ///< [n_layer]: [n_embd_k, n_cell], [n_embd_v, n_cell]; v may be k
   ggml_type type;
   uint64_t n_byte = 0;
@@ -23,8 +23,5 @@ struct KvCache {
   std::vector<ggml_context_ptr> contexts_;
   std::vector<ggml_backend_buffer_ptr> buffers_;
 };
-
-/// Attention reads cells in windows of this many, so that graphs can be reused from step to step.
-inline constexpr int kKvWindow = 256;
 
 }  // namespace rouse

@@ -6,11 +6,11 @@
 
 namespace rouse {
 
-KvCells::KvCells(int n_cell)
-    : cells_(static_cast<size_t>(n_cell)), sequences_(static_cast<size_t>(kMaxSequence)), n_free_(n_cell) {}
+KvCells::KvCells(int n_cell, int n_sequence)
+    : cells_(static_cast<size_t>(n_cell)), sequences_(static_cast<size_t>(n_sequence)), n_free_(n_cell) {}
 
 bool KvCells::is_open(SeqId seq) const {
-  return seq >= 0 && seq < kMaxSequence && sequences_[static_cast<size_t>(seq)].open;
+  return seq >= 0 && seq < n_sequence() && sequences_[static_cast<size_t>(seq)].open;
 }
 
 const KvCells::Sequence& KvCells::sequence(SeqId seq) const {
@@ -31,10 +31,10 @@ int KvCells::n_sequence_free() const {
 
 SeqId KvCells::unused() {
   do {
-    for (SeqId seq = 0; seq < kMaxSequence; ++seq)
+    for (SeqId seq = 0; seq < n_sequence(); ++seq)
       if (!sequences_[static_cast<size_t>(seq)].open) return seq;
   } while (give_back_ && give_back_());
-  throw Error(cat("all ", kMaxSequence, " sequences are in use"));
+  throw Error(cat("all ", n_sequence(), " sequences are in use"), ErrorKind::no_room);
 }
 
 SeqId KvCells::open(int n_reserve) {
@@ -67,11 +67,13 @@ SeqId KvCells::fork(SeqId from, int n_token) {
     n_kept_ -= only_kept(cell);
     cell.owners.set(static_cast<size_t>(seq));
   }
+  if (mirror_.forked && n_token > 0) mirror_.forked(from, seq, n_token);
   return seq;
 }
 
 void KvCells::trim(SeqId seq, int n_token) {
   std::vector<int>& held = sequence(seq).cells;
+  if (mirror_.trimmed && static_cast<int>(held.size()) > n_token) mirror_.trimmed(seq, n_token);
   while (static_cast<int>(held.size()) > n_token) {
     Cell& cell = cells_[static_cast<size_t>(held.back())];
     n_kept_ -= only_kept(cell);

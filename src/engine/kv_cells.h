@@ -13,10 +13,13 @@ namespace rouse {
 
 using SeqId = int;
 inline constexpr int kMaxSequence = 256;
+/// Attention reads cells in windows of this many, so that graphs can be reused from step to step.
+inline constexpr int kKvWindow = 256;
 
 class KvCells {
  public:
-  explicit KvCells(int n_cell);
+  /// At most n_sequence are open at a time.
+  explicit KvCells(int n_cell, int n_sequence = kMaxSequence);
 
   /// A new empty sequence. Cells near each other make attention cheaper, so say how many it may need.
   SeqId open(int n_reserve = 0);
@@ -30,6 +33,13 @@ class KvCells {
   /// closes one and returns true when cells or sequences run out; false when there is none.
   void keep(SeqId seq);
   void on_need(std::function<bool()> give_back) { give_back_ = std::move(give_back); }
+
+  /// For whoever holds the sequences' keys and values by sequence instead of by cell: what happened to them.
+  struct Mirror {
+    std::function<void(SeqId from, SeqId to, int n_token)> forked;
+    std::function<void(SeqId seq, int n_token)> trimmed;  ///< from more
+  };
+  void mirror_to(Mirror mirror) { mirror_ = std::move(mirror); }
 
   /// Takes a cell for the next position, if need be of a kept sequence. The caller checks n_free first.
   int append(SeqId seq);
@@ -49,6 +59,7 @@ class KvCells {
   /// The first such cell among the sequence's first n.
   std::optional<Spoiled> spoiled(SeqId seq, int n) const;
   int n_cell() const { return static_cast<int>(cells_.size()); }
+  int n_sequence() const { return static_cast<int>(sequences_.size()); }
   int n_free() const { return n_free_ + n_kept_; }
   int n_sequence_free() const;  ///< that could be opened, kept ones given back
   bool is_open(SeqId seq) const;
@@ -77,6 +88,7 @@ class KvCells {
   std::bitset<kMaxSequence> kept_;
   int n_kept_ = 0;  ///< cells that only kept sequences hold
   std::function<bool()> give_back_;
+  Mirror mirror_;
 };
 
 }  // namespace rouse

@@ -36,8 +36,8 @@ static std::string sha256_of(const std::string& text) {
 Json data_state(const TaskEntry& task, const std::string& folder) {
   Json out{{"task", task.name}, {"file", task.file}, {"source", task.source}, {"state", "missing"}};
   if (const std::string at = find_task(task, data_folders(folder)); !at.empty()) {
-    const std::string path = (fs::path(at) / task.file).string();
-    const std::string text = file_text(path, "data"), sha256 = sha256_of(text);
+    const std::string path = task_path(task, at);
+    const std::string text = Source(path).text(), sha256 = sha256_of(text);
     out["records"] = std::count(text.begin(), text.end(), '\n');
     out["sha256"] = sha256;
     out["path"] = path;

@@ -98,7 +98,7 @@ class Measurement {
   void piece(std::span<const int> tokens, size_t first, const std::vector<SeqId>& sequences, SeqId own) {
     Batch batch;
     for (size_t i = 0; i < policies_.size(); ++i) batch.push_back(group(policies_[i], sequences[i], tokens));
-    const bool moe = engines_.model->model().spec().router.moe();
+    const bool moe = engines_.model->spec().router.moe();
     const StepResult& result = engines_.model->run({.batch = batch, .taps = {.routing = moe}});
     const StepResult* amateur = amateur_ ? &engines_.amateur->run({group(amateur_, own, tokens)}) : nullptr;
     const size_t n = tokens.size();

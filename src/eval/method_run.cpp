@@ -75,12 +75,12 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodR
       order_(run.order),
       folder_(run.output / folder_name(label_, hash_text(cat(label_, hex64(policy_.hash()))))),
       settings_{
-          {"model", session.model->file().fingerprint()},
+          {"model", session.engine->file().fingerprint()},
           {"method", method_text(method_)},
           {"policy", policy_.text()},
           {"policy_hash", hex64(policy_.hash())},
           {"amateur",
-           method_entry(method_.name).amateur ? Json(session.amateur->file().fingerprint()) : Json()},
+           method_entry(method_.name).amateur ? Json(session.amateur_engine->file().fingerprint()) : Json()},
           {"iti", method_.iti.empty() ? Json() : Json(hex64(hash_text(file_text(method_.iti, "ITI file"))))},
           {"kv_type", o.model.kv_type},
           {"context", session.engine->n_ctx()},
@@ -199,7 +199,7 @@ void MethodRun::save(const LoadedEval& task) {
   r["label"] = label_;
   r["order"] = order_;
   r["settings"] = settings_;
-  r["model"] = session_.model->spec().name;
+  r["model"] = session_.engine->spec().name;
   r["device"] = session_.devices->text();
   write_whole((folder_ / cat("results_", date_, ".json")).string(),
               results_.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <sstream>
 #include <unordered_map>
 
 #include "base/json.h"
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "eval/source.h"
 
 namespace rouse {
 
@@ -103,7 +105,14 @@ size_t best_of(std::span<const double> values) {
 
 std::string find_task(const TaskEntry& task, std::span<const std::string> folders) {
   for (const std::string& folder : folders)
-    if (!folder.empty() && std::filesystem::exists(std::filesystem::path(folder) / task.file)) return folder;
+    if (!folder.empty() && !task_path(task, folder).empty()) return folder;
+  return "";
+}
+
+std::string task_path(const TaskEntry& task, const std::string& folder) {
+  const std::string plain = (std::filesystem::path(folder) / task.file).string();
+  for (const std::string& path : {plain, plain + ".gz"})
+    if (std::filesystem::exists(path)) return path;
   return "";
 }
 
@@ -122,7 +131,11 @@ static void read_shots(const TaskEntry& task, TaskInput& input) {
 static void read_records(const TaskEntry& task, const TaskInput& input, const std::string& path,
                          LoadedTask& out) {
   std::unordered_map<std::string, int64_t> lines;
-  for (LineReader in(path, task.name); in.next();) {
+  LineReader in =
+      path.ends_with(".gz")
+          ? LineReader(path, std::make_unique<std::istringstream>(Source(path).text()), ErrorKind::usage)
+          : LineReader(path, task.name);
+  while (in.next()) {
     if (in.blank()) continue;
     Item item;
     try {
@@ -144,8 +157,9 @@ LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64
   require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, ", input.n_shot,
                 " are wanted");
   if (input.n_shot > 0) read_shots(task, input);
-  const std::string path = input.folder + "/" + task.file;
-  require_usage(std::filesystem::exists(path), task.name, ": ", path, " is not there; see `rouse data list`");
+  const std::string path = task_path(task, input.folder);
+  require_usage(!path.empty(), task.name, ": ", input.folder, "/", task.file,
+                " is not there; see `rouse data list`");
   LoadedTask out;
   if (task.items)
     out.items = task.items(path, input);

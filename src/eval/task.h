@@ -126,6 +126,9 @@ Item chain_of_thought_item(const JsonValue& record, const TaskInput& input, cons
 /// The first of the folders that holds the task's file; "" when none does.
 std::string find_task(const TaskEntry& task, std::span<const std::string> folders);
 
+/// Its file in a folder, plain or gzipped (FILE.gz); "" where it is not there.
+std::string task_path(const TaskEntry& task, const std::string& folder);
+
 /// Items of a task, and the records that could not be read, each by file and line.
 struct LoadedTask {
   std::vector<Item> items;

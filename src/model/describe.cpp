@@ -133,8 +133,8 @@ std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
     check_tensors(file, spec);
     d["rouse_can"].push_back("run it on a CPU, or any part on a GPU that ggml was built for");
     if (spec.router.moe())
-      d["rouse_can"].push_back(cat("route it by every policy, trace and replay it, scmoe (default weak rank:",
-                                   spec.router.n_expert_used, ")"));
+      d["rouse_can"].push_back(cat("route it by every policy, trace and replay it, scmoe (its weak routing: ",
+                                   spec.router.published_weak(), ")"));
     else
       d["rouse_cannot"].push_back("route it: routing policies and scmoe need a Mixture-of-Experts model");
     add_vocabulary(d, file);

@@ -41,13 +41,13 @@ Json divergence_report(DivergenceOptions o, const std::function<void(double)>& p
   std::vector<RoutingPolicy> weak;
   for (const std::string& text : o.weak) weak.emplace_back(text, session.router());
   std::optional<RoutingPolicy> amateur;
-  if (session.amateur) amateur.emplace("topk", session.amateur->spec().router);
+  if (session.amateur_engine) amateur.emplace("topk", session.amateur_engine->spec().router);
   const auto rows = divergence(session.engines(), *session.tokenizer, strong, weak,
                                amateur ? &*amateur : nullptr, texts, o.n_token, progress, stop);
   if (stop && *stop) throw Error("interrupted", ErrorKind::interrupted);
   const auto known = [](double x) { return std::isnan(x) ? Json(nullptr) : Json(x); };
-  Json out{{"model", session.model->spec().name},
-           {"fingerprint", session.model->file().fingerprint()},
+  Json out{{"model", session.engine->spec().name},
+           {"fingerprint", session.engine->file().fingerprint()},
            {"text", o.text},
            {"texts", texts.size()},
            {"tokens_a_text", o.n_token},

@@ -89,9 +89,10 @@ std::vector<BenchRow> bench_rows(const LatencyOptions& o, const RouterSpec& rout
   return rows;
 }
 
-/// Bytes a second that all threads together read from memory, best of three over 512 MB.
-double memory_bandwidth(int n_thread) {
-  std::vector<uint64_t> data(size_t{64} << 20, 1);
+}  // namespace
+
+double memory_bandwidth(int n_thread, size_t n_byte) {
+  std::vector<uint64_t> data(n_byte / sizeof(uint64_t), 1);
   double best = 0;
   for (int repeat = 0; repeat < 3; ++repeat) {
     const double begin = now_seconds();
@@ -112,6 +113,8 @@ double memory_bandwidth(int n_thread) {
   }
   return best;
 }
+
+namespace {
 
 /// Texts of a row side by side, n_predict tokens each. prompt(i): of the i-th.
 template <class Prompt>
@@ -138,7 +141,7 @@ std::vector<std::unique_ptr<Generation>> generate(const BenchRow& row, const Ses
 /// One repeat of one row: every prompt length; steps after the first.
 void measure(BenchRow& row, const LatencyOptions& o, const Session& session, Peer* peer,
              const std::atomic<bool>* stop) {
-  const int n_vocab = session.model->spec().n_vocab;
+  const int n_vocab = session.engine->spec().n_vocab;
   for (size_t p = 0; p < o.n_prompt.size(); ++p) {
     const bool with_steps = p == 0;
     const auto prompt = [&](int text) {
@@ -238,7 +241,7 @@ Json measure_latency(const LatencyOptions& o, const std::function<void(double)>&
   m.n_ctx = std::max(m.n_ctx, longest);
   m.n_batch = std::max(m.n_batch, most > 1 ? 2 * most * o.n_prompt[0] : 0);  // all prompts in one round
   const Session session(m, std::max(2 * most, 6), o.amateur);
-  const ModelSpec& spec = session.model->spec();
+  const ModelSpec& spec = session.engine->spec();
   std::unique_ptr<Peer> peer;
   if (o.peer)
     peer = std::make_unique<Peer>(model_path(m), session.devices->n_thread(), longest, m.n_batch, most);
@@ -265,7 +268,7 @@ Json measure_latency(const LatencyOptions& o, const std::function<void(double)>&
   if (stopped()) throw Error("interrupted", ErrorKind::interrupted);
   Json out{{"model", spec.name.empty() ? model_path(m) : spec.name},
            {"device", session.devices->text()},
-           {"placement", session.model->placement_text()},
+           {"placement", session.engine->placement_text()},
            {"n_prompt", o.n_prompt},
            {"n_gen", o.n_gen},
            {"n_parallel", o.n_parallel},

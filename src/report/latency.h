@@ -28,4 +28,8 @@ struct LatencyOptions {
 Json measure_latency(const LatencyOptions& options, const std::function<void(double)>& progress = {},
                      const std::atomic<bool>* stop = nullptr);
 
+/// Bytes a second that all threads together read from memory, best of three over n_byte, which no cache
+/// holds.
+double memory_bandwidth(int n_thread, size_t n_byte = size_t{512} << 20);
+
 }  // namespace rouse

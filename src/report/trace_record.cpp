@@ -10,7 +10,7 @@ namespace rouse {
 
 bool record_trace(const Session& session, const TraceRecord& o, std::ostream& out,
                   const std::function<void()>& flushed, const std::atomic<bool>* stop) {
-  const ModelSpec& spec = session.model->spec();
+  const ModelSpec& spec = session.engine->spec();
   require_usage(spec.router.moe(), "a dense model has no routing to trace");
   const RoutingPolicy policy(o.routing, spec.router);
   require_usage(!o.prompt.empty(), "the prompt is empty");

@@ -106,7 +106,9 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, 
   const Parts parts = split_parts(text);
   std::unique_ptr<Choice> choice = parse_choice(parts.choice, files);
   require_usage(router.moe() || text == "topk",
-                "the model is dense: it has no experts to route, so only topk applies, not \"", text, "\"");
+                router.why_not.empty() ? "the model is dense: it has no experts to route"
+                                       : "the model cannot be routed: " + router.why_not,
+                ", so only topk applies, not \"", text, "\"");
   if (const auto& mask = parts.modifiers[kMask]) mask_ = parse_pairs("mask", *mask, router);
   if (const auto& force = parts.modifiers[kForce]) force_ = parse_pairs("force", *force, router);
   if (const auto& steer = parts.modifiers[kSteer])
@@ -132,6 +134,7 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, 
                   " is both masked and forced");
   text_ = cat(choice->text(), steering_ ? "+steer:" + steering_->text() : "", pairs_text("+mask:", mask_),
               pairs_text("+force:", force_));
+  trained_ = text_ == "topk" || text_ == cat("topk:", router.n_expert_used);
   choice_ = std::move(choice);
 }
 

@@ -54,6 +54,8 @@ class Choice {
   /// Where the model makes the chosen gates sum to 1, they are divided by the sum of those that its own rule
   /// would have chosen instead, so that another k does not rescale the block's output (arXiv:2609.04575).
   virtual bool anchored() const { return false; }
+  /// Gates that weigh the chosen experts instead of the router's, in the order of `choose`; or empty.
+  virtual std::span<const float> gates(const RouterRow& /*row*/) const { return {}; }
   /// Added to the scores before the order is made: [n_expert], or empty.
   virtual std::span<const float> bias(int /*layer*/) const { return {}; }
   /// Of what the choice read from files, for provenance.
@@ -85,6 +87,8 @@ class RoutingPolicy {
   bool has_force() const { return !force_.empty(); }
   /// Changes the router's logits before all else; null: nothing does.
   const Steering* steering() const { return steering_.get(); }
+  /// It is the model's own rule, nothing added.
+  bool trained() const { return trained_; }
   /// Policies of equal shape choose equally many experts at each layer, so their rows can share one graph.
   uint64_t shape() const { return shape_; }
 
@@ -95,6 +99,7 @@ class RoutingPolicy {
   std::shared_ptr<const Steering> steering_;
   Mask mask_, force_;
   uint64_t shape_ = 0;
+  bool trained_ = false;
 };
 
 /// (block, expert) of "L.E". Throws Error (exit 2) unless the model has it; `what` opens the message.

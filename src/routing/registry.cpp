@@ -21,7 +21,8 @@ static constexpr ChoiceEntry kChoices[] = {
      "Counterfactual Routing: what `rouse calibrate` measured; also layers-only, experts-only, k=K, kmax=M, "
      "anchored, any-quant",
      nullptr, plan},
-    {"replay", "replay:TRACE", "the experts recorded by `rouse trace`", nullptr, replay},
+    {"replay", "replay:TRACE", "the experts recorded by `rouse trace`; TRACE,gates: and their weights",
+     nullptr, replay},
 };
 
 std::span<const ChoiceEntry> choice_registry() {

@@ -1,8 +1,10 @@
 /// routing/replay.cpp - the experts that `rouse trace` recorded, position by position: reproduction, and
-/// routing of one quantisation under another. Weights follow the model's rule over the present gates.
+/// routing of one quantisation under another. Weights follow the model's rule over the present gates, or with
+/// `gates` over those that were recorded: then nothing of the present router is left.
 #include "base/error.h"
 #include "base/quoting.h"
 #include "base/text.h"
+#include "routing/arguments.h"
 #include "routing/choices.h"
 #include "routing/trace.h"
 
@@ -24,9 +26,9 @@ uint64_t hash_of(const Trace& trace) {
 
 class Replay final : public Choice {
  public:
-  Replay(const std::string& path, std::shared_ptr<const Trace> trace)
-      : path_(path), trace_(std::move(trace)) {}
-  std::string text() const override { return "replay:" + quote(path_); }
+  Replay(const std::string& path, std::shared_ptr<const Trace> trace, bool gates)
+      : path_(path), trace_(std::move(trace)), gates_(gates) {}
+  std::string text() const override { return cat("replay:", quote(path_), gates_ ? ",gates" : ""); }
   uint64_t content_hash() const override { return hash_of(*trace_); }
 
   void bind(const RouterSpec& router, const Mask& mask) override {
@@ -53,6 +55,10 @@ class Replay final : public Choice {
     std::copy(ids.begin(), ids.end(), out.begin());
     return static_cast<int>(ids.size());
   }
+  std::span<const float> gates(const RouterRow& row) const override {
+    if (!gates_) return {};
+    return trace_->rows[static_cast<size_t>(row.position)].gates[index(row.layer)];
+  }
   void admit(int64_t position) const override {
     require_file(position < static_cast<int64_t>(trace_->rows.size()), path_, ": the trace has ",
                  trace_->rows.size(), " positions, position ", position, " was asked for");
@@ -63,6 +69,7 @@ class Replay final : public Choice {
 
   std::string path_;  ///< or name
   std::shared_ptr<const Trace> trace_;
+  bool gates_;
   std::vector<int> counts_;
   bool ragged_ = false;
 };
@@ -70,9 +77,23 @@ class Replay final : public Choice {
 }  // namespace
 
 std::unique_ptr<Choice> replay(const std::string& text, const RoutingFiles& files) {
-  const std::string path = unquote(text);
+  Arguments arguments("replay", text);
+  const std::string path = arguments.leading();
+  const bool gates = arguments.flag("gates");
+  arguments.finish();
   require_usage(!path.empty(), "policy replay: expected replay:TRACE, a file written by `rouse trace`");
-  return std::make_unique<Replay>(path, files.trace(path));
+  const std::shared_ptr<const Trace> trace = files.trace(path);
+  for (const TraceRow& row : trace->rows) {
+    require_file(!gates || row.gates.size() == row.experts.size(), path, ": position ", row.position,
+                 " has no gates to weigh by");
+    for (size_t l = 0; gates && l < row.gates.size(); ++l) {
+      float sum = 0;
+      for (const float g : row.gates[l]) sum += g;
+      require_file(sum > 0 && row.gates[l].size() == row.experts[l].size(), path, ": position ", row.position,
+                   " has gates that sum to ", sum, " in block ", trace->layers[l]);
+    }
+  }
+  return std::make_unique<Replay>(path, trace, gates);
 }
 
 }  // namespace rouse

@@ -94,6 +94,14 @@ static void weigh(const RoutingPolicy& policy, std::span<const int> ids, std::sp
     weights[i] = (router.renormalize ? share(ids[i]) / sum : share(ids[i])) * router.scale;
 }
 
+/// The same over gates that the choice brings.
+static void weigh_given(const RouterSpec& router, std::span<const float> gates, std::span<float> weights) {
+  float sum = 0;
+  for (const float g : gates) sum += g;
+  for (size_t i = 0; i < gates.size(); ++i)
+    weights[i] = (router.renormalize ? gates[i] / sum : gates[i]) * router.scale;
+}
+
 int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::span<const float> logits,
               std::span<const float> model_bias, std::span<int> ids, std::span<float> weights,
               RouteScratch& s) {
@@ -127,7 +135,10 @@ int route_row(const RoutingPolicy& policy, int layer, int64_t position, std::spa
   const int count = choice.choose(row, ids);
   assert(count >= 1 && count <= choice.max_count(layer));
   const auto chosen_ids = ids.first(static_cast<size_t>(count));
-  weigh(policy, chosen_ids, anchored ? std::span<const int>(s.trained) : chosen_ids, s, weights);
+  if (const auto given = choice.gates(row); !given.empty())
+    weigh_given(policy.router(), given, weights);
+  else
+    weigh(policy, chosen_ids, anchored ? std::span<const int>(s.trained) : chosen_ids, s, weights);
   const auto chosen = weights.first(static_cast<size_t>(count));
   return std::all_of(chosen.begin(), chosen.end(), [](float w) { return std::isfinite(w); }) ? count : 0;
 }

@@ -24,6 +24,7 @@ struct RouterSpec {
   int n_group_used = 1;  ///< ...of which only the best-scored may be chosen from
   GroupScore group_score = GroupScore::best;
   std::vector<int> layers;                   ///< block numbers of the MoE layers, ascending
+  std::string why_not;                       ///< why experts that are there cannot be routed; or empty
   std::function<std::string()> fingerprint;  ///< identity of the weights, computed when asked; may be empty
 
   bool moe() const { return n_expert > 0 && !layers.empty(); }

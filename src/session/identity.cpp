@@ -21,13 +21,13 @@ std::string numbers_text(const std::vector<int>& numbers) {
 
 AnswerIdentity::AnswerIdentity(const Session& session)
     : session_(session),
-      model_(session.model->file().fingerprint()),
-      amateur_(session.amateur ? session.amateur->file().fingerprint() : "") {}
+      model_(session.engine->file().fingerprint()),
+      amateur_(session.amateur_engine ? session.amateur_engine->file().fingerprint() : "") {}
 
 std::string AnswerIdentity::of(const Request& request) const {
   const MethodOptions& m = request.method;
   const GenerateOptions& g = request.generate;
-  const char* kv_type = session_.engine->options().kv_type == GGML_TYPE_F32 ? "f32" : "f16";
+  const char* kv_type = ggml_type_name(session_.engine->options().kv_type);
   std::string text = cat(inputs(request), '\n', model_, ' ', method_entry(m.name).amateur ? amateur_ : "",
                          '\n', m.iti.empty() ? "" : files_of(m).iti_text(m.iti), '\n', kv_type, '\n',
                          g.n_predict, ' ', g.ignore_eos, ' ', sampling_text(g.sampling), '\n', g.grammar);

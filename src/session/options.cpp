@@ -104,6 +104,15 @@ void add_model(std::vector<Option>& all) {
                          "-c,--ctx-size", &M::n_ctx));
   all.push_back(of_model(integer("n_batch", 1, 8192, "rows of a prompt that run together"), "-b,--batch-size",
                          &M::n_batch));
+  all.push_back(of_model(words("engine", "auto native libllama",
+                               "what runs the model: rouse's own engine, or libllama with its routers taken "
+                               "over; auto: rouse's own for the families that it knows"),
+                         "--engine", &M::engine));
+  all.push_back(of_model(
+      integer("n_slots", 0, 4096,
+              "experts that a row of libllama's engine runs in a block, whatever it chooses (0: as many as "
+              "the methods at hand need)"),
+      "--slots", &M::n_slot));
   all.push_back(of_model(
       integer("n_gpu_layers", 0, 10000, "the last N blocks on the GPU; more than there are: the head too"),
       "--n-gpu-layers", &M::n_gpu_layer, "-ngl"));
@@ -113,7 +122,9 @@ void add_model(std::vector<Option>& all) {
   all.push_back(of_model(typed(OptionType::texts, "override_tensor",
                                "REGEX=CPU or REGEX=GPU: where matching tensors go; repeatable"),
                          "--override-tensor", &M::overrides, "-ot"));
-  all.push_back(of_model(words("kv_type", "f16 f32", "type of the KV cache"), "--kv-type", &M::kv_type));
+  all.push_back(of_model(words("kv_type", "f16 f32 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl",
+                               "type of the KV cache; rouse's own engine has f16 and f32"),
+                         "--kv-type", &M::kv_type));
   all.push_back(of_model(words("flash_attn", "on off", "flash attention where the backend has it"),
                          "--flash-attn", &M::flash, "-fa"));
 }

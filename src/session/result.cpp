@@ -5,11 +5,13 @@
 namespace rouse {
 
 Json cost_json(const Cost& c) {
-  return {{"rows", c.rows},
-          {"steps", c.steps},
-          {"expert_evaluations", c.expert_evaluations},
-          {"weight_bytes", c.weight_bytes},
-          {"head_rows", c.head_rows}};
+  Json out{{"rows", c.rows},
+           {"steps", c.steps},
+           {"expert_evaluations", c.expert_evaluations},
+           {"weight_bytes", c.weight_bytes},
+           {"head_rows", c.head_rows}};
+  if (c.idle_evaluations > 0) out["idle_evaluations"] = c.idle_evaluations;
+  return out;
 }
 
 static double per_second(int64_t n, double seconds) {

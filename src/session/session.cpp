@@ -1,66 +1,12 @@
 #include "session/session.h"
 
-#include <dlfcn.h>
-
-#include <filesystem>
-#include <regex>
+#include <algorithm>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "session/open_model.h"
 
 namespace rouse {
-
-namespace fs = std::filesystem;
-
-std::string default_model() {
-  std::error_code ignored;
-  std::vector<fs::path> tried{"models/rouse-lab.gguf"}, homes{fs::read_symlink("/proc/self/exe", ignored)};
-  Dl_info self;  // librouse, where it is that which runs
-  if (dladdr(reinterpret_cast<void*>(&default_model), &self) && self.dli_fname)
-    homes.emplace_back(self.dli_fname);
-  for (const fs::path& home : homes)
-    for (const char* path : {"models/rouse-lab.gguf", "share/rouse/rouse-lab.gguf"})
-      if (!home.empty()) tried.push_back(home.parent_path().parent_path() / path);
-  for (const fs::path& path : tried)
-    if (fs::exists(path, ignored)) return path.string();
-  return "";
-}
-
-std::string model_path(const ModelOptions& o) {
-  const std::string path = o.model.empty() ? default_model() : o.model;
-  if (!path.empty()) return path;
-  throw Error("no model was given (a GGUF file), and the default one, models/rouse-lab.gguf, is not here",
-              ErrorKind::bad_model, "model");
-}
-
-static Placement placement_of(const ModelOptions& o) {
-  Placement p;
-  p.n_gpu_layer = o.n_gpu_layer;
-  p.n_cpu_moe = o.n_cpu_moe;
-  for (const std::string& text : o.overrides) {
-    const size_t equals = text.rfind('=');
-    require_option(equals != std::string::npos && equals > 0, "override_tensor", " is \"", text,
-                   "\", expected REGEX=CPU or REGEX=GPU");
-    const std::string device = text.substr(equals + 1);
-    require_option(device == "CPU" || device == "GPU", "override_tensor", ": unknown device \"", device,
-                   "\", expected CPU or GPU");
-    try {
-      (void)std::regex(text.substr(0, equals));
-    } catch (const std::regex_error& e) {
-      throw Error(
-          cat("override_tensor: \"", text.substr(0, equals), "\" is not a regular expression: ", e.what()),
-          ErrorKind::usage, "override_tensor");
-    }
-    p.overrides.emplace_back(text.substr(0, equals), device);
-  }
-  return p;
-}
-
-std::shared_ptr<const Model> load_model(const ModelOptions& o, std::shared_ptr<const Devices> devices) {
-  return std::make_shared<Model>(model_path(o), std::move(devices), placement_of(o), [&](double done) {
-    if (o.progress) o.progress(done);
-  });
-}
 
 static std::string only_amateur(std::span<const MethodOptions> methods) {
   std::string path;
@@ -73,45 +19,78 @@ static std::string only_amateur(std::span<const MethodOptions> methods) {
   return path;
 }
 
+static ggml_type kv_type_of(const std::string& name) {
+  for (int type = 0; type < GGML_TYPE_COUNT; ++type)
+    if (name == ggml_type_name(static_cast<ggml_type>(type))) return static_cast<ggml_type>(type);
+  throw Error(cat("kv_type is \"", name, "\", expected a type such as f16"), ErrorKind::usage, "kv_type");
+}
+
+/// What the texts of a session want of its engines.
+struct Session::Needs {
+  std::function<int64_t(int64_t n_ctx)> n_cell;
+  int n_text = 1;  ///< that run side by side, each stream of a method counts
+  std::function<int(const RouterSpec&)> n_slot = {};  ///< experts that a row may choose in a block
+  std::string amateur = {};                           ///< path, or none
+};
+
 Session::Session(const ModelOptions& o, std::span<const MethodOptions> methods, int n_parallel)
-    : Session(
-          o,
-          [&](int64_t n_ctx) {
-            int64_t n = n_ctx;
-            for (const MethodOptions& m : methods) n = std::max(n, n_cell(m, n_ctx));
-            return n * n_parallel;
-          },
-          only_amateur(methods)) {}
+    : Session(o, {.n_cell =
+                      [&](int64_t n_ctx) {
+                        int64_t n = n_ctx;
+                        for (const MethodOptions& m : methods) n = std::max(n, rouse::n_cell(m, n_ctx));
+                        return n * n_parallel;
+                      },
+                  .n_text = 2 * n_parallel,
+                  .n_slot =
+                      [&](const RouterSpec& router) {
+                        int most = 0;
+                        for (const MethodOptions& m : methods) most = std::max(most, most_experts(m, router));
+                        return most;
+                      },
+                  .amateur = only_amateur(methods)}) {}
 
-Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur_path)
-    : Session(
-          o, [n_stream](int64_t n_ctx) { return n_stream * n_ctx; }, amateur_path) {}
+Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur_path, int n_more)
+    : Session(o, {.n_cell = [n_stream](int64_t n_ctx) { return n_stream * n_ctx; },
+                  .n_text = n_stream,
+                  .n_slot =
+                      [n_more](const RouterSpec& router) {
+                        return std::min(router.n_expert_used + n_more, router.n_selectable());
+                      },
+                  .amateur = amateur_path}) {}
 
-Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ctx)>& n_cell,
-                 const std::string& amateur_path) {
+Session::Session(const ModelOptions& o, const Needs& needs) {
   const double begin = now_seconds();
   devices = std::make_shared<Devices>(o.n_thread);
-  model = load_model(o, devices);
-  tokenizer = std::make_shared<const Tokenizer>(model->file());
+  const OpenedModel opened = open_model(o, devices, needs.n_slot);
+  spec = opened.spec();
+  tokenizer = std::make_shared<const Tokenizer>(opened.file());
   EngineOptions options;
-  options.n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(model->spec().n_ctx_train, 4096);
-  const int64_t cells = n_cell(options.n_ctx);
+  options.n_ctx = o.n_ctx > 0 ? o.n_ctx : std::min(spec->n_ctx_train, 4096);
+  const int64_t cells = needs.n_cell(options.n_ctx);
   require_of(cells < 1 << 30, ErrorKind::usage, "n_cell", "texts of ", options.n_ctx, " tokens take ", cells,
              " KV cells");
   options.n_cell = static_cast<int>(cells);
   options.n_batch = o.n_batch;
-  options.kv_type = o.kv_type == "f32" ? GGML_TYPE_F32 : GGML_TYPE_F16;
+  options.n_sequence = needs.n_text + 8;  // what is kept, samples, continuations that are scored
+  options.kv_type = kv_type_of(o.kv_type);
   options.flash_attention = o.flash == "on";
-  engine = std::make_unique<Engine>(model, options);
-  if (!amateur_path.empty()) {
+  engine = opened.engine(options);
+  if (!needs.amateur.empty()) {
     ModelOptions a = o;
-    a.model = amateur_path;
-    amateur = load_model(a, devices);
-    require_same_vocabulary(*tokenizer, Tokenizer(amateur->file()));
-    amateur_engine = std::make_unique<Engine>(amateur, options);
+    a.model = needs.amateur;
+    const OpenedModel amateur = open_model(a, devices);
+    require_same_vocabulary(*tokenizer, Tokenizer(amateur.file()));
+    amateur_engine = amateur.engine(options);
   }
   accelerated = devices->gpu() && o.n_gpu_layer > 0;
   load_seconds = now_seconds() - begin;
+}
+
+MethodModels Session::models() const {
+  MethodModels out{*spec, accelerated, amateur_engine ? &amateur_engine->spec() : nullptr,
+                   engine->abilities()};
+  if (amateur_engine) out.abilities.hidden = out.abilities.hidden && amateur_engine->abilities().hidden;
+  return out;
 }
 
 std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,

@@ -5,6 +5,7 @@
 #include "calibration/calibrate.h"
 #include "calibration/certify.h"
 #include "calibration/state.h"
+#include "engine/llama_engine.h"
 #include "support.h"
 
 namespace rouse {
@@ -12,16 +13,24 @@ namespace {
 
 /// A calibration of a golden model over its golden documents, all tokens scored.
 struct Calibrated {
-  explicit Calibrated(const std::string& name) : m(golden(name + ".gguf"), 512) {}
+  explicit Calibrated(const std::string& name, bool by_libllama = false) : m(golden(name + ".gguf"), 512) {
+    if (!by_libllama) return;
+    const int k = m.router().n_expert_used + 1;  // certificates try one more
+    other = std::make_unique<LlamaEngine>(
+        std::make_shared<LlamaModel>(golden(name + ".gguf"), m.devices, Placement{}, k),
+        EngineOptions{.n_ctx = 512, .n_batch = 512, .kv_type = GGML_TYPE_F32});
+  }
+  Engine& engine() { return other ? *other : m.engine; }
   std::optional<Plan> run(const std::string& state, const std::vector<std::vector<int>>& documents,
                           const CalibrateOptions& o = {}, const std::function<void(double)>& progress = {},
                           const std::atomic<bool>* interrupted = nullptr) {
     std::vector<Document> list;
     for (const auto& tokens : documents) list.push_back({tokens, {}});
     choose_scored(list, 0, 1);
-    return calibrate(m.engine, std::move(list), o, {{"delta", o.probe.delta}}, state, progress, interrupted);
+    return calibrate(engine(), std::move(list), o, {{"delta", o.probe.delta}}, state, progress, interrupted);
   }
   TinyModel m;
+  std::unique_ptr<Engine> other;
 };
 
 std::vector<std::vector<int>> short_documents(int n = 3) {
@@ -134,6 +143,21 @@ TEST_P(Calibration, SharesByLogOddsAreThePapersWhereNothingIsSure) {
   EXPECT_TRUE(std::isnan(b.shrunk[0]));
   by_odds.shrink = true;
   EXPECT_FALSE(std::isnan(c.run(dir / "c", documents, by_odds)->shrunk[0]));
+}
+
+/// Without a way into the middle of the graph, by full passes: perturbations and ablations through libllama's
+/// engine give what the float64 program has.
+TEST_P(Calibration, ThroughLibllamasEngineTheSame) {
+  const auto g = golden_json("calibration.json")[GetParam()];
+  const TempDir dir;
+  Calibrated c(GetParam(), true);
+  const Plan p = *c.run(dir / "s", g["documents"].get<std::vector<std::vector<int>>>(), as_paper());
+  EXPECT_EQ(p.layers, g["layers"].get<std::vector<int>>());
+  for (size_t l = 0; l < p.layers.size(); ++l) {
+    EXPECT_LT(relative(p.intensity[l], g["R"][l]), 2e-3) << "layer " << l;
+    for (size_t e = 0; e < p.impact[l].size(); ++e)
+      if (!std::isnan(p.impact[l][e])) EXPECT_LT(relative(p.impact[l][e], g["CEI"][l][e]), 2e-3);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Calibration, testing::Values("mixtral", "deepseek", "qwen3moe"),

@@ -118,6 +118,37 @@ TEST_P(HeadroomModel, EqualsFullPasses) {
 INSTANTIATE_TEST_SUITE_P(Models, HeadroomModel,
                          testing::Values("mixtral", "deepseek", "qwen3moe", "deepseek3"));
 
+class HeadroomGolden : public testing::TestWithParam<const char*> {};
+
+/// A full pass in float64 for every swap, by a program that shares nothing with rouse.
+TEST_P(HeadroomGolden, EqualsTheNaiveFloat64Reference) {
+  const auto all = golden_json("calibration.json")[GetParam()];
+  const auto& g = all["headroom"];
+  const TempDir dir;
+  TinyModel m(golden(std::string(GetParam()) + ".gguf"), 512);
+  std::vector<Document> documents;
+  for (const auto& tokens : all["log_odds"]["documents"]) documents.push_back({tokens, {}});
+  choose_scored(documents, 0, 1);
+  HeadroomOptions o;
+  o.strata.nu = 0;
+  const Headroom h = *measure_headroom(m.engine, documents, o, {}, dir / "state", {}, nullptr);
+  EXPECT_EQ(h.n_hard, static_cast<int>(g["tokens"].size()));
+  EXPECT_NEAR(h.oracle.mean, g["oracle"].get<double>(), 1e-3);
+  EXPECT_NEAR(h.random.mean, g["random"].get<double>(), 1e-3);
+  EXPECT_GT(h.oracle.mean, 0.01) << "swaps that change nothing prove nothing";
+  for (size_t l = 0; l < h.layers.size(); ++l) {
+    EXPECT_EQ(h.layers[l].layer, g["layers"][l]);
+    double oracle = 0;
+    for (const auto& token : g["gains"]) {
+      double best = 0;
+      for (const auto& gain : token[l]) best = std::max(best, gain.get<double>());
+      oracle += best / static_cast<double>(g["gains"].size());
+    }
+    EXPECT_NEAR(h.layers[l].oracle, oracle, 1e-3) << "layer " << l;
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Models, HeadroomGolden, testing::Values("mixtral", "deepseek", "qwen3moe"));
+
 TEST(Headroom, GoesOnWhereItWasStoppedAndRefusesTooSmallTexts) {
   const TempDir dir;
   TinyModel m(golden("mixtral.gguf"), 256);

@@ -26,7 +26,7 @@ TEST(SteerFit, RatesEqualTheirReference) {
   const SteerFile file = fit_steer(session, texts("wanted"), texts("unwanted"));
   EXPECT_EQ(file.n_for, 32);
   EXPECT_EQ(file.n_against, 32);
-  EXPECT_EQ(file.fingerprint, session.model->file().fingerprint());
+  EXPECT_EQ(file.fingerprint, session.engine->file().fingerprint());
   const auto expected = c["difference"].get<std::vector<std::vector<double>>>();
   ASSERT_EQ(file.difference.size(), expected.size());
   for (size_t l = 0; l < expected.size(); ++l) {

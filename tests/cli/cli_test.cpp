@@ -353,6 +353,7 @@ TEST(Cli, InspectExplainsWhatItCannotRun) {
   EXPECT_EQ(r.code, 0) << r.err;
   EXPECT_NE(r.out.find("rouse cannot   run it: "), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("architecture \"rwkv9\" is not supported"), std::string::npos) << r.out;
+  EXPECT_EQ(r.out.find("try next"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("experts 55.3 kB"), std::string::npos) << r.out;
 }
 

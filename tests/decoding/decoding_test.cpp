@@ -389,7 +389,7 @@ TEST(Generation, EndsAtTheContextAndRefusesAPromptThatDoesNotFit) {
 TEST(Generation, TheContextIsATextsOwnHoweverManyCellsThereAre) {
   const auto devices = std::make_shared<Devices>(1);
   const auto model = std::make_shared<Model>(golden("mixtral.gguf"), devices);
-  Engine engine(model, {.n_ctx = 40, .n_cell = 1024, .kv_type = GGML_TYPE_F32});
+  NativeEngine engine(model, {.n_ctx = 40, .n_cell = 1024, .kv_type = GGML_TYPE_F32});
   const Tokenizer tokenizer(model->file());
   GenerateOptions o;
   o.n_predict = 100;

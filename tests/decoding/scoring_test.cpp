@@ -181,7 +181,7 @@ TEST(Scoring, ContinuationsThatDoNotFitBesideEachOtherRunInGroups) {
     const auto scores = [&](int n_ctx, int n_cell) {
       const auto devices = std::make_shared<Devices>(1);
       const auto model = std::make_shared<Model>(path, devices);
-      Engine engine(model, {.n_ctx = n_ctx, .n_cell = n_cell, .kv_type = GGML_TYPE_F32});
+      NativeEngine engine(model, {.n_ctx = n_ctx, .n_cell = n_cell, .kv_type = GGML_TYPE_F32});
       Scorer scorer({&engine}, make_method(o, {model->spec()}));
       return scorer.score(requests);
     };

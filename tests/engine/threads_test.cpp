@@ -6,7 +6,7 @@ namespace {
 /// Logits of all rows of a text under a policy, `n_row` rows at a time.
 std::vector<float> logits(Engine& engine, const std::string& routing, const std::vector<int>& tokens,
                           size_t n_row) {
-  const RoutingPolicy policy(routing, engine.model().spec().router);
+  const RoutingPolicy policy(routing, engine.spec().router);
   const SeqId seq = engine.open();
   std::vector<float> out;
   for (size_t first = 0; first < tokens.size(); first += n_row) {
@@ -28,8 +28,8 @@ std::vector<float> logits(Engine& engine, const std::string& routing, const std:
 /// docs/methods.md, "What may depend on threads and batches". Few tokens: every graph node is a barrier.
 TEST(Threads, ChangeNoBitOfStepsAndPromptsBelow128Rows) {
   const auto engine_of = [](const std::string& path, int n_thread) {
-    return std::make_unique<Engine>(std::make_shared<Model>(path, std::make_shared<Devices>(n_thread)),
-                                    EngineOptions{.n_ctx = 256});
+    return std::make_unique<NativeEngine>(std::make_shared<Model>(path, std::make_shared<Devices>(n_thread)),
+                                          EngineOptions{.n_ctx = 256});
   };
   std::vector<int> tokens;
   for (int i = 0; i < 127; ++i) tokens.push_back((i * 37 + 11) % 250);

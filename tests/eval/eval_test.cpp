@@ -1,5 +1,6 @@
 /// Tasks, scores, statistics, and runs that are killed.
 #include <sys/wait.h>
+#include <zlib.h>
 
 #include <cmath>
 #include <csignal>
@@ -156,6 +157,34 @@ TEST(EvalTasks, WrongRecordsAreNamedByFileAndLineAndTheOthersStay) {
   expect_refusal([&] { load_task(kGsm8k, input, 0, 1); }, ErrorKind::usage,
                  "fewshot/gsm8k.json is not there");
   expect_refusal([&] { task_entry("arc"); }, ErrorKind::usage, "unknown task \"arc\"");
+}
+
+/// A folder's packed file comes before another folder's plain one.
+TEST(EvalTasks, APackedFileIsReadAsThePlainOne) {
+  const TempDir packed, plain;
+  const TaskEntry& task = task_entry("lab_arithmetic");
+  const std::string records = R"({"id": "a", "question": "1 + 1?", "answer": "2"})"
+                              "\nbroken\n"
+                              R"({"id": "b", "question": "1 + 2?", "answer": "3"})"
+                              "\n";
+  std::ofstream(plain / task.file) << records;
+  const std::string path = packed / task.file + ".gz";
+  gzFile file = gzopen(path.c_str(), "wb");
+  gzwrite(file, records.data(), static_cast<unsigned>(records.size()));
+  gzclose(file);
+  const std::vector<std::string> folders{packed.path.string(), plain.path.string()};
+  EXPECT_EQ(find_task(task, folders), folders[0]);
+  TaskInput input;
+  std::vector<std::string> ids[2];
+  for (const int i : {0, 1}) {
+    input.folder = folders[static_cast<size_t>(i)];
+    const LoadedTask loaded = load_task(task, input, 0, 1);
+    for (const Item& item : loaded.items) ids[i].push_back(item.id);
+    ASSERT_EQ(loaded.errors.size(), 1u);
+    EXPECT_NE(loaded.errors[0].find(":2: "), std::string::npos) << loaded.errors[0];
+  }
+  EXPECT_EQ(ids[0], (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(ids[0], ids[1]);
 }
 
 TEST(EvalStatistics, ByPencil) {

@@ -3,6 +3,7 @@
 #include "base/quoting.h"
 #include "base/random.h"
 #include "routing/plan.h"
+#include "routing/route.h"
 #include "routing/trace.h"
 #include "support.h"
 
@@ -105,6 +106,36 @@ TEST(Policy, RefusesWhatCannotBe) {
 TEST(Policy, ADenseModelHasOnlyItsOwnRule) {
   EXPECT_EQ(RoutingPolicy("topk", RouterSpec{}).text(), "topk");
   expect_refusal([] { RoutingPolicy("rank:1", RouterSpec{}); }, ErrorKind::usage, "dense");
+}
+
+/// By the model's rule over the gates of the trace: nothing of the present router is left.
+TEST(Trace, ReplayWithGatesWeighsAsWasRecorded) {
+  const TempDir dir;
+  const std::string header = R"({"format":"rouse-trace","version":1,"n_expert":8,"layers":[1,2,3]})"
+                             "\n";
+  std::ofstream(dir / "t.jsonl")
+      << header
+      << R"({"position":0,"token":1,"experts":[[0,1],[2,3],[4,5]],"gates":[[0.6,0.2],[0.3,0.1],[0.5,0.5]]})"
+      << "\n";
+  std::ofstream(dir / "bare.jsonl") << header << R"({"position":0,"token":1,"experts":[[0,1],[2,3],[4,5]]})"
+                                    << "\n";
+  RouterSpec spec = router();
+  const std::vector<float> logits{1, 2, 3, 4, 5, 6, 7, 8};
+  RouteScratch scratch;
+  for (const bool renormalize : {true, false}) {
+    spec.renormalize = renormalize;
+    spec.scale = 2;
+    const RoutingPolicy policy("replay:" + dir / "t.jsonl" + ",gates", spec);
+    EXPECT_EQ(RoutingPolicy(policy.text(), spec).text(), policy.text());
+    int ids[2];
+    float weights[2];
+    ASSERT_EQ(route_row(policy, 1, 0, logits, {}, ids, weights, scratch), 2);
+    EXPECT_EQ(ids[0], 0);
+    EXPECT_FLOAT_EQ(weights[0], renormalize ? 1.5f : 1.2f);
+    EXPECT_FLOAT_EQ(weights[1], renormalize ? 0.5f : 0.4f);
+  }
+  expect_refusal([&] { RoutingPolicy("replay:" + dir / "bare.jsonl" + ",gates", router()); },
+                 ErrorKind::bad_file, "no gates to weigh by");
 }
 
 TEST(Trace, ReplayRefusesAnotherShapeAndALaterPosition) {

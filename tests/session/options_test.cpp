@@ -309,7 +309,8 @@ TEST(Options, TheSchemaSaysTypesAndBounds) {
   EXPECT_EQ(request["n_predict"]["maximum"], 1 << 24);
   EXPECT_EQ(request["exec"]["enum"], (Json{"plain", "fused", "lazy", "auto"}));
   EXPECT_EQ(request["method"]["enum"].size(), method_registry().size());
-  EXPECT_EQ(schema["model"]["properties"]["kv_type"]["enum"], (Json{"f16", "f32"}));
+  EXPECT_EQ(schema["model"]["properties"]["kv_type"]["enum"],
+            (Json{"f16", "f32", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"}));
   EXPECT_FALSE(request.contains("model"));
 }
 

@@ -24,7 +24,7 @@ class Probe(Router):
     def __init__(self, model, k):
         super().__init__(model)
         self.policy, self.k = ("topk", k), k
-        self.scaled, self.ban, self.drop, self.chosen, self.gates, self.k_of = None, None, None, {}, {}, {}
+        self.scaled, self.ban, self.drop, self.swap, self.chosen, self.gates, self.k_of = None, None, None, None, {}, {}, {}
 
     def forward(self, block, layer, config):
         renormalize = getattr(config, "norm_topk_prob", True)
@@ -43,7 +43,9 @@ class Probe(Router):
                 k = self.k_of.get(layer, self.k)
                 order = torch.argsort(gate, descending=True, stable=True)[:k]
                 self.margin = min(self.margin, float((gate.sort(descending=True).values.diff().abs())[k - 1]))
-                if self.ban is None and self.drop is None:
+                if self.swap == (layer, i, self.swap and self.swap[2]):
+                    order[-1] = self.swap[2]
+                elif self.ban is None and self.drop is None:
                     self.chosen[layer, i] = order.tolist()
                 if self.drop == (layer, i, self.drop and self.drop[2]):
                     order = order[order != self.drop[2]]
@@ -131,6 +133,33 @@ def clear_documents(model, probe, k, rng, lengths):
     return out
 
 
+def headroom(model, probe, documents):
+    """Gains of every swap of the last-ranked expert for an unchosen one, at every hard token and MoE layer: [token][expert gain]."""
+    base = [losses(model, d) for d in documents]
+    above = np.percentile(sum(base, []), 80)
+    out = {"layers": moe_layers(model), "tokens": [], "gains": []}
+    for number, (tokens, nll) in enumerate(zip(documents, base)):
+        losses(model, tokens)  # fills chosen and gates
+        chosen, gates = dict(probe.chosen), {layer: g.numpy().copy() for layer, g in probe.gates.items()}
+        for i, x in enumerate(nll):
+            if x <= above:
+                continue
+            out["tokens"].append([number, i + 1])
+            out["gains"].append([])
+            for layer in out["layers"]:
+                gain = {}
+                for e in range(gates[layer].shape[1]):
+                    if e not in chosen[layer, i]:
+                        probe.swap = (layer, i, e)
+                        gain[e] = round(x - losses(model, tokens)[i], 9)
+                        probe.swap = None
+                out["gains"][-1].append(gain)
+    best = [max(0, max(max(layer.values()) for layer in token)) for token in out["gains"]]
+    out["oracle"] = float(np.mean(best))
+    out["random"] = float(np.mean([g for token in out["gains"] for layer in token for g in layer.values()]))
+    return out
+
+
 def calibrate(model, k, documents, rng):
     model = model.double()
     probe = Probe(model, k)
@@ -175,7 +204,8 @@ def calibrate(model, k, documents, rng):
         result["samples"].append([len(x) for x in effect])
         result["gate"].append((gate / n_hard).tolist())
     odds = by_log_odds(model, probe, k, clear_documents(model, probe, k, rng, (60, 71, 54, 65)))
-    return {"documents": documents, "layers": layers, "margin": probe.margin, **result, "log_odds": odds}
+    return {"documents": documents, "layers": layers, "margin": probe.margin, **result, "log_odds": odds,
+            "headroom": headroom(model, probe, odds["documents"])}
 
 
 def main():
