@@ -24,14 +24,15 @@ static SamplingOptions adjusted(SamplingOptions sampling, const Method& method) 
 }
 
 Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
-                       std::vector<int> prompt, const GenerateOptions& options, OnText on_text)
+                       std::vector<int> prompt, const GenerateOptions& options, OnText on_text,
+                       OnText on_reasoning)
     : engines_(engines),
       tokenizer_(tokenizer),
       options_(options),
       sampler_(adjusted(options.sampling, *method)),
       prompt_(std::move(prompt)),
       history_(prompt_),
-      text_(tokenizer, options, std::move(on_text)) {
+      text_(tokenizer, options, std::move(on_text), std::move(on_reasoning)) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
   require_option(options.n_predict >= 0, "n_predict", " is ", options.n_predict, ", expected 0 or more");
   for (const int token : prompt_)

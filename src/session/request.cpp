@@ -90,6 +90,7 @@ void read_field(Request& request, const std::string& name, const JsonValue& valu
   require_option(rules.paths || name != "amateur", name.c_str(),
                  " is given when rouse starts, not by a request");
   set_option(option, request.targets(), value.json());
+  if (name == "chat_template") request.prompt.chat.source.clear();
   if (name == "messages") {
     request.prompt.messages = read_messages(value);
   } else if (name == "json_schema") {
@@ -161,7 +162,7 @@ Json request_json(const Request& request) {
 }
 
 std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
-                                                       OnText on_text) {
+                                                       OnText on_text, OnText on_reasoning) {
   require_option(request.n_sample == 1 || request.generate.sampling.temperature > 0 ||
                      samples_differ(request.method, request.n_sample),
                  "n", " is ", request.n_sample,
@@ -172,12 +173,13 @@ std::vector<std::unique_ptr<Generation>> start_request(const Session& session, c
   std::vector<std::unique_ptr<Generation>> samples;
   std::map<std::string, Generation*> firsts;  // by routing: its samples share the prompt
   GenerateOptions generate = request.generate;
+  generate.reasoning = reasoning_of(request.prompt, *session.tokenizer, prompt);
   for (int i = 0; i < request.n_sample; ++i, ++generate.sampling.seed) {
     const MethodOptions method = of_sample(request.method, i);
     Generation*& first = firsts[method.routing];
-    samples.push_back(first
-                          ? std::make_unique<Generation>(*first, generate.sampling.seed)
-                          : session.start(method, prompt, generate, i == 0 ? std::move(on_text) : OnText()));
+    samples.push_back(first ? std::make_unique<Generation>(*first, generate.sampling.seed)
+                            : session.start(method, prompt, generate, i == 0 ? std::move(on_text) : OnText(),
+                                            i == 0 ? std::move(on_reasoning) : OnText()));
     if (!first) first = samples.back().get();
   }
   return samples;

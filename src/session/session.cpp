@@ -1,29 +1,20 @@
 #include "session/session.h"
 
-#include <dlfcn.h>
-
 #include <filesystem>
 #include <regex>
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/installation.h"
 
 namespace rouse {
 
 namespace fs = std::filesystem;
 
 std::string default_model() {
+  constexpr const char* kHere = "models/rouse-lab.gguf";
   std::error_code ignored;
-  std::vector<fs::path> tried{"models/rouse-lab.gguf"}, homes{fs::read_symlink("/proc/self/exe", ignored)};
-  Dl_info self;  // librouse, where it is that which runs
-  if (dladdr(reinterpret_cast<void*>(&default_model), &self) && self.dli_fname)
-    homes.emplace_back(self.dli_fname);
-  for (const fs::path& home : homes)
-    for (const char* path : {"models/rouse-lab.gguf", "share/rouse/rouse-lab.gguf"})
-      if (!home.empty()) tried.push_back(home.parent_path().parent_path() / path);
-  for (const fs::path& path : tried)
-    if (fs::exists(path, ignored)) return path.string();
-  return "";
+  return fs::exists(kHere, ignored) ? kHere : installed_file({kHere, "share/rouse/rouse-lab.gguf"});
 }
 
 std::string model_path(const ModelOptions& o) {
@@ -115,10 +106,11 @@ Session::Session(const ModelOptions& o, const std::function<int64_t(int64_t n_ct
 }
 
 std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,
-                                           const GenerateOptions& options, OnText on_text) const {
+                                           const GenerateOptions& options, OnText on_text,
+                                           OnText on_reasoning) const {
   check_options(method, options);
   return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
-                                      options, std::move(on_text));
+                                      options, std::move(on_text), std::move(on_reasoning));
 }
 
 }  // namespace rouse

@@ -11,8 +11,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/random.h"
-#include "base/text.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rouse {
@@ -68,16 +66,6 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
   if (rest.begin < rest.end) out.push_back(rest);
 }
 
-/// A string that occurs in none of the texts.
-std::string mark_for(const std::vector<ChatMessage>& messages, const std::string& source) {
-  for (uint64_t n = 0;; ++n) {
-    std::string mark = cat("\x02", hex64(mix64(n)));
-    const auto holds = [&](const ChatMessage& m) { return m.content.find(mark) != std::string::npos; };
-    if (source.find(mark) == std::string::npos && std::none_of(messages.begin(), messages.end(), holds))
-      return mark;
-  }
-}
-
 }  // namespace
 
 void Tokenizer::find_named_tokens() {
@@ -126,32 +114,15 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
   return tokens;
 }
 
-/// Renders with a mark in each message's place and looks where the marks are. White space around a message
-/// stays beside its mark: some templates trim it.
-std::vector<TextPart> Tokenizer::chat_parts(const std::vector<ChatMessage>& messages, const std::string& name,
-                                            bool special) const {
-  if (special) return {{render_chat(messages, name), true}};
-  const std::string mark = mark_for(messages, cat(chat_template_, name));
-  std::vector<ChatMessage> marked = messages;
-  std::vector<std::string> words;
-  for (ChatMessage& m : marked) {
-    const auto begin = std::find_if_not(m.content.begin(), m.content.end(), blank);
-    const auto end = std::find_if_not(m.content.rbegin(), std::reverse_iterator(begin), blank).base();
-    if (begin == end) continue;
-    words.emplace_back(begin, end);
-    m.content.replace(begin, end, cat(mark, words.size() - 1, ";"));
-  }
-  std::string rest = render_chat(marked, name);
-  std::vector<TextPart> parts;
-  for (size_t at; (at = rest.find(mark)) != std::string::npos;) {
-    const size_t number = at + mark.size(), end = rest.find(';', number);
-    const auto i = parse_int(std::string_view(rest).substr(number, end - number));
-    parts.push_back({rest.substr(0, at), true});
-    parts.push_back({words.at(static_cast<size_t>(*i)), false});
-    rest.erase(0, end + 1);
-  }
-  parts.push_back({rest, true});
-  return parts;
+bool Tokenizer::is_control(int token) const {
+  return (llama_vocab_get_attr(vocab_, token) & kSpecial) != 0;
+}
+
+std::vector<std::string> Tokenizer::control_names() const {
+  std::vector<std::string> out;
+  for (const int token : named_tokens_)
+    if (is_control(token)) out.emplace_back(llama_vocab_get_text(vocab_, token));
+  return out;
 }
 
 }  // namespace rouse

@@ -1,0 +1,14 @@
+/// base/installation.h - files that come with rouse, found from where it runs.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rouse {
+
+/// The first of `paths` that exists, each relative to the folders that could hold it: that of the running
+/// program, that of the library this code is in, and the two above each. Empty: none does.
+std::string installed_file(const std::vector<std::string_view>& paths);
+
+}  // namespace rouse
