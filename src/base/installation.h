@@ -7,8 +7,9 @@
 
 namespace rouse {
 
-/// The first of `paths` that exists, each relative to the folders that could hold it: that of the running
-/// program, that of the library this code is in, and the two above each. Empty: none does.
+/// The first of `paths` that exists, each relative to the folders that could hold it: that of the library
+/// which this code is in, that of the running program, and the two above each; never the current one. Empty:
+/// none does.
 std::string installed_file(const std::vector<std::string_view>& paths);
 
 }  // namespace rouse

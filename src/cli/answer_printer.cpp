@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cstdio>
+
 #include "cli/output.h"
 #include "cli/progress.h"
 
@@ -9,6 +11,11 @@ namespace rouse {
 
 AnswerPrinter::AnswerPrinter(bool reasoning)
     : shown_(reasoning && isatty(STDOUT_FILENO)), color_(use_color()) {}
+
+/// Where an error ended it, the terminal must not stay dim.
+AnswerPrinter::~AnswerPrinter() {
+  if (in_reasoning_ && color_) std::fputs("\033[0m\n", stderr);
+}
 
 OnText AnswerPrinter::text() {
   return [this](const std::string& piece) {

@@ -10,6 +10,9 @@ class AnswerPrinter {
  public:
   /// reasoning: it is shown where a person reads.
   explicit AnswerPrinter(bool reasoning = true);
+  ~AnswerPrinter();
+  AnswerPrinter(const AnswerPrinter&) = delete;
+  AnswerPrinter& operator=(const AnswerPrinter&) = delete;
   /// What the generation calls; this must outlive it.
   OnText text();
   OnText reasoning();

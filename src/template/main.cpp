@@ -8,11 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdlib>
 #include <ctime>
-#include <iterator>
 #include <new>
 #include <string>
 
@@ -108,12 +107,17 @@ std::string message_of(const std::string& text, const std::string& raised) {
   return out;
 }
 
-void limit(int what, rlim_t most) {
+template <class Resource>
+void limit(Resource what, rlim_t most, rlim_t hard) {
   rlimit now{};
-  getrlimit(static_cast<__rlimit_resource_t>(what), &now);
-  now.rlim_max = std::min(now.rlim_max, what == RLIMIT_CPU ? most + 1 : most);
+  getrlimit(what, &now);
+  now.rlim_max = std::min(now.rlim_max, hard);
   now.rlim_cur = std::min(now.rlim_max, most);
-  setrlimit(static_cast<__rlimit_resource_t>(what), &now);
+  setrlimit(what, &now);
+}
+template <class Resource>
+void limit(Resource what, rlim_t most) {
+  limit(what, most, most);
 }
 
 }  // namespace
@@ -125,7 +129,7 @@ int run() {
   limit(RLIMIT_CORE, 0);
   limit(RLIMIT_FSIZE, 0);
   limit(RLIMIT_STACK, kStackBytes);
-  limit(RLIMIT_CPU, kCpuSeconds);
+  limit(RLIMIT_CPU, kCpuSeconds, kCpuSeconds + 1);  // the first by a signal that tells
   limit(RLIMIT_AS, kMemoryBytes);
   std::set_new_handler([] { _exit(kOutOfMemory); });
   setenv("TZ", "UTC0", 1);  // `now` is the local clock already; and strftime opens no file

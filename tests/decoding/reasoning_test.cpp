@@ -36,14 +36,13 @@ Pieces characters(const std::string& text) {
 }  // namespace
 
 TEST(Reasoning, BetweenTagsIsNoAnswer) {
-  for (const char* const* tags :
-       {(const char* const[]){"<think>", "</think>"}, (const char* const[]){"[THINK]", "[/THINK]"},
-        (const char* const[]){"<seed:think>", "</seed:think>"}}) {
-    const std::string text = std::string(tags[0]) + "\nOne, two.\n\n" + tags[1] + "\n\nThree.\n";
+  const std::vector<Split> all = {
+      {"<think>", "</think>"}, {"[THINK]", "[/THINK]"}, {"<|START_THINKING|>", "<|END_THINKING|>"}};
+  for (const Split& tags : all) {
+    const std::string text = tags.first + "\nOne, two.\n\n" + tags.second + "\n\nThree.\n";
     EXPECT_EQ(split({text}), Split("One, two.", "Three.\n"));
     EXPECT_EQ(split(characters(text)), Split("One, two.", "Three.\n")) << "cut anywhere";
-    EXPECT_EQ(split({"\n", std::string("\x01") + tags[0], "One", std::string("\x01") + tags[1], "Two"}),
-              Split("One", "Two"))
+    EXPECT_EQ(split({"\n", "\x01" + tags.first, "One", "\x01" + tags.second, "Two"}), Split("One", "Two"))
         << "tags that are control tokens";
   }
 }

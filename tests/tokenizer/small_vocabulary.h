@@ -10,9 +10,10 @@ namespace rouse {
 /// merges: it has the pieces of which "</s>" could be put together.
 inline std::string sentencepiece_file(const TempDir& dir, bool merges = false,
                                       const std::string& chat_template = "") {
-  std::vector<std::string> tokens = {"<unk>",        "<s>",        "</s>",   "[INST]",
-                                     "<|im_start|>", "<|im_end|>", "<think>"};
-  std::vector<int32_t> types = {2, 3, 3, 3, 3, 4, 4};  // an end token is a control token, whatever it says
+  std::vector<std::string> tokens = {"<unk>",      "<s>",     "</s>",        "[INST]",     "<|im_start|>",
+                                     "<|im_end|>", "<think>", "<|channel|>", "<|message|>"};
+  std::vector<int32_t> types = {2, 3, 3, 3, 3,
+                                4, 4, 3, 3};  // an end token is a control token, whatever it says
   std::vector<float> scores(tokens.size(), 0);
   for (int byte = 0; byte < 256; ++byte) {
     char text[8];

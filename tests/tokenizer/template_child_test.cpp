@@ -124,7 +124,8 @@ TEST(TemplateChild, EndsAHostileTemplateWithinThreeSeconds) {
       {"{{ messages[0].content.rjust(99999999) }}", ""},
       {"{% for i in range(5000000) %}{% set x = messages %}{% endfor %}", "more than"},
   };
-  for (const auto& [source, part] : all) {
+  for (const auto& hostile : all) {
+    const std::string &source = hostile.first, &part = hostile.second;
     const double begin = now_seconds();
     const std::string said = message_of([&] { rendered(job_of(source)); });
     EXPECT_LT(now_seconds() - begin, 3.5) << source.substr(0, 80);
