@@ -4,8 +4,10 @@ namespace rouse {
 
 bool AnswerText::add(int token) {
   const std::string shown = tokenizer_.piece(token);
-  if (shown.empty() && split_) controls_.push_back({text().size(), tokenizer_.piece(token, true)});
-  text_.add(shown.empty() ? tokenizer_.piece(token, true) : shown, shown.empty());
+  const bool control = shown.empty() || (split_ && tokenizer_.is_control(token));
+  const std::string name = control ? tokenizer_.piece(token, true) : "";
+  if (control && split_) controls_.push_back({text().size(), name});
+  text_.add(control ? name : shown, control);
   if (text_.stopped()) return true;
   const size_t end = whole_ ? whole_(text()) : std::string::npos;
   if (end == std::string::npos) return false;

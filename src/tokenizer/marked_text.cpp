@@ -51,6 +51,10 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
     const size_t end = at + name.size();
     if (attributes & kSpecial && !marked.all_special(at, end)) {
       from = at + 1;
+      if (attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) {  // libllama would find it in plain text too
+        out.push_back({rest.begin, from});
+        rest.begin = from;
+      }
       continue;
     }
     size_t left = at;
@@ -68,10 +72,21 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
 
 }  // namespace
 
-void Tokenizer::find_named_tokens() {
+/// Of libllama, but a control token of the file stays one: libllama makes harmony's (<|channel|>, <|start|>,
+/// ...) user-defined, to show them, and would find them in a user's text.
+int Tokenizer::attributes(int token) const {
+  return llama_vocab_get_attr(vocab_, token) | (shown_controls_.count(token) ? LLAMA_TOKEN_ATTR_CONTROL : 0);
+}
+
+void Tokenizer::find_named_tokens(const GgufFile& file) {
+  constexpr const char* kTypes = "tokenizer.ggml.token_type";
+  constexpr int64_t kControl = 3;  // of GGUF
+  const std::vector<int64_t> types = file.has(kTypes) ? file.integers(kTypes) : std::vector<int64_t>();
+  for (int token = 0; token < std::min(n_vocab(), static_cast<int>(types.size())); ++token)
+    if (types[static_cast<size_t>(token)] == kControl && !(llama_vocab_get_attr(vocab_, token) & kSpecial))
+      shown_controls_.insert(token);
   for (int token = 0; token < n_vocab(); ++token)
-    if (llama_vocab_get_attr(vocab_, token) & kNamed && *llama_vocab_get_text(vocab_, token))
-      named_tokens_.push_back(token);
+    if (attributes(token) & kNamed && *llama_vocab_get_text(vocab_, token)) named_tokens_.push_back(token);
   const auto length = [&](int token) { return std::string_view(llama_vocab_get_text(vocab_, token)).size(); };
   std::stable_sort(named_tokens_.begin(), named_tokens_.end(),
                    [&](int a, int b) { return length(a) > length(b); });
@@ -88,12 +103,12 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
   for (const int token : named_tokens_) {
     const std::string_view name = llama_vocab_get_text(vocab_, token);
     if (marked.text.find(name) == std::string::npos) continue;
-    const int attributes = llama_vocab_get_attr(vocab_, token);
+    const int of_token = attributes(token);
     for (const Fragment& f : std::exchange(fragments, {}))
       if (f.token >= 0)
         fragments.push_back(f);
       else
-        cut(marked, f, token, name, attributes, fragments);
+        cut(marked, f, token, name, of_token, fragments);
   }
   std::vector<int> tokens;
   if (add_special && llama_vocab_get_add_bos(vocab_)) tokens.push_back(bos());
@@ -115,7 +130,7 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
 }
 
 bool Tokenizer::is_control(int token) const {
-  return (llama_vocab_get_attr(vocab_, token) & kSpecial) != 0;
+  return (attributes(token) & kSpecial) != 0;
 }
 
 std::vector<std::string> Tokenizer::control_names() const {

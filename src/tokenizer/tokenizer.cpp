@@ -29,7 +29,7 @@ Tokenizer::Tokenizer(const GgufFile& file)
                 ": key tokenizer.ggml.add_eos_token wants an EOS token, but the vocabulary has none");
   for (int token = 0; token < n_vocab(); ++token)
     if (ends_generation(token)) end_tokens_.push_back(token);
-  find_named_tokens();
+  find_named_tokens(file);
   chat_template_ = file.text("tokenizer.chat_template").value_or("");
 }
 

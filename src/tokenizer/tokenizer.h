@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,7 +46,7 @@ class Tokenizer {
   int bos() const;                                   ///< -1 when there is none
   int eos() const;                                   ///< likewise
   bool adds_bos() const;                             ///< encode puts it in front where add_special
-  /// Text shows it by its name alone, and only special text may name it.
+  /// Only special text may name it. It is no part of an answer, though libllama shows some (harmony's).
   bool is_control(int token) const;
   std::vector<std::string> control_names() const;
 
@@ -53,12 +54,14 @@ class Tokenizer {
   const std::string& chat_template() const { return chat_template_; }
 
  private:
-  void find_named_tokens();
+  void find_named_tokens(const GgufFile& file);
+  int attributes(int token) const;
   void note_doubled_bos(const std::vector<int>& tokens) const;
 
   std::unique_ptr<llama_model, void (*)(llama_model*)> model_;
   const llama_vocab* vocab_;
   std::vector<int> end_tokens_, named_tokens_;  ///< named: found in a text as they stand; longest first
+  std::set<int> shown_controls_;                ///< control tokens of the file that libllama shows as text
   mutable std::once_flag doubled_bos_;
   std::string path_, chat_template_;
   mutable std::unique_ptr<const SortedTokens> sorted_;

@@ -44,7 +44,7 @@ TEST(Prompts, AreWrittenByTheTemplateThatTheCommandLineNames) {
   const TempDir dir;
   const std::string model = std::string("-m ") + ROUSE_MODELS + "/rouse-lab.gguf ", path = dir / "t.jinja";
   const std::string file = "--chat-template file:" + path;
-  std::ofstream(path) << "Question: {{ messages[0].content }}{% if twice %}?{% endif %}\nAnswer:";
+  std::ofstream(path) << "Question: {{ messages[0].content }}{{ '?' if twice else '' }}\nAnswer:";
   EXPECT_EQ(prompt_ids(model + file + " -p 'Why?'"), prompt_ids(model + "-p 'Why?'"));
   EXPECT_EQ(prompt_ids(model + file + " -p Why --chat-template-kwargs '{\"twice\": true}'"),
             prompt_ids(model + "-p 'Why?'"));
@@ -74,8 +74,7 @@ TEST(Prompts, AreWrittenByTheTemplateThatTheCommandLineNames) {
 TEST(Prompts, OfAConversationSplitReasoningFromTheAnswer) {
   const TempDir dir;
   std::ofstream(dir / "g") << "root ::= \"<think>\\nOne\\n</think>\\n\\nTwo\"";
-  const std::string run =
-      std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf -n 64 --grammar " + dir / "g";
+  const std::string run = std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf --grammar " + dir / "g";
   const auto json = [&](const std::string& arguments) {
     const CommandResult r = rouse(run + " --json " + arguments);
     EXPECT_EQ(r.code, 0) << r.err;

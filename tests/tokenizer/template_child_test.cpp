@@ -118,7 +118,7 @@ TEST(TemplateChild, EndsAHostileTemplateWithinThreeSeconds) {
       {"{{ " + brackets + " }}", "nests or calls itself too deeply"},
       {"{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ "
        "ns.s }}",
-       "needs more than 536.9 MB of memory"},
+       "more than"},
       {"{{ 'x' * 100000000000 }}", ""},
       {"{% for i in range(3000000) %}0123456789{% endfor %}", "more than"},
       {"{{ messages[0].content.rjust(99999999) }}", ""},
