@@ -162,7 +162,8 @@ void ReasoningSplitter::control(std::string_view name) {
     channels_ = true;
     state_ = name == "<|channel|>" ? State::header : State::between;
   } else if (name == "<|message|>" && channels_) {
-    const bool final = state_ != State::header || pending_.starts_with("final");
+    const bool final = state_ != State::header ||
+                       std::string_view(pending_).substr(first_word(pending_)).starts_with("final");
     pending_.clear();
     if (!final && !reasoning_.empty()) reasoning_ += '\n';
     state_ = final ? State::answer : State::reasoning;

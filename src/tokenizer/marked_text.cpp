@@ -36,13 +36,20 @@ struct MarkedText {
   }
 };
 
+struct NamedToken {
+  int token;
+  std::string_view name;
+  int attributes;
+  bool found_anyway;  ///< libllama finds it in plain text too
+};
+
 bool blank(char c) {
   return std::isspace(static_cast<unsigned char>(c)) != 0;
 }
 
 /// Cuts a fragment at every place of a token's name, from left to right.
-void cut(const MarkedText& marked, Fragment rest, int token, std::string_view name, int attributes,
-         std::vector<Fragment>& out) {
+void cut(const MarkedText& marked, Fragment rest, const NamedToken& named, std::vector<Fragment>& out) {
+  const auto& [token, name, attributes, found_anyway] = named;
   const std::string_view text = marked.text;
   size_t from = rest.begin;
   for (;;) {
@@ -51,7 +58,7 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
     const size_t end = at + name.size();
     if (attributes & kSpecial && !marked.all_special(at, end)) {
       from = at + 1;
-      if (attributes & LLAMA_TOKEN_ATTR_USER_DEFINED) {  // libllama would find it in plain text too
+      if (found_anyway) {  // unless no stretch of plain text holds it whole
         out.push_back({rest.begin, from});
         rest.begin = from;
       }
@@ -103,12 +110,12 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
   for (const int token : named_tokens_) {
     const std::string_view name = llama_vocab_get_text(vocab_, token);
     if (marked.text.find(name) == std::string::npos) continue;
-    const int of_token = attributes(token);
+    const NamedToken named{token, name, attributes(token), shown_controls_.count(token) > 0};
     for (const Fragment& f : std::exchange(fragments, {}))
       if (f.token >= 0)
         fragments.push_back(f);
       else
-        cut(marked, f, token, name, of_token, fragments);
+        cut(marked, f, named, fragments);
   }
   std::vector<int> tokens;
   if (add_special && llama_vocab_get_add_bos(vocab_)) tokens.push_back(bos());
