@@ -10,4 +10,5 @@ find_package(ICU REQUIRED COMPONENTS uc)
 find_path(CSV_INCLUDE csv.h REQUIRED)
 find_library(CSV_LIBRARY csv REQUIRED)
 
+include(llama_source)
 include(llama)

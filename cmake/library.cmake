@@ -4,6 +4,7 @@ include(CMakePackageConfigHelpers)
 
 add_library(librouse SHARED ${CMAKE_SOURCE_DIR}/src/api/model.cpp)
 set_target_properties(librouse PROPERTIES OUTPUT_NAME rouse EXPORT_NAME rouse VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+add_dependencies(librouse rouse-template) # which it runs
 target_compile_options(librouse PRIVATE -Wall -Wextra)
 target_compile_features(librouse PUBLIC cxx_std_20)
 target_compile_definitions(librouse PRIVATE ROUSE_VERSION="${PROJECT_VERSION}")

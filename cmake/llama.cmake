@@ -1,17 +1,7 @@
 # ggml and libllama: a system-wide installation if it is recent enough, else the pinned llama.cpp source.
 #
-# The source comes in the PyPI source distribution of llama-cpp-python, is checked against its sha256, and is built
-# without a patch into ${ROUSE_CACHE}/llama-<version>-<options>, where every build folder finds it.
-set(LLAMA_PYPI_VERSION 0.3.36)
-set(LLAMA_SHA256 832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e)
-
-if(DEFINED ENV{ROUSE_CACHE})
-  set(ROUSE_CACHE $ENV{ROUSE_CACHE})
-elseif(DEFINED ENV{XDG_CACHE_HOME})
-  set(ROUSE_CACHE $ENV{XDG_CACHE_HOME}/rouse)
-else()
-  set(ROUSE_CACHE $ENV{HOME}/.cache/rouse)
-endif()
+# The source (cmake/llama_source.cmake) is built without a patch into ${ROUSE_CACHE}/llama-<version>-<options>, where every
+# build folder finds it.
 
 # Whether the llama and ggml that were found have what rouse calls.
 function(rouse_llama_is_recent result)
@@ -64,39 +54,10 @@ if(ROUSE_CUDA)
 endif()
 set(LLAMA_PREFIX ${ROUSE_CACHE}/llama-${LLAMA_PYPI_VERSION}-${key})
 
-# Runs a command; on failure shows the end of its log and stops with `hint`.
-function(rouse_step what hint)
-  set(log ${ROUSE_CACHE}/llama-${LLAMA_PYPI_VERSION}-${key}.log)
-  message(STATUS "llama.cpp: ${what}")
-  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_FILE ${log} ERROR_FILE ${log})
-  if(NOT status EQUAL 0)
-    execute_process(COMMAND tail -n 15 ${log} OUTPUT_VARIABLE end)
-    message(FATAL_ERROR "llama.cpp: ${what} failed.\n${end}\n${hint}\nThe whole log: ${log}")
-  endif()
-endfunction()
-
+set(LLAMA_LOG ${ROUSE_CACHE}/llama-${LLAMA_PYPI_VERSION}-${key}.log)
 if(NOT EXISTS ${LLAMA_PREFIX}/rouse-complete)
-  set(archive ${ROUSE_CACHE}/downloads/llama_cpp_python-${LLAMA_PYPI_VERSION}.tar.gz)
+  rouse_llama_archive(archive)
   set(source ${ROUSE_CACHE}/source-${LLAMA_PYPI_VERSION})
-  file(MAKE_DIRECTORY ${ROUSE_CACHE}/downloads)
-  if(EXISTS ${archive})
-    file(SHA256 ${archive} found)
-    if(NOT found STREQUAL LLAMA_SHA256)
-      file(REMOVE ${archive})  # a download that was cut off
-    endif()
-  endif()
-  if(NOT EXISTS ${archive})
-    find_program(PYTHON3 python3 REQUIRED)
-    rouse_step("downloading its source (77 MB)"
-               "Is this machine offline? Put llama_cpp_python-${LLAMA_PYPI_VERSION}.tar.gz into ${ROUSE_CACHE}/downloads and run again."
-               ${PYTHON3} -m pip download --quiet --disable-pip-version-check --no-deps --no-binary llama-cpp-python
-               --dest ${ROUSE_CACHE}/downloads llama-cpp-python==${LLAMA_PYPI_VERSION})
-  endif()
-  file(SHA256 ${archive} found)
-  if(NOT found STREQUAL LLAMA_SHA256)
-    file(REMOVE ${archive})
-    message(FATAL_ERROR "llama.cpp: the download has sha256 ${found}, expected ${LLAMA_SHA256}; removed it.")
-  endif()
   message(STATUS "llama.cpp: unpacking")
   file(REMOVE_RECURSE ${source})
   file(ARCHIVE_EXTRACT INPUT ${archive} DESTINATION ${source} PATTERNS "*/vendor/llama.cpp/*")

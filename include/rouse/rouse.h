@@ -104,8 +104,10 @@ struct Request {
   std::vector<Message> messages = {};  ///< instead of a prompt: a conversation
   std::vector<int> tokens = {};        ///< instead of both: ids
   bool raw = false;
-  std::string chat_template = {};  ///< a built-in template's name; empty: the file's
-  std::string method = "greedy";   ///< a name of `rouse methods`, or of a preset
+  std::string chat_template =
+      {};  ///< a built-in template's name; empty: the file's. Its variables and the date
+           ///< that it shows are the options chat_template_kwargs and template_date
+  std::string method = "greedy";  ///< a name of `rouse methods`, or of a preset
   std::string routing = "";  ///< a policy; empty: the preset's, or "topk". Plans and traces by name or path
   std::map<std::string, std::string> options = {};
   int n_predict = 512;                         ///< tokens at most
@@ -115,13 +117,17 @@ struct Request {
   int n_top = -1;  ///< also give the log-probability of every token, and this many of the likeliest
   /// Text as it becomes certain (never half a stop string), on the model's thread.
   std::function<void(const std::string& piece)> on_text = {};
+  /// The same of what a reasoning model thinks before it answers; it is no part of on_text's.
+  std::function<void(const std::string& piece)> on_reasoning = {};
 };
 
 enum class Stop { eos, length, stop_string, context, grammar, cancelled };
 
 /// What came of a request, with all it takes to repeat it.
 struct Answer {
-  std::string text = {};
+  std::string text = {};  ///< under a chat template without the reasoning
+  std::string reasoning =
+      {};  ///< under a chat template what stood before the answer (<think>, harmony's channels)
   std::vector<Token> tokens = {};
   std::vector<int> prompt_tokens = {};
   Stop stop = Stop::eos;

@@ -107,7 +107,7 @@ rouse::Request internal_request(const Request& r, const Known& known) {
   for (const Message& m : r.messages) out.prompt.messages.push_back({m.role, m.content});
   out.prompt.tokens = r.tokens;
   out.prompt.raw = r.raw;
-  out.prompt.chat_template = r.chat_template;
+  out.prompt.chat.name = r.chat_template;
   out.generate.n_predict = r.n_predict;
   out.generate.stop = r.stop;
   out.generate.sampling.seed = r.seed;
@@ -216,6 +216,7 @@ Answer Generation::wait() {
     const Result r = result_of(g, state_->method, state_->spec->router);
     Answer a;
     a.text = r.text;
+    a.reasoning = r.reasoning;
     a.prompt_tokens = r.prompt_tokens;
     for (size_t i = 0; i < r.tokens.size(); ++i) {
       a.tokens.push_back(token_of(*state_->tokenizer, r.tokens[i]));
@@ -247,7 +248,7 @@ Model::~Model() = default;
 Generation Model::start(const Request& request) {
   return translated([&] {
     const rouse::Request r = internal_request(request, state_->known);
-    auto generation = std::move(start_request(state_->session, r, request.on_text)[0]);
+    auto generation = std::move(start_request(state_->session, r, request.on_text, request.on_reasoning)[0]);
     auto state = std::make_shared<Generation::State>();
     state->model = state_;
     state->method = r.method;

@@ -205,6 +205,8 @@ Json option_literal(const OptionSpec& spec, std::string_view text) {
       for (const std::string& part : split(text, ',')) out.push_back(literal(trim(part)));
       return out;
     }
+    case OptionType::json:
+      return parse_json(text, spec.name);
     default:
       return literal(text);
   }

@@ -45,7 +45,7 @@ struct OptionSpec {
 
 /// Where an option's value is kept. Nowhere: whoever reads the option stores it.
 using OptionPlace = std::variant<std::monostate, bool*, std::optional<bool>*, int*, uint64_t*, float*,
-                                 std::string*, std::vector<std::string>*, std::vector<int>*>;
+                                 std::string*, std::vector<std::string>*, std::vector<int>*, Json*>;
 
 /// Throws Error (usage, of the option) unless the value has the type exactly and lies in the range.
 void check_option(const OptionSpec& spec, const Json& value);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/answer_printer.h"
 #include "cli/command.h"
 #include "cli/output.h"
 
@@ -13,7 +14,8 @@ struct ChatOptions {
   ModelOptions model;
   MethodOptions method;
   GenerateOptions generate;
-  PromptOptions prompt;  ///< how messages are written
+  PromptOptions prompt;   ///< how messages are written
+  bool reasoning = true;  ///< is shown
 };
 
 int chat(ChatOptions o, const std::atomic<bool>& stop) {
@@ -21,9 +23,8 @@ int chat(ChatOptions o, const std::atomic<bool>& stop) {
   Session session(o.model, {&o.method, 1});
   std::vector<ChatMessage> messages;
   if (!o.prompt.system.empty()) messages.push_back({"system", o.prompt.system});
-  session.tokenizer->render_chat(
-      {{"user", "x"}},
-      o.prompt.chat_template);  // refuse a missing template before the first question
+  const TemplateOptions form = template_options(o.prompt);
+  (void)chat_parts(*session.tokenizer, {{"user", "x"}}, form);  // refuse before the first question
   const bool terminal = isatty(STDIN_FILENO);
   if (terminal)
     std::fprintf(stderr, "%s | /clear forgets, /exit or Ctrl-D ends\n",
@@ -42,14 +43,16 @@ int chat(ChatOptions o, const std::atomic<bool>& stop) {
     if (line.empty()) continue;
     messages.push_back({"user", line});
     try {
-      const auto generation = session.start(
-          o.method,
-          session.tokenizer->encode_chat(messages, o.prompt.chat_template, o.prompt.special.value_or(false)),
-          o.generate, print_now);
+      const std::vector<int> prompt = encode_chat(*session.tokenizer, messages, form);
+      o.generate.reasoning = reasoning_of(o.prompt, *session.tokenizer, prompt);
+      AnswerPrinter printer(o.reasoning);
+      const auto generation =
+          session.start(o.method, prompt, o.generate, printer.text(), printer.reasoning());
       Generation* one = generation.get();
       run_generations(session.engines(), {&one, 1}, &stop);
+      printer.finish();
       print_now("\n");
-      messages.push_back({"assistant", generation->text()});
+      messages.push_back({"assistant", generation->answer_text()});
     } catch (const Error& e) {
       flush_output();  // where it is lost, so is the conversation
       messages.pop_back();
@@ -67,7 +70,9 @@ void add_chat(CLI::App& app) {
   add_model_options(*sub, o->model);
   add_method_options(*sub, o->method);
   add_generate_options(*sub, o->generate);
-  for (const char* name : {"system", "chat_template", "special"})
+  sub->add_flag("--reasoning,!--no-reasoning", o->reasoning,
+                "show on a terminal what the model thinks before it answers (default)");
+  for (const char* name : {"system", "chat_template", "chat_template_kwargs", "template_date", "special"})
     add_option(*sub, *find_option(name), {.prompt = &o->prompt});
   on_run(*sub, [o](const std::atomic<bool>& stop) { return chat(*o, stop); });
 }

@@ -72,6 +72,22 @@ void add_eval_options(CLI::App& app, EvalOptions& o) {
   app.add_flag("--ignore-eos", o.runner.ignore_eos, "forbid the end token, as the SCMoE code does");
   app.add_flag("--chat-template", o.runner.chat_template,
                "prompts are a user's message in the file's chat template");
+  app.add_option_function<std::string>(
+         "--template-date",
+         [&o](const std::string& date) {
+           check_template_date(date);
+           o.runner.chat.date = date;
+         },
+         "YYYY-MM-DD: the date that the template shows the model")
+      ->default_str(kEvaluationDate);
+  app.add_option_function<std::string>(
+      "--chat-template-kwargs",
+      [&o](const std::string& text) {
+        const Json kwargs = option_literal(find_option("chat_template_kwargs")->spec, text);
+        check_template_kwargs(kwargs);
+        o.runner.chat.kwargs = kwargs;
+      },
+      find_option("chat_template_kwargs")->spec.help);
   app.add_option("--exec-seconds", o.limits.seconds, "time of a model-written program")
       ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));

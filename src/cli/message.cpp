@@ -16,7 +16,7 @@ static constexpr Hint kHints[] = {
     {"force", "--force begins anew, or choose another -o"},
     {"certify", "--no-certify leaves it out"},
     {"shrink", "--no-shrink leaves it out"},
-    {"chat_template", "use --raw, or --chat-template NAME"},
+    {"chat_template", "use --raw, or --chat-template NAME or file:PATH"},
     {"unsafe_exec", "--unsafe-exec runs them with limits alone, as you, with your files and your network"},
 };
 

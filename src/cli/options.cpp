@@ -41,12 +41,18 @@ static void add_switch(CLI::App& app, const Option& option, const OptionTargets&
 /// A method's option from the environment is a default, so that the method need not read it.
 static void set_flag(const Option& option, const OptionTargets& targets, const Json& value) {
   const std::set<std::string> given = targets.method ? targets.method->given : std::set<std::string>{};
-  if (option.spec.type == OptionType::json) {
+  if (option.spec.name == std::string_view("json_schema")) {
     check_option(option.spec, value);
     require_option(targets.generate->grammar.empty(), option.spec.name, " is given beside grammar, expected ",
                    "one of them");
     targets.generate->grammar = json_schema_grammar(value.dump());
     return;
+  }
+  constexpr std::string_view kFile = "file:";
+  if (option.spec.name == std::string_view("chat_template") && targets.prompt) {
+    const std::string& name = value.get_ref<const std::string&>();
+    targets.prompt->chat.source =
+        name.starts_with(kFile) ? file_text(name.substr(kFile.size()), "chat template") : "";
   }
   if (option.file)
     require_option(targets.generate->grammar.empty(), option.spec.name,

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "cli/answer_printer.h"
 #include "cli/output.h"
 #include "cli/run_command.h"
 #include "decoding/vote.h"
@@ -18,8 +19,6 @@ class Answers {
     const std::string inputs[] = {model_path(o.model), o.request.prompt.file};
     if (!o.output.empty()) file_.emplace(o.output, o.force, inputs);
   }
-  /// Prints as text is generated; nothing where a file takes the whole.
-  OnText printer() const { return file_ ? OnText() : OnText(print_now); }
   bool to_file() const { return file_.has_value(); }
   void add(const std::string& text) { (file_ ? file_->stream() : std::cout) << text; }
   void add_json(const Json& json) { add(json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"); }
@@ -46,16 +45,21 @@ int run_one(const RunOptions& o, const std::atomic<bool>& stop) {
   Answers out(o, stop);
   const Request request = asked(o);
   const Session session(o.model, {&request.method, 1});
-  const OnText print = o.json ? OnText() : out.printer();
-  const auto samples = start_request(session, request, print);
+  AnswerPrinter printer;
+  const bool print = !o.json && !out.to_file();
+  const auto samples = start_request(session, request, print ? printer.text() : OnText(),
+                                     print ? printer.reasoning() : OnText());
   Generation *const one = samples[0].get(), *generation = one;
   run_generations(session.engines(), {&one, 1}, &stop);
   if (o.json) {
     out.add_json(generation_json(*generation, request.method, session.router()));
     return out.finish();
   }
-  out.add((out.to_file() ? generation->text() : "") + "\n");
+  if (print) printer.finish();
+  out.add((out.to_file() ? generation->answer_text() : "") + "\n");
   const int code = out.finish();
+  if (generation->answer_text().empty() && !generation->reasoning().empty())
+    std::fprintf(stderr, "rouse: the text ends within its reasoning, there is no answer; --json shows it\n");
   const Json t = timings_json(*generation);
   std::fprintf(stderr, "\n%s | %s | prompt %zu tokens at %.0f/s | %zu tokens at %.1f/s | load %.2f s\n",
                method_text(resolved(request.method, session.router())).c_str(),
@@ -85,7 +89,7 @@ int run_samples(const RunOptions& o, const std::atomic<bool>& stop) {
   Json rows = Json::array();
   int64_t n_token = 0;
   for (size_t i = 0; i < samples.size(); ++i) {
-    answers.push_back(entry.extract(samples[i]->text()));
+    answers.push_back(entry.extract(samples[i]->answer_text()));
     Json row = generation_json(*samples[i], of_sample(request.method, static_cast<int>(i)), session.router());
     row["seed"] = request.generate.sampling.seed + i;
     row["answer"] = answers.back() ? Json(*answers.back()) : Json(nullptr);

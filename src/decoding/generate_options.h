@@ -1,6 +1,7 @@
 /// decoding/generate_options.h - how a text is generated, beside its method, and why it ends.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,9 @@ struct GenerateOptions {
   /// for later ones. Rows that are not run have no routing, so it has no effect with `routing`.
   bool reuse = false;
   int n_top = -1;  ///< keep how likely every token was, and this many of the likeliest; -1: none of it
+  /// The text is reasoning and an answer, which begins within the reasoning that this opens, or with neither
+  /// ("", see reasoning.h). Nothing: it is not split.
+  std::optional<std::string> reasoning;
   std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };
 

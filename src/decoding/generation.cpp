@@ -25,14 +25,15 @@ static SamplingOptions adjusted(SamplingOptions sampling, const Method& method) 
 }
 
 Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
-                       std::vector<int> prompt, const GenerateOptions& options, OnText on_text)
+                       std::vector<int> prompt, const GenerateOptions& options, OnText on_text,
+                       OnText on_reasoning)
     : engines_(engines),
       tokenizer_(tokenizer),
       options_(options),
       sampler_(adjusted(options.sampling, *method)),
       prompt_(std::move(prompt)),
       history_(prompt_),
-      text_(tokenizer, options, std::move(on_text)) {
+      text_(tokenizer, options, std::move(on_text), std::move(on_reasoning)) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
   require_option(options.n_predict >= 0, "n_predict", " is ", options.n_predict, ", expected 0 or more");
   for (const int token : prompt_)
@@ -100,14 +101,16 @@ void Generation::close() {
 std::vector<std::unique_ptr<Generation>> start_samples(Engines engines, const Tokenizer& tokenizer,
                                                        std::span<const std::shared_ptr<const Method>> methods,
                                                        const std::vector<int>& prompt,
-                                                       GenerateOptions options, OnText on_text) {
+                                                       GenerateOptions options, OnText on_text,
+                                                       OnText on_reasoning) {
   std::vector<std::unique_ptr<Generation>> samples;
   std::map<const Method*, Generation*> firsts;
   for (size_t i = 0; i < methods.size(); ++i, ++options.sampling.seed) {
     Generation*& first = firsts[methods[i].get()];
     samples.push_back(first ? std::make_unique<Generation>(*first, options.sampling.seed)
                             : std::make_unique<Generation>(engines, tokenizer, methods[i]->clone(), prompt,
-                                                           options, i == 0 ? std::move(on_text) : OnText()));
+                                                           options, i == 0 ? std::move(on_text) : OnText(),
+                                                           i == 0 ? std::move(on_reasoning) : OnText()));
     if (!first) first = samples.back().get();
   }
   return samples;

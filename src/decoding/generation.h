@@ -37,7 +37,8 @@ class Generation {
   /// Takes no room yet. Throws Error (exit 2) when the prompt is empty or can never fit the context or the
   /// trace of a replayed routing, or when the method, the sampling and the grammar do not go together.
   Generation(Engines engines, const Tokenizer& tokenizer, std::unique_ptr<Method> method,
-             std::vector<int> prompt, const GenerateOptions& options, OnText on_text = {});
+             std::vector<int> prompt, const GenerateOptions& options, OnText on_text = {},
+             OnText on_reasoning = {});
   /// Another sample of the same text: it waits for `first` to run the prompt and begins with its cells. The
   /// first must not have begun. Either may go before the other.
   Generation(Generation& first, uint64_t seed, OnText on_text = {});
@@ -70,6 +71,10 @@ class Generation {
   const std::vector<int>& tokens() const { return tokens_; }    ///< so far; an end token is not among them
   const std::vector<int>& choices() const { return choices_; }  ///< what it would have taken at every step
   const std::string& text() const { return text_.text(); }      ///< their text, without a stop string
+  /// Where options.reasoning asks for it, the text's answer, and what it holds before; as far as it is
+  /// published.
+  const std::string& answer_text() const { return text_.answer(); }
+  std::string reasoning() const { return text_.reasoning(); }
   StopReason stop_reason() const { return stop_; }
   const std::optional<Error>& error() const { return error_; }  ///< why it failed
   /// Tokens of the prompt that were not run, as an earlier text's cells held them; of the first stream.
@@ -128,11 +133,12 @@ class Generation {
 };
 
 /// Samples of one text, their seeds in a row from that of `options`. methods: one a sample, copied
-/// (sample_methods); those of one object share the prompt, which the first of them runs. on_text hears of the
-/// first sample. All must be run together.
+/// (sample_methods); those of one object share the prompt, which the first of them runs. on_text and
+/// on_reasoning hear of the first sample. All must be run together.
 std::vector<std::unique_ptr<Generation>> start_samples(Engines engines, const Tokenizer& tokenizer,
                                                        std::span<const std::shared_ptr<const Method>> methods,
                                                        const std::vector<int>& prompt,
-                                                       GenerateOptions options, OnText on_text = {});
+                                                       GenerateOptions options, OnText on_text = {},
+                                                       OnText on_reasoning = {});
 
 }  // namespace rouse

@@ -101,6 +101,10 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodR
           {"seed", o.runner.sampling.seed},
           {"sandbox", o.runner.sandbox ? Json(o.runner.sandbox->level()) : Json(nullptr)}},
       results_(Json::object()) {
+  if (o.runner.chat_template) {
+    settings_["template_date"] = o.runner.chat.date;
+    if (!o.runner.chat.kwargs.is_null()) settings_["chat_template_kwargs"] = o.runner.chat.kwargs;
+  }
   if (!method_.routing_per_sample.empty())
     for (int i = 0; i < o.runner.n_sample; ++i)
       settings_["per_sample"].push_back(

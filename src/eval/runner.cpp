@@ -21,7 +21,7 @@ class Runner {
       if (std::ranges::find(routings_, method.get()) == routings_.end()) routings_.push_back(method.get());
     // What no item is to blame for ends the run before the first.
     options.sampling.check();
-    if (options.chat_template) (void)model.tokenizer.render_chat({{"user", ""}});
+    if (options.chat_template) (void)chat_parts(model.tokenizer, {{"user", "x"}}, options.chat);
     for (const Item& item : items) n_done_ += log.has(item.id);
     for (const EvalJson& row : log.rows()) count(row);
   }
@@ -49,7 +49,7 @@ class Runner {
   bool stopped() const { return events_.stop && *events_.stop; }
 
   std::vector<TextPart> prompt_of(const Item& item) const {
-    if (o_.chat_template) return model_.tokenizer.chat_parts({{"user", item.prompt}});
+    if (o_.chat_template) return chat_parts(model_.tokenizer, {{"user", item.prompt}}, o_.chat);
     return {{item.prompt, false}};
   }
 

@@ -8,6 +8,7 @@
 #include "decoding/scoring.h"
 #include "eval/samples.h"
 #include "sandbox/python.h"
+#include "tokenizer/chat_template.h"
 
 namespace rouse {
 
@@ -25,7 +26,8 @@ struct RunnerOptions {
   int n_sample = 1;    ///< of each generated text; their answers vote
   int n_predict = 0;   ///< 0: the task's own
   bool ignore_eos = false;
-  bool chat_template = false;  ///< the prompt is a user's message
+  bool chat_template = false;                     ///< the prompt is a user's message
+  TemplateOptions chat{.date = kEvaluationDate};  ///< how it is written then
   float score_alpha = 0;
   SamplingOptions sampling;
   const Sandbox* sandbox = nullptr;  ///< for tasks that run programs

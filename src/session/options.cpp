@@ -57,6 +57,18 @@ Option of_prompt(OptionSpec spec, const char* flag, T PromptOptions::*member) {
           .request = true,
           .place = [member](const OptionTargets& t) { return in(t.prompt, member); }};
 }
+/// How a conversation becomes a prompt.
+template <class T>
+Option of_template(OptionSpec spec, const char* flag, T TemplateOptions::*member,
+                   void (*check)(const Json& value) = nullptr) {
+  return {
+      .spec = spec,
+      .group = OptionGroup::prompt,
+      .flag = flag,
+      .request = true,
+      .check = check,
+      .place = [member](const OptionTargets& t) { return in(t.prompt ? &t.prompt->chat : nullptr, member); }};
+}
 template <class T>
 Option of_text(OptionSpec spec, const char* flag, T GenerateOptions::*member) {
   return {.spec = spec,
@@ -142,9 +154,20 @@ void add_prompt(std::vector<Option>& all) {
                 "--raw", &P::raw));
   all.push_back(
       of_prompt(text("system", kMostPrompt, "system message for the chat template"), "--system", &P::system));
-  all.push_back(of_prompt(
-      text("chat_template", 256, "use this template instead of the file's (qa, chatml, llama3, ...)"),
-      "--chat-template", &P::chat_template));
+  using T = TemplateOptions;
+  all.push_back(
+      of_template(text("chat_template", 4096,
+                       "use this template instead of the file's (qa, chatml, llama3, ...); file:PATH "
+                       "reads a Jinja template, on the command line alone"),
+                  "--chat-template", &T::name));
+  all.push_back(
+      of_template(typed(OptionType::json, "chat_template_kwargs",
+                        "variables of the file's template, a JSON object of true, false, numbers and "
+                        "texts: {\"enable_thinking\": false}"),
+                  "--chat-template-kwargs", &T::kwargs, check_template_kwargs));
+  all.push_back(of_template(
+      text("template_date", 10, "YYYY-MM-DD: the date that templates show the model (today's if left out)"),
+      "--template-date", &T::date, check_template_date));
   all.push_back(of_prompt(
       typed(OptionType::boolean, "special",
             "whether control tokens count where the text spells them, such as </s>, or are text (default: "
@@ -261,6 +284,7 @@ Json property_of(const Option& option) {
            {{"role", {{"enum", {"system", "user", "assistant"}}}}, {"content", {{"type", "string"}}}}}};
       break;
     case OptionType::json:
+      if (option.spec.name == std::string_view("chat_template_kwargs")) out["type"] = "object";
       break;
   }
   if (option.spec.name == std::string_view("method")) {
@@ -314,6 +338,8 @@ const Option* find_option(const std::string& name) {
 }
 
 void set_option(const Option& option, const OptionTargets& targets, const Json& value) {
+  check_option(option.spec, value);
+  if (option.check) option.check(value);
   if (option.group == OptionGroup::method && targets.method)
     set_method_option(*targets.method, *find_method_option(option.spec.name), value);
   else

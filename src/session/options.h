@@ -39,6 +39,7 @@ struct Option {
   bool file = false;            ///< the command line names a file that holds the value
   bool request = false;         ///< a request may set it, and a line of a batch
   bool variant = false;         ///< "scmoe beta=0.8" may
+  void (*check)(const Json& value) = nullptr;  ///< beyond what its type says; throws Error
   std::function<OptionPlace(const OptionTargets&)> place = {};
 
   /// "--ctx-size"; empty: not on the command line.

@@ -1,8 +1,15 @@
 #include "session/prompt.h"
 
 #include "base/error.h"
+#include "decoding/reasoning.h"
 
 namespace rouse {
+
+TemplateOptions template_options(const PromptOptions& o) {
+  TemplateOptions out = o.chat;
+  out.special = o.special.value_or(false);
+  return out;
+}
 
 static std::vector<TextPart> prompt_parts(const PromptOptions& o, const Tokenizer& tokenizer,
                                           const std::string& prompt) {
@@ -14,7 +21,7 @@ static std::vector<TextPart> prompt_parts(const PromptOptions& o, const Tokenize
   }
   require_option(!o.raw, "raw", " does not go with messages: they are written by the chat template");
   if (!o.system.empty()) messages.insert(messages.begin(), {"system", o.system});
-  return tokenizer.chat_parts(messages, o.chat_template, o.special.value_or(false));
+  return chat_parts(tokenizer, messages, template_options(o));
 }
 
 std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenizer,
@@ -24,6 +31,15 @@ std::vector<int> prompt_tokens(const PromptOptions& o, const Tokenizer& tokenize
     require_option(o.tokens[i] >= 0 && o.tokens[i] < tokenizer.n_vocab(), "tokens", "[", i, "] is ",
                    o.tokens[i], ", expected a token id of 0 to ", tokenizer.n_vocab() - 1);
   return o.tokens;
+}
+
+std::optional<std::string> reasoning_of(const PromptOptions& o, const Tokenizer& tokenizer,
+                                        std::span<const int> prompt) {
+  if (o.raw || !o.tokens.empty()) return std::nullopt;
+  constexpr size_t kTail = 32;
+  const size_t n = std::min(kTail, prompt.size());
+  const std::span<const int> tail = prompt.last(n);
+  return open_reasoning(tokenizer.decode({tail.begin(), tail.end()}, true));
 }
 
 EncodedPairs prompt_pair(const PromptOptions& o, const Tokenizer& tokenizer, const std::string& prompt,

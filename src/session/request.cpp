@@ -90,6 +90,7 @@ void read_field(Request& request, const std::string& name, const JsonValue& valu
   require_option(rules.paths || name != "amateur", name.c_str(),
                  " is given when rouse starts, not by a request");
   set_option(option, request.targets(), value.json());
+  if (name == "chat_template") request.prompt.chat.source.clear();
   if (name == "messages") {
     request.prompt.messages = read_messages(value);
   } else if (name == "json_schema") {
@@ -161,7 +162,7 @@ Json request_json(const Request& request) {
 }
 
 std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
-                                                       OnText on_text) {
+                                                       OnText on_text, OnText on_reasoning) {
   require_option(request.n_sample == 1 || request.generate.sampling.temperature > 0 ||
                      samples_differ(request.method, request.n_sample),
                  "n", " is ", request.n_sample,
@@ -169,10 +170,12 @@ std::vector<std::unique_ptr<Generation>> start_request(const Session& session, c
   require_option(request.n_sample > 1 || request.method.routing_per_sample.empty(), "routing_per_sample",
                  " is for several samples of one text");
   check_options(request.method, request.generate);
+  const std::vector<int> prompt = prompt_tokens(request.prompt, *session.tokenizer);
+  GenerateOptions generate = request.generate;
+  generate.reasoning = reasoning_of(request.prompt, *session.tokenizer, prompt);
   return start_samples(session.engines(), *session.tokenizer,
-                       sample_methods(request.method, request.n_sample, session.models()),
-                       prompt_tokens(request.prompt, *session.tokenizer), request.generate,
-                       std::move(on_text));
+                       sample_methods(request.method, request.n_sample, session.models()), prompt, generate,
+                       std::move(on_text), std::move(on_reasoning));
 }
 
 Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, const Request& request,

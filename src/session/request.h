@@ -44,9 +44,10 @@ const Json& request_id(const JsonValue& id);
 Json request_json(const Request& request);
 
 /// Its samples, whose options were checked against each other: the first runs the prompt for all, and seeds
-/// stand in a row. They must be run together. on_text hears of the first. Throws Error (usage).
+/// stand in a row. They must be run together. on_text and on_reasoning hear of the first. Throws Error
+/// (usage).
 std::vector<std::unique_ptr<Generation>> start_request(const Session& session, const Request& request,
-                                                       OnText on_text = {});
+                                                       OnText on_text = {}, OnText on_reasoning = {});
 /// What came of them: of one sample its result, of several {"samples": [results]}.
 Json request_result_json(std::span<const std::unique_ptr<Generation>> samples, const Request& request,
                          const RouterSpec& router);

@@ -32,7 +32,8 @@ Json timings_json(const Generation& g) {
 Result result_of(const Generation& g, const MethodOptions& method, const RouterSpec& router) {
   const RoutingPolicy& policy = g.method().streams()[0].policy;
   Result out;
-  out.text = g.text();
+  out.text = g.answer_text();
+  out.reasoning = g.reasoning();
   out.tokens = g.tokens();
   out.prompt_tokens = g.prompt();
   out.stop = g.stop_reason();
@@ -71,6 +72,7 @@ Json result_json(const Result& r) {
            {"policy", r.policy},
            {"policy_hash", r.policy_hash},
            {"method", r.method}};
+  if (!r.reasoning.empty()) out["reasoning"] = r.reasoning;
   if (r.n_reused) out["reused_prompt_tokens"] = *r.n_reused;
   if (!r.log_probs.empty()) out["log_probs"] = r.log_probs;
   for (const auto& best : r.top) {

@@ -18,7 +18,8 @@ struct TokenLogProb {
 };
 
 struct Result {
-  std::string text;
+  std::string text;       ///< of a conversation: the answer
+  std::string reasoning;  ///< what a conversation's text holds before the answer
   std::vector<int> tokens, prompt_tokens;
   StopReason stop = StopReason::none;
   Phase prefill, step;
@@ -33,7 +34,7 @@ struct Result {
 
 Result result_of(const Generation& g, const MethodOptions& method, const RouterSpec& router);
 /// {"text", "tokens", "prompt_tokens", "stop", "timings", "cost", "policy", "policy_hash", "method"} and,
-/// where they are there, "reused_prompt_tokens", "log_probs", "top_log_probs", "experts".
+/// where they are there, "reasoning", "reused_prompt_tokens", "log_probs", "top_log_probs", "experts".
 Json result_json(const Result& result);
 /// What `run --json` prints.
 Json generation_json(const Generation& g, const MethodOptions& method, const RouterSpec& router);

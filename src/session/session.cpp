@@ -94,10 +94,11 @@ MethodModels Session::models() const {
 }
 
 std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,
-                                           const GenerateOptions& options, OnText on_text) const {
+                                           const GenerateOptions& options, OnText on_text,
+                                           OnText on_reasoning) const {
   check_options(method, options);
   return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
-                                      options, std::move(on_text));
+                                      options, std::move(on_text), std::move(on_reasoning));
 }
 
 }  // namespace rouse

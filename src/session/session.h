@@ -27,7 +27,8 @@ struct Session {
   const RouterSpec& router() const { return spec->router; }
   /// A generation whose options were checked against each other. Throws Error (exit 2).
   std::unique_ptr<Generation> start(const MethodOptions& method, std::vector<int> prompt,
-                                    const GenerateOptions& options, OnText on_text = {}) const;
+                                    const GenerateOptions& options, OnText on_text = {},
+                                    OnText on_reasoning = {}) const;
 
   std::shared_ptr<const Devices> devices;
   std::shared_ptr<const ModelSpec> spec;  ///< keeps the weights as long as it lives

@@ -11,8 +11,6 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/random.h"
-#include "base/text.h"
 #include "tokenizer/tokenizer.h"
 
 namespace rouse {
@@ -38,13 +36,20 @@ struct MarkedText {
   }
 };
 
+struct NamedToken {
+  int token;
+  std::string_view name;
+  int attributes;
+  bool found_anyway;  ///< libllama finds it in plain text too
+};
+
 bool blank(char c) {
   return std::isspace(static_cast<unsigned char>(c)) != 0;
 }
 
 /// Cuts a fragment at every place of a token's name, from left to right.
-void cut(const MarkedText& marked, Fragment rest, int token, std::string_view name, int attributes,
-         std::vector<Fragment>& out) {
+void cut(const MarkedText& marked, Fragment rest, const NamedToken& named, std::vector<Fragment>& out) {
+  const auto& [token, name, attributes, found_anyway] = named;
   const std::string_view text = marked.text;
   size_t from = rest.begin;
   for (;;) {
@@ -53,6 +58,10 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
     const size_t end = at + name.size();
     if (attributes & kSpecial && !marked.all_special(at, end)) {
       from = at + 1;
+      if (found_anyway) {  // unless no stretch of plain text holds it whole
+        out.push_back({rest.begin, from});
+        rest.begin = from;
+      }
       continue;
     }
     size_t left = at;
@@ -68,22 +77,23 @@ void cut(const MarkedText& marked, Fragment rest, int token, std::string_view na
   if (rest.begin < rest.end) out.push_back(rest);
 }
 
-/// A string that occurs in none of the texts.
-std::string mark_for(const std::vector<ChatMessage>& messages, const std::string& source) {
-  for (uint64_t n = 0;; ++n) {
-    std::string mark = cat("\x02", hex64(mix64(n)));
-    const auto holds = [&](const ChatMessage& m) { return m.content.find(mark) != std::string::npos; };
-    if (source.find(mark) == std::string::npos && std::none_of(messages.begin(), messages.end(), holds))
-      return mark;
-  }
-}
-
 }  // namespace
 
-void Tokenizer::find_named_tokens() {
+/// Of libllama, but a control token of the file stays one: libllama makes harmony's (<|channel|>, <|start|>,
+/// ...) user-defined, to show them, and would find them in a user's text.
+int Tokenizer::attributes(int token) const {
+  return llama_vocab_get_attr(vocab_, token) | (shown_controls_.count(token) ? LLAMA_TOKEN_ATTR_CONTROL : 0);
+}
+
+void Tokenizer::find_named_tokens(const GgufFile& file) {
+  constexpr const char* kTypes = "tokenizer.ggml.token_type";
+  constexpr int64_t kControl = 3;  // of GGUF
+  const std::vector<int64_t> types = file.has(kTypes) ? file.integers(kTypes) : std::vector<int64_t>();
+  for (int token = 0; token < std::min(n_vocab(), static_cast<int>(types.size())); ++token)
+    if (types[static_cast<size_t>(token)] == kControl && !(llama_vocab_get_attr(vocab_, token) & kSpecial))
+      shown_controls_.insert(token);
   for (int token = 0; token < n_vocab(); ++token)
-    if (llama_vocab_get_attr(vocab_, token) & kNamed && *llama_vocab_get_text(vocab_, token))
-      named_tokens_.push_back(token);
+    if (attributes(token) & kNamed && *llama_vocab_get_text(vocab_, token)) named_tokens_.push_back(token);
   const auto length = [&](int token) { return std::string_view(llama_vocab_get_text(vocab_, token)).size(); };
   std::stable_sort(named_tokens_.begin(), named_tokens_.end(),
                    [&](int a, int b) { return length(a) > length(b); });
@@ -100,12 +110,12 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
   for (const int token : named_tokens_) {
     const std::string_view name = llama_vocab_get_text(vocab_, token);
     if (marked.text.find(name) == std::string::npos) continue;
-    const int attributes = llama_vocab_get_attr(vocab_, token);
+    const NamedToken named{token, name, attributes(token), shown_controls_.count(token) > 0};
     for (const Fragment& f : std::exchange(fragments, {}))
       if (f.token >= 0)
         fragments.push_back(f);
       else
-        cut(marked, f, token, name, attributes, fragments);
+        cut(marked, f, named, fragments);
   }
   std::vector<int> tokens;
   if (add_special && llama_vocab_get_add_bos(vocab_)) tokens.push_back(bos());
@@ -126,32 +136,15 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
   return tokens;
 }
 
-/// Renders with a mark in each message's place and looks where the marks are. White space around a message
-/// stays beside its mark: some templates trim it.
-std::vector<TextPart> Tokenizer::chat_parts(const std::vector<ChatMessage>& messages, const std::string& name,
-                                            bool special) const {
-  if (special) return {{render_chat(messages, name), true}};
-  const std::string mark = mark_for(messages, cat(chat_template_, name));
-  std::vector<ChatMessage> marked = messages;
-  std::vector<std::string> words;
-  for (ChatMessage& m : marked) {
-    const auto begin = std::find_if_not(m.content.begin(), m.content.end(), blank);
-    const auto end = std::find_if_not(m.content.rbegin(), std::reverse_iterator(begin), blank).base();
-    if (begin == end) continue;
-    words.emplace_back(begin, end);
-    m.content.replace(begin, end, cat(mark, words.size() - 1, ";"));
-  }
-  std::string rest = render_chat(marked, name);
-  std::vector<TextPart> parts;
-  for (size_t at; (at = rest.find(mark)) != std::string::npos;) {
-    const size_t number = at + mark.size(), end = rest.find(';', number);
-    const auto i = parse_int(std::string_view(rest).substr(number, end - number));
-    parts.push_back({rest.substr(0, at), true});
-    parts.push_back({words.at(static_cast<size_t>(*i)), false});
-    rest.erase(0, end + 1);
-  }
-  parts.push_back({rest, true});
-  return parts;
+bool Tokenizer::is_control(int token) const {
+  return (attributes(token) & kSpecial) != 0;
+}
+
+std::vector<std::string> Tokenizer::control_names() const {
+  std::vector<std::string> out;
+  for (const int token : named_tokens_)
+    if (is_control(token)) out.emplace_back(llama_vocab_get_text(vocab_, token));
+  return out;
 }
 
 }  // namespace rouse

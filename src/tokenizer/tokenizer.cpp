@@ -29,7 +29,7 @@ Tokenizer::Tokenizer(const GgufFile& file)
                 ": key tokenizer.ggml.add_eos_token wants an EOS token, but the vocabulary has none");
   for (int token = 0; token < n_vocab(); ++token)
     if (ends_generation(token)) end_tokens_.push_back(token);
-  find_named_tokens();
+  find_named_tokens(file);
   chat_template_ = file.text("tokenizer.chat_template").value_or("");
 }
 
@@ -46,6 +46,10 @@ int Tokenizer::bos() const {
 }
 int Tokenizer::eos() const {
   return llama_vocab_eos(vocab_);
+}
+
+bool Tokenizer::adds_bos() const {
+  return llama_vocab_get_add_bos(vocab_);
 }
 
 std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool parse_special) const {
@@ -101,60 +105,6 @@ const SortedTokens& Tokenizer::sorted() const {
     sorted_ = std::make_unique<const SortedTokens>(std::move(pieces));
   }
   return *sorted_;
-}
-
-/// "Question: ...\nAnswer:", the form of the benchmarks and of rouse-lab.
-static std::string render_qa(const std::vector<ChatMessage>& messages) {
-  std::string out;
-  for (const ChatMessage& m : messages) {
-    if (m.role == "assistant")
-      out += " " + m.content + "\n\n";
-    else if (m.role == "user")
-      out += "Question: " + m.content + "\nAnswer:";
-    else
-      out += m.content + "\n\n";
-  }
-  return out;
-}
-
-std::string Tokenizer::render_chat(const std::vector<ChatMessage>& messages, const std::string& name) const {
-  const std::string& source = name.empty() ? chat_template_ : name;
-  const bool is_qa =
-      source.find("Question: ") != std::string::npos && source.find("Answer:") != std::string::npos;
-  if (name == "qa" || (name.empty() && is_qa)) return render_qa(messages);
-  const auto require_template = [&](bool ok, const char* what) {
-    if (!ok)
-      throw Error(cat(path_, ": ", what, name, "; known by name: ", join(chat_template_names(), ", ")),
-                  ErrorKind::usage, "chat_template");
-  };
-  require_template(!source.empty(), "the file has no chat template");
-  std::vector<llama_chat_message> raw;
-  size_t length = 256;
-  for (const ChatMessage& m : messages) {
-    raw.push_back({m.role.c_str(), m.content.c_str()});
-    length += 2 * (m.role.size() + m.content.size()) + 64;
-  }
-  std::string out(length, '\0');
-  int n = llama_chat_apply_template(source.c_str(), raw.data(), raw.size(), true, out.data(),
-                                    static_cast<int>(out.size()));
-  require_template(n >= 0, name.empty() ? "its chat template is not one that libllama recognises"
-                                        : "unknown chat template ");
-  if (n > static_cast<int>(out.size())) {
-    out.resize(static_cast<size_t>(n));
-    n = llama_chat_apply_template(source.c_str(), raw.data(), raw.size(), true, out.data(),
-                                  static_cast<int>(out.size()));
-  }
-  out.resize(static_cast<size_t>(n));
-  return out;
-}
-
-std::vector<std::string> Tokenizer::chat_template_names() {
-  std::vector<const char*> names(256);
-  const int n = llama_chat_builtin_templates(names.data(), names.size());
-  std::vector<std::string> out{"qa"};
-  for (int i = 0; i < n && i < static_cast<int>(names.size()); ++i)
-    out.emplace_back(names[static_cast<size_t>(i)]);
-  return out;
 }
 
 void require_same_vocabulary(const Tokenizer& a, const Tokenizer& b) {

@@ -3,28 +3,20 @@
 
 #include <memory>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gguf/file.h"
+#include "tokenizer/chat_message.h"
 #include "tokenizer/sorted_tokens.h"
 
 struct llama_model;
 struct llama_vocab;
 
 namespace rouse {
-
-struct ChatMessage {
-  std::string role, content;  ///< "system", "user" or "assistant"
-};
-
-/// A piece of a prompt. special: control tokens are meant where their text stands; else "</s>" is text.
-struct TextPart {
-  std::string text;
-  bool special;
-};
 
 class Tokenizer {
  public:
@@ -53,30 +45,23 @@ class Tokenizer {
   const std::string& path() const { return path_; }  ///< of the model file
   int bos() const;                                   ///< -1 when there is none
   int eos() const;                                   ///< likewise
+  bool adds_bos() const;                             ///< encode puts it in front where add_special
+  /// Only special text may name it. It is no part of an answer, though libllama shows some (harmony's).
+  bool is_control(int token) const;
+  std::vector<std::string> control_names() const;
 
   /// The chat template in the file, or empty.
   const std::string& chat_template() const { return chat_template_; }
-  /// Renders messages for the model to continue. `name`: one of libllama's templates or "qa"; empty: the
-  /// file's own. Throws Error with a hint at --chat-template when the template is not recognised.
-  std::string render_chat(const std::vector<ChatMessage>& messages, const std::string& name = "") const;
-  /// The same in parts: control tokens are the template's own, and messages are text. special: theirs count
-  /// too.
-  std::vector<TextPart> chat_parts(const std::vector<ChatMessage>& messages, const std::string& name = "",
-                                   bool special = false) const;
-  std::vector<int> encode_chat(const std::vector<ChatMessage>& messages, const std::string& name = "",
-                               bool special = false) const {
-    return encode(chat_parts(messages, name, special), true);
-  }
-  /// Every name that render_chat takes.
-  static std::vector<std::string> chat_template_names();
 
  private:
-  void find_named_tokens();
+  void find_named_tokens(const GgufFile& file);
+  int attributes(int token) const;
   void note_doubled_bos(const std::vector<int>& tokens) const;
 
   std::unique_ptr<llama_model, void (*)(llama_model*)> model_;
   const llama_vocab* vocab_;
   std::vector<int> end_tokens_, named_tokens_;  ///< named: found in a text as they stand; longest first
+  std::set<int> shown_controls_;                ///< control tokens of the file that libllama shows as text
   mutable std::once_flag doubled_bos_;
   std::string path_, chat_template_;
   mutable std::unique_ptr<const SortedTokens> sorted_;

@@ -72,6 +72,23 @@ TEST(Api, StreamsAnAnswerWithItsCostAndLogProbabilities) {
   }
 }
 
+TEST(Api, AConversationsReasoningIsApartFromItsAnswer) {
+  Model model(lab());
+  std::string answer, reasoning;
+  Request r{.prompt = kQuestion, .grammar = R"(root ::= "<think>\nOne\n</think>\nTwo")"};
+  r.on_text = [&](const std::string& piece) { answer += piece; };
+  r.on_reasoning = [&](const std::string& piece) { reasoning += piece; };
+  const Answer a = model.generate(r);
+  EXPECT_EQ(a.text, "Two");
+  EXPECT_EQ(a.reasoning, "One");
+  EXPECT_EQ(answer, a.text);
+  EXPECT_EQ(reasoning, a.reasoning);
+  r.raw = true;
+  EXPECT_EQ(model.generate(r).text, "<think>\nOne\n</think>\nTwo");
+  Request wrong{.prompt = kQuestion, .options = {{"chat_template_kwargs", "{\"a\": []}"}}};
+  expect_error([&] { model.generate(wrong); }, ErrorKind::usage, "chat_template_kwargs", "a is [], expected");
+}
+
 TEST(Api, ScoresAreTheLogProbabilitiesOfTheTokensThatGreedyTook) {
   Model model(lab());
   const Answer a =

@@ -40,6 +40,62 @@ TEST(Prompts, HoldControlTokensOnlyWhereTheyAreMeant) {
   EXPECT_EQ(count("--raw"), count("--raw --no-special") + 1);
 }
 
+TEST(Prompts, AreWrittenByTheTemplateThatTheCommandLineNames) {
+  const TempDir dir;
+  const std::string model = std::string("-m ") + ROUSE_MODELS + "/rouse-lab.gguf ", path = dir / "t.jinja";
+  const std::string file = "--chat-template file:" + path;
+  std::ofstream(path) << "Question: {{ messages[0].content }}{{ '?' if twice else '' }}\nAnswer:";
+  EXPECT_EQ(prompt_ids(model + file + " -p 'Why?'"), prompt_ids(model + "-p 'Why?'"));
+  EXPECT_EQ(prompt_ids(model + file + " -p Why --chat-template-kwargs '{\"twice\": true}'"),
+            prompt_ids(model + "-p 'Why?'"));
+  std::ofstream(path) << "{{ strftime_now('%d.%m.%Y') }}";
+  EXPECT_EQ(prompt_ids(model + file + " --template-date 2024-02-29 -p x"),
+            prompt_ids(model + "--raw -p 29.02.2024"));
+  const auto refused = [&](const std::string& arguments, int code, const std::string& part) {
+    const CommandResult r = rouse("run -n 1 " + model + arguments);
+    EXPECT_EQ(r.code, code) << r.err;
+    EXPECT_NE(r.err.find(part), std::string::npos) << r.err;
+  };
+  std::ofstream(path) << "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
+  refused(file + " -p x", 2, "the chat template file:" + path + " nests or calls itself too deeply");
+  refused("--chat-template file:" + dir / "none -p x", 2, "cannot open the chat template");
+  refused("--chat-template-kwargs '{\"a\": [1]}' -p x", 2,
+          "a is [1], expected true, false, a number or text");
+  refused("--chat-template-kwargs '{\"a\"' -p x", 2, "chat_template_kwargs");
+  refused("--template-date 2024-02-30 -p x", 2, "is \"2024-02-30\", expected a day as YYYY-MM-DD");
+  std::ofstream(dir / "batch") << R"({"id": 1, "prompt": "x", "n_predict": 1, "chat_template": "file:)"
+                               << path << "\"}\n";
+  const CommandResult batch = rouse("run " + model + "--batch " + dir / "batch" + " -o " + dir / "out");
+  EXPECT_EQ(batch.code, 4) << batch.err;
+  EXPECT_NE(read_file(dir / "out").find("unknown chat template"), std::string::npos)
+      << "requests open no path";
+}
+
+TEST(Prompts, OfAConversationSplitReasoningFromTheAnswer) {
+  const TempDir dir;
+  std::ofstream(dir / "g") << "root ::= \"<think>\\nOne\\n</think>\\n\\nTwo\"";
+  const std::string run = std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf --grammar " + dir / "g";
+  const auto json = [&](const std::string& arguments) {
+    const CommandResult r = rouse(run + " --json " + arguments);
+    EXPECT_EQ(r.code, 0) << r.err;
+    return parse_json(r.out, "run --json");
+  };
+  const Json split = json("-p x"), raw = json("--raw -p x"), cut = json("-p x -n 12");
+  EXPECT_EQ(split["text"], "Two");
+  EXPECT_EQ(split["reasoning"], "One");
+  EXPECT_EQ(raw["text"], "<think>\nOne\n</think>\n\nTwo");
+  EXPECT_FALSE(raw.contains("reasoning"));
+  EXPECT_EQ(cut["text"], "");
+  EXPECT_EQ(rouse(run + " -p x").out, "Two\n") << "no terminal, no reasoning";
+  const CommandResult unfinished = rouse(run + " -p x -n 12");
+  EXPECT_EQ(unfinished.out, "\n");
+  EXPECT_NE(unfinished.err.find("the text ends within its reasoning"), std::string::npos) << unfinished.err;
+  // The same of a prompt that opened it.
+  std::ofstream(dir / "t.jinja") << "{{ messages[0].content }}<think>\n";
+  std::ofstream(dir / "g") << "root ::= \"One</think>Two\"";
+  EXPECT_EQ(json("-p x --chat-template file:" + dir / "t.jinja")["reasoning"], "One");
+}
+
 TEST(Prompts, RefuseAnEmptyStopString) {
   const CommandResult r =
       rouse(std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf -p hello -n 2 --stop ''");

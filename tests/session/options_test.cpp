@@ -177,7 +177,8 @@ bool right(const OptionSpec& s, const Json& v) {
 /// What only another reader can judge: a name in a registry, a grammar.
 bool apart(const Option& option) {
   const std::string name = option.spec.name;
-  return option.spec.type == OptionType::messages || option.spec.type == OptionType::json || name == "method";
+  return option.spec.type == OptionType::messages || option.spec.type == OptionType::json ||
+         name == "method" || option.check;
 }
 
 }  // namespace

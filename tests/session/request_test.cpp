@@ -54,6 +54,7 @@ TEST(Request, IsWrittenAsItReads) {
            R"({"id":"7","prompt":"a\u0000b","raw":true,"special":false})",
            R"({"id":7,"tokens":[1,2,3],"method":"scmoe","weak":"rank:2","alpha":0.1,"beta":0.7})",
            R"({"messages":[{"role":"system","content":"s"},{"role":"user","content":"u"}],"n":3})",
+           R"({"prompt":"p","chat_template_kwargs":{"think":false,"n":2},"template_date":"2024-07-26"})",
            R"({"prompt":"p","system":"s","chat_template":"qa","routing":"topk:4","iti":"h","iti_alpha":0.1})",
            R"({"n_predict":0,"stop":["a","b"],"ignore_eos":true,"grammar":"root ::= \"a\"","seed":1})",
            R"({"json_schema":{"enum":["b","a"]},"temp":0.3,"top_k":40,"top_p":0.95,"min_p":0.05})",
@@ -67,6 +68,20 @@ TEST(Request, IsWrittenAsItReads) {
       << "what is at its default";
   EXPECT_EQ(request_json(read(R"({"alpha":0.1})")), (Json{{"alpha", 0.1}}))
       << "but for what a method is given";
+}
+
+TEST(Request, NamesATemplateButNeverAFileOfOne) {
+  Request base;
+  base.prompt.chat.name = "file:t.jinja";
+  base.prompt.chat.source = "{{ x }}";
+  EXPECT_EQ(read(R"({"prompt":"p"})", base).prompt.chat.source, "{{ x }}") << "of the command line";
+  EXPECT_EQ(read(R"({"chat_template":"qa"})", base).prompt.chat.source, "");
+  EXPECT_EQ(read(R"({"chat_template":"file:t.jinja"})", base).prompt.chat.source, "")
+      << "a name, and unknown";
+  refused(R"({"chat_template_kwargs":{"tools":true}})", "chat_template_kwargs",
+          "chat_template_kwargs: tools is set by rouse");
+  refused(R"({"template_date":"today"})", "template_date",
+          "template_date is \"today\", expected a day as YYYY-MM-DD");
 }
 
 /// Every option that has a number, at random within its range.

@@ -1,6 +1,7 @@
 #include "tokenizer/tokenizer.h"
 
 #include "support.h"
+#include "tokenizer/chat_template.h"
 
 namespace rouse {
 
@@ -21,21 +22,24 @@ TEST(Tokenizer, GivesTheIdsOfTraining) {
 TEST(Tokenizer, RendersTheChatTemplateOfTheFileOrByName) {
   const GgufFile lab(std::string(ROUSE_MODELS) + "/rouse-lab.gguf"), tiny(golden("llama.gguf"));
   const Tokenizer tokenizer(lab), plain(tiny);
-  EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}}), "Question: Why?\nAnswer:");
-  EXPECT_EQ(tokenizer.render_chat({{"user", "Why?"}, {"assistant", "So."}, {"user", "How?"}}),
-            "Question: Why?\nAnswer: So.\n\nQuestion: How?\nAnswer:");
-  EXPECT_EQ(plain.render_chat({{"user", "Why?"}}, "chatml"),
+  EXPECT_EQ(chat_text(tokenizer, {{"user", "Why?"}}), "Question: Why?\nAnswer:");
+  for (const char* name : {"", "qa"})
+    EXPECT_EQ(
+        chat_text(tokenizer, {{"system", "S"}, {"user", "Why?"}, {"assistant", "So."}, {"user", "How?"}},
+                  {.name = name}),
+        "S\n\nQuestion: Why?\nAnswer: So.\n\nQuestion: How?\nAnswer:");
+  EXPECT_EQ(chat_text(plain, {{"user", "Why?"}}, {.name = "chatml"}),
             "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n");
   expect_refusal(
       [&] {
-        plain.render_chat({{"user", "x"}});
+        chat_text(plain, {{"user", "x"}});
       },
       ErrorKind::usage, "has no chat template; known by name: qa, ");
   expect_refusal(
       [&] {
-        plain.render_chat({{"user", "x"}}, "no-such");
+        chat_text(plain, {{"user", "x"}}, {.name = "no-such"});
       },
-      ErrorKind::usage, "unknown chat template no-such");
+      ErrorKind::usage, "unknown chat template \"no-such\"");
 }
 
 namespace {
