@@ -10,7 +10,6 @@
 #include "model/tensors.h"
 #include "report/latency.h"
 #include "report/next_steps.h"
-#include "tokenizer/tokenizer.h"
 
 namespace rouse {
 namespace {
@@ -94,22 +93,6 @@ void print_text(const Json& d, const std::optional<ModelSpec>& spec) {
   for (const auto& text : d["rouse_cannot"]) print_line("rouse cannot", text);
 }
 
-/// What libllama's engine makes of a file whose architecture rouse's own does not know.
-void describe_by_libllama(Json& d, const GgufFile& file) {
-  try {
-    const Tokenizer tokenizer(file);  // libllama refuses architectures that it does not know
-    d["supported"] = true;
-    d["rouse_can"] = {
-        "run it by libllama's engine: greedy, sampling, scmoe, cd, roe, beam",
-        "route it by every policy where libllama shows its routers, which is found out at loading"};
-    d["rouse_cannot"] = {"dola, contrastive search, ITI: they need what libllama's engine does not give",
-                         "calibrate it by entering at a block: it takes full passes, many times slower"};
-  } catch (const Error& e) {
-    d["rouse_cannot"] = {
-        cat("run it: architecture \"", d["arch"].get<std::string>(), "\" is not supported: ", e.what())};
-  }
-}
-
 void print_next(const std::vector<NextStep>& steps) {
   if (steps.empty()) return;
   std::printf("\ntry next\n");
@@ -155,13 +138,10 @@ int inspect(const InspectOptions& o) {
   Description description = describe(file);
   Json& d = description.json;
   const std::optional<ModelSpec>& spec = description.spec;
-  if (!spec && usual_engine(file) == "libllama") describe_by_libllama(d, file);
-  d["engine"] = usual_engine(file);
-  const bool runs = spec || d["supported"].get<bool>();
   const int n_thread = Devices(m.n_thread).n_thread();
-  const auto next =
-      runs ? next_steps(d, spec ? &*spec : nullptr, memory_bandwidth(n_thread, size_t{128} << 20))
-           : std::vector<NextStep>{};
+  const auto next = d["supported"].get<bool>() ? next_steps(d, spec ? &*spec : nullptr,
+                                                            memory_bandwidth(n_thread, size_t{128} << 20))
+                                               : std::vector<NextStep>{};
   d["next"] = next_steps_json(next);
   if (o.json) {
     std::cout << d.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';

@@ -95,9 +95,7 @@ int most_experts(const MethodOptions& options, const RouterSpec& router) {
     texts.emplace_back("routing_per_sample", unquote(text));
   int most = 0;
   for (const auto& [option, text] : texts) {
-    if (text.empty()) continue;
-    const RoutingPolicy policy = option_policy(o, option, text, router);
-    for (const int layer : router.layers) most = std::max(most, policy.choice().max_count(layer));
+    if (!text.empty()) most = std::max(most, option_policy(o, option, text, router).most_experts());
   }
   return most;
 }

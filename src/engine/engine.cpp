@@ -4,6 +4,9 @@
 #include <map>
 #include <new>
 
+#include "base/statistics.h"
+#include "routing/route.h"
+
 namespace rouse {
 
 void Abilities::need(bool ok, const std::string& who, const std::string& what) const {
@@ -51,6 +54,9 @@ size_t Engine::check(const Step& step) const {
     }
   require_room(n_row <= static_cast<size_t>(n_free()), "n_ctx", "the context is full: ", n_row,
                " more tokens do not fit into the ", n_free(), " free of ", n_cell(), " cells");
+  const size_t n_noise = step.perturbation.noise.size();
+  require(n_noise == 0 || n_noise == n_row * static_cast<size_t>(spec_.n_embd), "noise of ", n_noise,
+          " values for ", n_row, " rows of ", spec_.n_embd);
   return n_row;
 }
 
@@ -75,6 +81,25 @@ std::vector<Engine::FlatRow> Engine::rows_of(const Step& step) {
   for (const RowGroup& group : step.batch)
     for (const Row& row : group.rows) rows.push_back({group.policy, group.shift, row, rows.size()});
   return rows;
+}
+
+RoutedRow Engine::routed_row(std::span<const float> logits, std::span<const int> chosen) const {
+  std::vector<float> gates(logits.size());
+  router_gates(spec_.router, logits, gates);
+  RoutedRow out{{chosen.begin(), chosen.end()}, {}, {logits.begin(), logits.end()}};
+  for (const int expert : chosen) out.gates.push_back(gates[static_cast<size_t>(expert)]);
+  return out;
+}
+
+void Engine::note_spoiled(size_t at, SeqId seq, int position) {
+  if (const auto spoiled = cells_.spoiled(seq, position + 1))
+    result_.faults[at] = cat("block ", spoiled->block, ": the router's scores of the token at position ",
+                             spoiled->position, " are not finite");
+}
+
+void Engine::note_unsound(size_t at, std::span<const float> logits, int position) {
+  if (const size_t bad = first_unsound(logits); bad < logits.size() && !result_.faults.count(at))
+    result_.faults[at] = cat("the logit of token ", bad, " after position ", position, " is ", logits[bad]);
 }
 
 const StepResult& Engine::run(const Step& step) {

@@ -98,6 +98,14 @@ class Engine {
   virtual void run_rows(const Step& step) = 0;
   virtual void run_head_rows(std::span<HeadRows> items) = 0;
 
+  /// What a tap shows of a row: the router's logits [n_expert], and the experts that were chosen, best first.
+  RoutedRow routed_row(std::span<const float> logits, std::span<const int> chosen) const;
+  /// Marks the row at this place of the batch, where it, or a row before it in its sequence, was routed by
+  /// scores that are not finite.
+  void note_spoiled(size_t at, SeqId seq, int position);
+  /// The same for a logit that is NaN or +inf, unless the row is marked already.
+  void note_unsound(size_t at, std::span<const float> logits, int position);
+
   KvCells cells_;
   StepResult result_;
   Cost cost_;

@@ -6,7 +6,6 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "base/statistics.h"
 #include "base/text.h"
 #include "tensor/log.h"
 
@@ -64,7 +63,7 @@ std::string LlamaEngine::placement_text() const {
   return cat("libllama, ", bytes_text(llama_model_size(model_->model())));
 }
 
-void LlamaEngine::check_step(const Step& step, size_t n_row) const {
+void LlamaEngine::check_step(const Step& step, size_t) const {
   const Abilities& can = abilities();
   can.need(step.entry < 0 && step.inputs.empty() && step.taps.ffn_layers.empty(), "this",
            "a way into the middle of the graph");
@@ -74,9 +73,6 @@ void LlamaEngine::check_step(const Step& step, size_t n_row) const {
     can.need(router != routers.end() && !router->output.empty(), cat("a perturbation of block ", layer),
              "what the block adds to the residual");
   }
-  const size_t n_noise = step.perturbation.noise.size();
-  require(n_noise == 0 || n_noise == n_row * static_cast<size_t>(spec().n_embd), "noise of ", n_noise,
-          " values for ", n_row, " rows of ", spec().n_embd);
   can.need(step.taps.exits.empty() && !step.taps.heads, "this", "rows that leave early");
   for (const RowGroup& group : step.batch) {
     can.need(!group.shift, "this", "shifts of heads");
@@ -315,8 +311,8 @@ void LlamaEngine::perturb(ggml_tensor* output, const Routed& routed) const {
 
 /// Costs, faults and, when tapped, experts of the rows that ran.
 void LlamaEngine::take_routing(bool tapped) {
-  const RouterSpec& router = spec().router;
-  const auto n_expert = static_cast<size_t>(router.n_expert), n_slot = static_cast<size_t>(model_->n_slot());
+  const auto n_expert = static_cast<size_t>(spec().router.n_expert),
+             n_slot = static_cast<size_t>(model_->n_slot());
   cost_.rows += static_cast<int64_t>(rows_.size());
   cost_.steps += 1;
   cost_.head_rows +=
@@ -324,7 +320,6 @@ void LlamaEngine::take_routing(bool tapped) {
   cost_.weight_bytes +=
       static_cast<int64_t>(model_->dense_bytes() + (outputs_.empty() ? 0 : model_->head_bytes()));
   std::vector<char> touched(n_expert);
-  std::vector<float> gates(n_expert);
   for (size_t l = 0; l < routed_.size(); ++l) {
     const Routed& routed = routed_[l];
     std::ranges::fill(touched, 0);
@@ -338,15 +333,9 @@ void LlamaEngine::take_routing(bool tapped) {
       cost_.idle_evaluations += static_cast<int64_t>(n_slot) - routed.n[i];
       if (routed.unsound[i]) cells_.spoil(cells_of_[row], model_->routers()[l].layer);
       if (!tapped) continue;
-      RoutedRow seen;
       const auto logits = std::span(routed.logits).subspan(i * n_expert, n_expert);
-      router_gates(router, logits, gates);
-      for (int e = 0; e < routed.n[i]; ++e) {
-        seen.experts.push_back(routed.ids[i * n_slot + static_cast<size_t>(e)]);
-        seen.gates.push_back(gates[static_cast<size_t>(seen.experts.back())]);
-      }
-      seen.logits.assign(logits.begin(), logits.end());
-      result_.routing[at].push_back(std::move(seen));
+      const auto chosen = std::span(routed.ids).subspan(i * n_slot, static_cast<size_t>(routed.n[i]));
+      result_.routing[at].push_back(routed_row(logits, chosen));
     }
   }
 }
@@ -356,18 +345,14 @@ void LlamaEngine::take_logits() {
   for (size_t i = 0; i < rows_.size(); ++i) {
     const Row& row = rows_[i].row;
     const size_t at = rows_[i].at;
-    if (const auto spoiled = cells_.spoiled(row.seq, positions_[i] + 1))
-      result_.faults[at] = cat("block ", spoiled->block, ": the router's scores of the token at position ",
-                               spoiled->position, " are not finite");
+    note_spoiled(at, row.seq, positions_[i]);
     if (row.output == Output::none) continue;
     const float* logits = llama_get_logits_ith(context_.get(), static_cast<int32_t>(i));
     require(logits != nullptr, "libllama gives no logits of row ", i);
     const std::span<const float> all(logits, n_vocab);
     result_.logits_at[at] = static_cast<int>(result_.logits_data.size() / n_vocab);
     result_.logits_data.insert(result_.logits_data.end(), all.begin(), all.end());
-    if (const size_t bad = first_unsound(all); bad < n_vocab && !result_.faults.count(at))
-      result_.faults[at] =
-          cat("the logit of token ", bad, " after position ", positions_[i], " is ", all[bad]);
+    note_unsound(at, all, positions_[i]);
   }
 }
 

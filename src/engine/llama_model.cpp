@@ -18,9 +18,9 @@ int node_layer(const char* name) {
   return std::atoi(dash + 1);
 }
 
-LlamaModel::LlamaModel(const std::string& path, std::shared_ptr<const Devices> devices,
-                       const Placement& placement, int n_slot, const Model::Progress& progress)
-    : file_(path), devices_(std::move(devices)) {
+LlamaModel::LlamaModel(GgufFile file, std::shared_ptr<const Devices> devices, const Placement& placement,
+                       int n_slot, const Model::Progress& progress)
+    : file_(std::move(file)), devices_(std::move(devices)) {
   load(placement, n_slot, progress);
   read_spec();
   find_routers(n_slot);

@@ -20,8 +20,7 @@ namespace rouse {
 /// One layer's routing in libllama's graph: names of the nodes, in the order in which they run.
 struct LlamaRouter {
   int layer = 0;
-  std::string logits;       ///< the router's logits [n_expert, n_row]; "": only their gates can be read
-  std::string gates;        ///< after softmax or sigmoid
+  std::string logits;       ///< the router's logits [n_expert, n_row]
   std::string chosen;       ///< [n_slot, n_row], a view of the order of all experts
   std::string weights;      ///< of the chosen, the last node that changes them
   std::string output;       ///< what the block adds to the residual; "": it is not to be seen
@@ -35,8 +34,11 @@ class LlamaModel {
   /// n_slot: experts that a row of a layer runs, whatever it chooses; 0: as many as the model's own rule
   /// chooses. Throws Error (bad_model, of `n_slots` where the model cannot have so many; unsupported, of
   /// `n_slots`, where it cannot have another number: its blocks say theirs each, or it cannot be routed).
-  LlamaModel(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
+  LlamaModel(GgufFile file, std::shared_ptr<const Devices> devices, const Placement& placement = {},
              int n_slot = 0, const Model::Progress& progress = {});
+  LlamaModel(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
+             int n_slot = 0, const Model::Progress& progress = {})
+      : LlamaModel(GgufFile(path), std::move(devices), placement, n_slot, progress) {}
   LlamaModel(const LlamaModel&) = delete;
   LlamaModel& operator=(const LlamaModel&) = delete;
 

@@ -78,7 +78,7 @@ bool LlamaProbe::look(ggml_tensor* node) {
   if (!starts(name, "ffn_moe_")) return false;
   Seen& seen = seen_[layer];
   seen.names.layer = layer;
-  if (starts(name, "ffn_moe_probs-")) return look_at_gates(node, seen), true;
+  if (starts(name, "ffn_moe_probs-")) return look_at_gates(node, seen), seen.gate == 2;
   if (starts(name, "ffn_moe_group_topk")) seen.grouped = true;
   if (starts(name, "ffn_moe_topk")) return true;
   if (starts(name, "ffn_moe_weights_sum")) return false;
@@ -111,7 +111,6 @@ void LlamaProbe::find_logits(ggml_tensor* from, Seen& seen) {
 
 void LlamaProbe::look_at_gates(ggml_tensor* node, Seen& seen) {
   seen.gates = node;
-  seen.names.gates = node->name;
   seen.n_expert = node->ne[0];
   seen.n_row = node->ne[1];
   const bool sigmoid = node->op == GGML_OP_UNARY && ggml_get_unary_op(node) == GGML_UNARY_OP_SIGMOID;
@@ -136,8 +135,7 @@ void LlamaProbe::read(const ggml_tensor* node) {
   }
   Seen& seen = seen_[node_layer(node->name)];
   if (starts(node->name, "ffn_moe_probs-")) {
-    seen.gate_values = values<float>(node, node->ne[0], node->ne[1], node->nb[1]);
-    if (seen.gate == 2) seen.logits = seen.gate_values;
+    seen.logits = values<float>(node, node->ne[0], node->ne[1], node->nb[1]);
   } else if (starts(node->name, "ffn_moe_topk")) {
     read_choice(node, seen);
   } else if (ggml_is_contiguous(node) && node->type == GGML_TYPE_F32) {

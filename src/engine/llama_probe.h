@@ -30,8 +30,8 @@ class LlamaProbe {
     float scale = 1;
     ggml_tensor *gates = nullptr, *selection = nullptr;
     LlamaRouter names;
-    std::vector<float> logits, gate_values, weights;  ///< row-major
-    std::vector<int> chosen;                          ///< row-major [n_row][n_slot]
+    std::vector<float> logits, weights;  ///< row-major
+    std::vector<int> chosen;             ///< row-major [n_row][n_slot]
     std::string fault;
   };
   static bool on_node(ggml_tensor* node, bool ask, void* self);

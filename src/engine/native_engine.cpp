@@ -8,7 +8,6 @@
 #include <tuple>
 
 #include "base/error.h"
-#include "base/statistics.h"
 
 namespace rouse {
 
@@ -61,9 +60,6 @@ void NativeEngine::check_step(const Step& step, size_t n_row) const {
           spec.n_layer - 1);
   require(step.inputs.size() == (step.entry < 0 ? 0 : n_value), step.inputs.size(), " hidden values for ",
           n_row, " rows of ", spec.n_embd);
-  const size_t n_noise = step.perturbation.noise.size();
-  require(n_noise == 0 || n_noise == n_value, "noise of ", n_noise, " values for ", n_row, " rows of ",
-          spec.n_embd);
 }
 
 /// Rows of steps come before prompts, by what their policies and outputs ask of a graph: whichever texts want
@@ -249,10 +245,7 @@ void NativeEngine::find_faults(const StepGraph& graph, const StepInput& in, std:
     for (size_t i = 0; i < layer->unsound.size(); ++i)
       if (layer->unsound[i])
         cells_.spoil(static_cast<int>(in.cells[row_of(graph, *layer, in, i)]), layer->layer);
-  for (size_t r = 0; r < in.positions.size(); ++r)
-    if (const auto at = cells_.spoiled(in.sequences[r], in.positions[r] + 1))
-      result_.faults[rows[r].at] = cat("block ", at->block, ": the router's scores of the token at position ",
-                                       at->position, " are not finite");
+  for (size_t r = 0; r < in.positions.size(); ++r) note_spoiled(rows[r].at, in.sequences[r], in.positions[r]);
   for (const int32_t output : in.outputs) {
     const size_t row = rows[static_cast<size_t>(output)].at;
     if (result_.faults.count(row)) continue;
@@ -261,9 +254,7 @@ void NativeEngine::find_faults(const StepGraph& graph, const StepInput& in, std:
     if (!std::all_of(hidden.begin(), hidden.end(), [](float x) { return std::isfinite(x); }))
       result_.faults[row] = cat("the last block's output at position ", position, " is not finite");
     else if (result_.logits_at[row] >= 0)
-      if (const auto logits = result_.logits(row); first_unsound(logits) < logits.size())
-        result_.faults[row] = cat("the logit of token ", first_unsound(logits), " after position ", position,
-                                  " is ", logits[first_unsound(logits)]);
+      note_unsound(row, result_.logits(row), position);
   }
 }
 
@@ -289,21 +280,14 @@ void NativeEngine::count(const StepGraph& graph, const StepInput& in, std::span<
 }
 
 void NativeEngine::read_routing(const StepGraph& graph, std::span<const FlatRow> rows) {
-  const RouterSpec& router = spec().router;
-  const auto n_expert = static_cast<size_t>(router.n_expert);
-  std::vector<float> gates(n_expert);
+  const auto n_expert = static_cast<size_t>(spec().router.n_expert);
   for (size_t row = 0; row < static_cast<size_t>(graph.shape().n_row); ++row)
     for (const auto& layer : graph.routing()) {
-      RoutedRow routed;
       const auto logits = std::span(layer->logits).subspan(row * n_expert, n_expert);
-      router_gates(router, logits, gates);
-      const int begin = layer->pair_begin[row];
-      for (int p = begin; p < begin + layer->n_pair[row]; ++p) {
-        routed.experts.push_back(layer->ids[static_cast<size_t>(p)]);
-        routed.gates.push_back(gates[static_cast<size_t>(routed.experts.back())]);
-      }
-      routed.logits.assign(logits.begin(), logits.end());
-      result_.routing[rows[row].at].push_back(std::move(routed));
+      const auto chosen =
+          std::span(layer->ids)
+              .subspan(static_cast<size_t>(layer->pair_begin[row]), static_cast<size_t>(layer->n_pair[row]));
+      result_.routing[rows[row].at].push_back(routed_row(logits, chosen));
     }
 }
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "model/tensors.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/vocabulary_check.h"
 
 namespace rouse {
@@ -125,9 +126,28 @@ void add_vocabulary(Json& d, const GgufFile& file) {
   }
 }
 
-/// Adds what rouse can and cannot do; the spec if it can run the file.
+/// Of an architecture that is none of rouse's own: what libllama's engine makes of it.
+void add_libllama(Json& d, const GgufFile& file) {
+  try {
+    const Tokenizer tokenizer(file);  // libllama refuses architectures that it does not know
+    d["supported"] = true;
+    d["rouse_can"] = {
+        "run it by libllama's engine: greedy, sampling, scmoe, cd, roe, beam",
+        "route it by every policy where libllama shows its routers, which is found out at loading"};
+    d["rouse_cannot"] = {"dola, contrastive search, ITI: they need what libllama's engine does not give",
+                         "calibrate it by entering at a block: it takes full passes, many times slower"};
+  } catch (const Error& e) {
+    d["rouse_cannot"] = {
+        cat("run it: architecture \"", d["arch"].get<std::string>(), "\" is not supported: ", e.what())};
+  }
+}
+
+/// Adds what rouse can and cannot do; the spec if its own engine can run the file.
 std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
   d["rouse_can"] = d["rouse_cannot"] = Json::array();
+  d["supported"] = false;
+  d["engine"] = usual_engine(file);
+  if (d["engine"] == "libllama") return add_libllama(d, file), std::nullopt;
   try {
     ModelSpec spec = read_spec(file);
     check_tensors(file, spec);
@@ -140,6 +160,7 @@ std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
     add_vocabulary(d, file);
     for (const std::string& key : spec.unknown_keys)
       d["rouse_cannot"].push_back(cat("say what the key ", key, " means: it is ignored"));
+    d["supported"] = true;
     return spec;
   } catch (const Error& e) {
     d["rouse_cannot"].push_back(cat("run it: ", e.what()));
@@ -152,7 +173,6 @@ std::optional<ModelSpec> add_abilities(Json& d, const GgufFile& file) {
 Description describe(const GgufFile& file) {
   Description out{describe_file(file), std::nullopt};
   out.spec = add_abilities(out.json, file);
-  out.json["supported"] = out.spec.has_value();
   if (out.spec) add_model(out.json, file, *out.spec);
   return out;
 }

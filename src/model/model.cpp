@@ -146,15 +146,15 @@ class BlockDeclarer {
 
 }  // namespace
 
-Model::Model(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement,
+Model::Model(GgufFile file, std::shared_ptr<const Devices> devices, const Placement& placement,
              const Progress& progress)
-    : file_(path), devices_(std::move(devices)) {
+    : file_(std::move(file)), devices_(std::move(devices)) {
   spec_ = read_spec(file_);
   spec_.router.fingerprint = [this] { return file_.fingerprint(); };
   require_usage(placement.n_gpu_layer == 0 || devices_->gpu(), "-ngl ", placement.n_gpu_layer,
                 ": this build or machine has no GPU");
   require_model(
-      !file_.tensor("blk.0.ffn_gate.0.weight"), path,
+      !file_.tensor("blk.0.ffn_gate.0.weight"), file_.path(),
       ": one tensor an expert, the layout of early Mixtral files; convert it again with a current llama.cpp");
   WeightLoader loader(file_, *devices_, placement);
   layers_.resize(static_cast<size_t>(spec_.n_layer));
@@ -189,7 +189,8 @@ Model::Model(const std::string& path, std::shared_ptr<const Devices> devices, co
   if (const ggml_tensor* table = loader.find("rope_freqs.weight")) {
     std::vector<float> factors = loader.host(table);
     for (size_t i = 0; i < factors.size(); ++i) {
-      require_model(factors[i] > 0, path, ": rope_freqs.weight holds ", factors[i], ", expected more than 0");
+      require_model(factors[i] > 0, loader.path(), ": rope_freqs.weight holds ", factors[i],
+                    ", expected more than 0");
       if (!spec_.rope.factors.empty()) factors[i] *= spec_.rope.factors[i];  // beside a scaling of the keys
     }
     spec_.rope.factors = std::move(factors);

@@ -27,8 +27,11 @@ class Model {
  public:
   using Progress = std::function<void(double done)>;
   /// Throws Error (exit 3) naming the tensor that is missing or has another shape than the metadata says.
-  Model(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
+  Model(GgufFile file, std::shared_ptr<const Devices> devices, const Placement& placement = {},
         const Progress& progress = {});
+  Model(const std::string& path, std::shared_ptr<const Devices> devices, const Placement& placement = {},
+        const Progress& progress = {})
+      : Model(GgufFile(path), std::move(devices), placement, progress) {}
 
   Model(const Model&) = delete;  // the spec knows where its file is
   Model& operator=(const Model&) = delete;

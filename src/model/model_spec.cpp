@@ -170,6 +170,13 @@ void read_text_sections(const Keys& keys) {
         key, cat("with ", sections[3], " dimensions in section 3, expected 0: it has no position in a text"));
 }
 
+std::string usual_engine(const GgufFile& file) {
+  const std::string arch = file.text("general.architecture").value_or("");
+  const bool native =
+      std::ranges::any_of(arch_registry(), [&](const ArchEntry& e) { return arch == e.name; });
+  return native || arch.empty() ? "native" : "libllama";
+}
+
 ModelSpec read_spec(const GgufFile& file) {
   const auto arch = file.text("general.architecture");
   require_model(arch.has_value(), file.path(), ": key general.architecture is missing");

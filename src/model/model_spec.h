@@ -152,6 +152,9 @@ struct ArchEntry {
   ModelSpec (*spec)(const Keys& keys);
 };
 std::span<const ArchEntry> arch_registry();
+/// The engine that a file gets unless it is said: "native" for these families (and a file that names none),
+/// else "libllama".
+std::string usual_engine(const GgufFile& file);
 /// Throws Error (exit 3) naming the architecture and the supported ones.
 ModelSpec read_spec(const GgufFile& file);
 

@@ -1,7 +1,6 @@
 #include "report/next_steps.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "base/quoting.h"
 #include "base/text.h"
@@ -38,13 +37,10 @@ std::vector<NextStep> next_steps(const Json& d, const ModelSpec* spec, double ba
 }
 
 std::string time_text(double seconds) {
-  char out[32];
-  const auto print = [&](double value, const char* unit) {
-    std::snprintf(out, sizeof out, value < 10 ? "%.1f %s" : "%.0f %s", value, unit);
-    return std::string(out);
-  };
-  if (seconds < 90) return print(seconds, "s");
-  return seconds < 5400 ? print(seconds / 60, "min") : print(seconds / 3600, "h");
+  const auto [value, unit] = seconds < 90     ? std::pair(seconds, "s")
+                             : seconds < 5400 ? std::pair(seconds / 60, "min")
+                                              : std::pair(seconds / 3600, "h");
+  return formatted("%.*f %s", value < 10 ? 1 : 0, value, unit);
 }
 
 Json next_steps_json(const std::vector<NextStep>& steps) {

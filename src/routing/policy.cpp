@@ -125,6 +125,7 @@ RoutingPolicy::RoutingPolicy(const std::string& text, const RouterSpec& router, 
                     " experts in block ", layer, ", which runs ", choice->max_count(layer));
       require_usage(left >= needed, "policy ", text, ": the mask leaves ", left, " experts in block ", layer,
                     ", needed are ", needed);
+      most_experts_ = std::max(most_experts_, choice->max_count(layer));
       shape_ =
           shape_ * 0x100000001b3ull ^ static_cast<uint64_t>(choice->max_count(layer) * 2 + choice->ragged());
     }

@@ -87,6 +87,8 @@ class RoutingPolicy {
   bool has_force() const { return !force_.empty(); }
   /// Changes the router's logits before all else; null: nothing does.
   const Steering* steering() const { return steering_.get(); }
+  /// The most that a row chooses in any block; 0 for a dense model.
+  int most_experts() const { return most_experts_; }
   /// It is the model's own rule, nothing added.
   bool trained() const { return trained_; }
   /// Policies of equal shape choose equally many experts at each layer, so their rows can share one graph.
@@ -99,6 +101,7 @@ class RoutingPolicy {
   std::shared_ptr<const Steering> steering_;
   Mask mask_, force_;
   uint64_t shape_ = 0;
+  int most_experts_ = 0;
   bool trained_ = false;
 };
 

@@ -1,29 +1,19 @@
 #include "session/open_model.h"
 
-#include <dlfcn.h>
-
-#include <algorithm>
 #include <filesystem>
 #include <regex>
 
 #include "base/error.h"
+#include "base/installation.h"
 
 namespace rouse {
 
 namespace fs = std::filesystem;
 
 std::string default_model() {
+  constexpr const char* kHere = "models/rouse-lab.gguf";
   std::error_code ignored;
-  std::vector<fs::path> tried{"models/rouse-lab.gguf"}, homes{fs::read_symlink("/proc/self/exe", ignored)};
-  Dl_info self;  // librouse, where it is that which runs
-  if (dladdr(reinterpret_cast<void*>(&default_model), &self) && self.dli_fname)
-    homes.emplace_back(self.dli_fname);
-  for (const fs::path& home : homes)
-    for (const char* path : {"models/rouse-lab.gguf", "share/rouse/rouse-lab.gguf"})
-      if (!home.empty()) tried.push_back(home.parent_path().parent_path() / path);
-  for (const fs::path& path : tried)
-    if (fs::exists(path, ignored)) return path.string();
-  return "";
+  return fs::exists(kHere, ignored) ? kHere : installed_file({kHere, "share/rouse/rouse-lab.gguf"});
 }
 
 std::string model_path(const ModelOptions& o) {
@@ -66,14 +56,6 @@ std::unique_ptr<Engine> OpenedModel::engine(const EngineOptions& options) const 
   return std::make_unique<LlamaEngine>(llama, options);
 }
 
-std::string usual_engine(const GgufFile& file) {
-  const std::string arch = file.text("general.architecture").value_or("");
-  const auto known = arch_registry();
-  const bool native =
-      std::any_of(known.begin(), known.end(), [&](const ArchEntry& e) { return arch == e.name; });
-  return native || arch.empty() ? "native" : "libllama";
-}
-
 OpenedModel open_model(const ModelOptions& o, std::shared_ptr<const Devices> devices,
                        const std::function<int(const RouterSpec&)>& n_slot) {
   const std::string path = model_path(o);
@@ -81,14 +63,15 @@ OpenedModel open_model(const ModelOptions& o, std::shared_ptr<const Devices> dev
   const Model::Progress progress = [&](double done) {
     if (o.progress) o.progress(done);
   };
-  const std::string engine = o.engine == "auto" ? usual_engine(GgufFile(path)) : o.engine;
+  GgufFile file(path);
+  const std::string engine = o.engine == "auto" ? usual_engine(file) : o.engine;
   require_option(engine == "native" || engine == "libllama", "engine", " is \"", o.engine,
                  "\", expected auto, native or libllama");
   if (engine == "native") {
     require_option(o.n_slot == 0, "n_slots", " is for libllama's engine; this file runs on rouse's own");
-    return {std::make_shared<Model>(path, std::move(devices), placement, progress), nullptr};
+    return {std::make_shared<Model>(std::move(file), std::move(devices), placement, progress), nullptr};
   }
-  auto model = std::make_shared<const LlamaModel>(path, devices, placement, o.n_slot, progress);
+  auto model = std::make_shared<const LlamaModel>(std::move(file), devices, placement, o.n_slot, progress);
   const int needed = n_slot && o.n_slot == 0 ? n_slot(model->spec().router) : 0;
   if (needed > model->n_slot()) {  // only now are the routers known, and so what policies choose
     model.reset();

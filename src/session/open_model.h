@@ -37,8 +37,6 @@ struct OpenedModel {
   std::unique_ptr<Engine> engine(const EngineOptions& options) const;
 };
 
-/// The engine that a file gets under `auto`: rouse's own for the families that it knows, else libllama's.
-std::string usual_engine(const GgufFile& file);
 /// Reads the weights. n_slot: experts that a row must be able to run, by what the routers are; none: those of
 /// the model's own rule. Throws Error (bad_model; usage of `engine`).
 OpenedModel open_model(const ModelOptions& o, std::shared_ptr<const Devices> devices,

@@ -33,12 +33,6 @@ StepResult run_text(Engine& engine, const RoutingPolicy& policy, const std::vect
   return out;
 }
 
-int most_experts_of(const RoutingPolicy& policy) {
-  int most = 0;
-  for (const int layer : policy.router().layers) most = std::max(most, policy.choice().max_count(layer));
-  return most;
-}
-
 std::vector<int> generated(Engine& engine, const MethodModels& models, const Tokenizer& tokenizer,
                            const MethodOptions& method, std::vector<TokenScore>* scores = nullptr) {
   GenerateOptions o;
@@ -105,7 +99,7 @@ TEST_P(LlamaEngineFamily, RoutesAsRousesOwnEngine) {
   if (router.renormalize) texts.push_back("topk:3,anchored");
   for (const std::string& text : texts) {
     const RoutingPolicy policy(text, router);
-    BothEngines both(path, std::max(most_experts_of(policy), router.n_expert_used));
+    BothEngines both(path, std::max(policy.most_experts(), router.n_expert_used));
     const StepResult own = run_text(both.own.engine, policy, kText);
     const StepResult other = run_text(both.engine, policy, kText);
     EXPECT_EQ(other.cost.expert_evaluations, own.cost.expert_evaluations) << text;
