@@ -86,6 +86,7 @@ CommandLine::CommandLine(const std::string& version)
   add_methods(app_);
   add_eval(app_);
   add_data(app_);
+  add_serve(app_);
   add_repro(app_);
   add_report(app_);
   add_synth(app_);

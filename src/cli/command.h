@@ -60,6 +60,7 @@ void add_steer(CLI::App& app);
 void add_methods(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_data(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_report(CLI::App& app);
 void add_repro(CLI::App& app);
 void add_help(CLI::App& app, const std::string& version);

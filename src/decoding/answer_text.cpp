@@ -31,8 +31,8 @@ void AnswerText::publish(size_t end) {
     hand_out(on_reasoning_, split_->reasoning(), n_reasoning_);
     return hand_out(on_text_, split_->answer(), published_);
   }
-  if (!on_text_ || end <= published_) return;
-  on_text_(text().substr(published_, end - published_));
+  if (end <= published_) return;
+  if (on_text_) on_text_(text().substr(published_, end - published_));
   published_ = end;
 }
 

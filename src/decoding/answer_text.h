@@ -41,6 +41,8 @@ class AnswerText {
   /// The text, or what of it is certain to be the answer where reasoning is split off; and the reasoning.
   const std::string& answer() const { return split_ ? split_->answer() : text(); }
   std::string reasoning() const { return split_ ? split_->reasoning() : ""; }
+  /// Bytes of the answer that are certain.
+  size_t published() const { return published_; }
 
  private:
   /// A control token: part of no text, but it may stand between reasoning and answer.

@@ -124,6 +124,13 @@ class Dola final : public Method {
     return static_cast<double>(mature[static_cast<size_t>(token)]) -
            premature_of(rows[1].logits, mature)[static_cast<size_t>(token)];
   }
+  std::vector<int> likeliest(std::span<const Answer> rows, size_t n) const override {
+    std::vector<float> mature(rows[0].logits.begin(), rows[0].logits.end());
+    log_softmax(mature);
+    const std::vector<float> premature = premature_of(rows[1].logits, mature);
+    for (size_t v = 0; v < mature.size(); ++v) mature[v] -= premature[v];
+    return best_tokens(mature, n);
+  }
 
  private:
   /// Log-probs of the chosen premature layer. logits: of all, row-major [layer][n_vocab]; mature: log-probs.

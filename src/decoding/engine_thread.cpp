@@ -6,11 +6,13 @@ namespace rouse {
 
 struct EngineThread::Job {
   const std::function<void()>& work;
+  int n_cell = 0;
   std::exception_ptr failure = nullptr;
   bool done = false;
 };
 
-EngineThread::EngineThread(Engines engines) : scheduler_(engines), thread_([this] { loop(); }) {}
+EngineThread::EngineThread(Engines engines)
+    : engines_(engines), scheduler_(engines), thread_([this] { loop(); }) {}
 
 EngineThread::~EngineThread() {
   {
@@ -21,9 +23,11 @@ EngineThread::~EngineThread() {
   thread_.join();
 }
 
-EngineThread::Handle EngineThread::submit(std::unique_ptr<Generation> generation) {
+EngineThread::Handle EngineThread::submit(std::unique_ptr<Generation> generation,
+                                          std::function<void(const Generation&)> watch) {
   auto text = std::make_shared<Text>();
   text->generation_ = std::move(generation);
+  text->watch_ = std::move(watch);
   {
     const std::lock_guard lock(mutex_);
     submitted_.push_back(text);
@@ -42,8 +46,8 @@ void EngineThread::wait(const Handle& text) {
   ended_.wait(lock, [&] { return text->ended_.load(); });
 }
 
-void EngineThread::run(const std::function<void()>& work) {
-  Job job{work};
+void EngineThread::run(const std::function<void()>& work, int n_cell) {
+  Job job{work, n_cell};
   std::unique_lock lock(mutex_);
   jobs_.push_back(&job);
   wake_.notify_one();
@@ -55,12 +59,29 @@ void EngineThread::run(const std::function<void()>& work) {
 bool EngineThread::take_over() {
   std::unique_lock lock(mutex_);
   wake_.wait(lock, [&] { return stopping_ || !submitted_.empty() || !jobs_.empty() || !running_.empty(); });
-  for (; !submitted_.empty(); submitted_.pop_front()) {
+  const bool stop = stopping_;
+  for (const Handle& text : running_)
+    if (stop || text->cancelled_) text->generation_->cancel();
+  scheduler_.retire();
+  do_jobs(lock);
+  for (; !submitted_.empty() && (jobs_.empty() || stop); submitted_.pop_front()) {
     running_.push_back(submitted_.front());
+    if (stop || running_.back()->cancelled_) running_.back()->generation_->cancel();
     scheduler_.submit(*running_.back()->generation_);
   }
-  const bool stop = stopping_;
-  for (; !jobs_.empty(); jobs_.pop_front()) {
+  return !stop || !running_.empty();
+}
+
+/// Where nothing runs it has what there is.
+bool EngineThread::ready(const Job& job) const {
+  if (job.n_cell == 0 || running_.empty()) return true;
+  for (const Engine* e : {engines_.model, engines_.amateur})
+    if (e && e->n_free() < job.n_cell) return false;
+  return true;
+}
+
+void EngineThread::do_jobs(std::unique_lock<std::mutex>& lock) {
+  for (; !jobs_.empty() && ready(*jobs_.front()); jobs_.pop_front()) {
     Job& job = *jobs_.front();
     lock.unlock();
     try {
@@ -72,9 +93,6 @@ bool EngineThread::take_over() {
     job.done = true;
     ended_.notify_all();
   }
-  for (const Handle& text : running_)
-    if (stop || text->cancelled_) text->generation_->cancel();
-  return !stop || !running_.empty();
 }
 
 void EngineThread::round() {
@@ -89,6 +107,10 @@ void EngineThread::round() {
 }
 
 void EngineThread::end_those_done() {
+  for (const Handle& text : running_)
+    if (text->watch_) text->watch_(*text->generation_);
+  n_running_ = scheduler_.n_running();
+  n_waiting_ = scheduler_.n_waiting();
   const std::lock_guard lock(mutex_);
   std::erase_if(running_, [](const Handle& text) {
     if (text->generation_->done()) text->ended_ = true;

@@ -11,8 +11,10 @@
 namespace rouse {
 
 struct GenerateOptions {
-  int n_predict = 512;            ///< tokens at most
-  bool ignore_eos = false;        ///< the end token is never chosen
+  int n_predict = 512;      ///< tokens at most
+  bool ignore_eos = false;  ///< the end token is never chosen
+  /// (token, what is added to its score); kBanned or less: it is never chosen.
+  std::vector<std::pair<int, float>> logit_bias;
   std::vector<std::string> stop;  ///< what ends the answer and is not part of it; see StopStrings
   /// Where the text so far is whole although no stop came; npos: not yet.
   size_t (*end)(const std::string& text) = nullptr;
@@ -28,6 +30,8 @@ struct GenerateOptions {
   std::optional<std::string> reasoning;
   std::vector<int> follow;  ///< goes along these tokens whatever it would choose; see Generation::choices
 };
+
+constexpr float kBanned = -100;
 
 /// Throws Error (exit 2) when the method and what is done with its scores do not go together.
 void check_options(const MethodOptions& method, const GenerateOptions& options);

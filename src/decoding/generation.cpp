@@ -36,6 +36,12 @@ Generation::Generation(Engines engines, const Tokenizer& tokenizer, std::unique_
       text_(tokenizer, options, std::move(on_text), std::move(on_reasoning)) {
   require_usage(!prompt_.empty(), "the prompt is empty: a model needs at least one token to continue");
   require_option(options.n_predict >= 0, "n_predict", " is ", options.n_predict, ", expected 0 or more");
+  for (const int token : options.follow)
+    require_option(token >= 0 && token < tokenizer.n_vocab(), "follow", " holds ", token,
+                   ", expected token ids of 0 to ", tokenizer.n_vocab() - 1);
+  for (const auto& [token, bias] : options.logit_bias)
+    require_option(token >= 0 && token < tokenizer.n_vocab(), "logit_bias", " names token ", token,
+                   ", expected token ids of 0 to ", tokenizer.n_vocab() - 1);
   for (const int token : prompt_)
     require_usage(token >= 0 && token < tokenizer.n_vocab(), "prompt token ", token, " is outside 0..",
                   tokenizer.n_vocab() - 1);
@@ -266,6 +272,8 @@ void Generation::take_heads(HeadRound& round) {
 void Generation::allow(std::span<float> scores) const {
   if (options_.ignore_eos)
     for (const int token : tokenizer_.end_tokens()) scores[static_cast<size_t>(token)] = -INFINITY;
+  for (const auto& [token, bias] : options_.logit_bias)
+    if (bias <= kBanned) scores[static_cast<size_t>(token)] = -INFINITY;
   if (grammar_) grammar_->allow(scores);
 }
 
@@ -277,6 +285,7 @@ void Generation::choose() {
   }
   if (std::none_of(scores_.begin(), scores_.end(), [](float s) { return s > -INFINITY; }) && grammar_)
     return stop(StopReason::grammar);
+  for (const auto& [token, bias] : options_.logit_bias) scores_[static_cast<size_t>(token)] += bias;
   std::vector<float> log_probs;  // of the method's scores, which choosing changes
   if (options_.n_top >= 0) log_softmax(log_probs = scores_);
   int token = sampler_.pick(scores_, history_);
@@ -287,9 +296,10 @@ void Generation::choose() {
   if (!tokens_.empty()) ++step_.tokens;
   if (tokenizer_.ends_generation(token) && options_.follow.empty()) {
     stop_ = StopReason::eos;
+    end_token_.emplace(token, log_probs.empty() ? TokenScore{} : score_of(token, log_probs));
   } else {
     if (grammar_) grammar_->accept(token);
-    if (!log_probs.empty()) keep_score(token, log_probs);
+    if (!log_probs.empty()) token_scores_.push_back(score_of(token, log_probs));
     emit(token);
   }
   const bool followed = !options_.follow.empty() && tokens_.size() == options_.follow.size();
@@ -300,12 +310,12 @@ void Generation::choose() {
   if (!done()) method_->append(std::span(&history_.back(), 1));
 }
 
-void Generation::keep_score(int token, std::span<const float> log_probs) {
+TokenScore Generation::score_of(int token, std::span<const float> log_probs) const {
   TokenScore score{-nll(model_logits_, token), log_probs[static_cast<size_t>(token)]};
   for (const int other : best_tokens(log_probs, static_cast<size_t>(options_.n_top)))
     if (log_probs[static_cast<size_t>(other)] > -INFINITY)
       score.top.emplace_back(other, log_probs[static_cast<size_t>(other)]);
-  token_scores_.push_back(std::move(score));
+  return score;
 }
 
 void Generation::stop(StopReason reason) {

@@ -75,13 +75,19 @@ class Generation {
   /// published.
   const std::string& answer_text() const { return text_.answer(); }
   std::string reasoning() const { return text_.reasoning(); }
+  /// What is certain of the answer: whole characters, no part of a stop string.
+  std::string_view certain_text() const {
+    return std::string_view(text_.answer()).substr(0, text_.published());
+  }
   StopReason stop_reason() const { return stop_; }
   const std::optional<Error>& error() const { return error_; }  ///< why it failed
   /// Tokens of the prompt that were not run, as an earlier text's cells held them; of the first stream.
   int reused() const { return rows_->reused(); }
   const Phase& prefill() const { return prefill_; }
   const Phase& step() const { return step_; }
-  const std::vector<TokenScore>& scores() const { return token_scores_; }        ///< [token], with n_top >= 0
+  const std::vector<TokenScore>& scores() const { return token_scores_; }  ///< [token], with n_top >= 0
+  /// The end token that the text ended with, and with n_top >= 0 how likely it was.
+  const std::optional<std::pair<int, TokenScore>>& end_token() const { return end_token_; }
   const std::vector<RoutedPosition>& routed() const { return rows_->routed(); }  ///< with `routing`
   const Method& method() const { return *method_; }
 
@@ -105,7 +111,7 @@ class Generation {
   void advance();
   void allow(std::span<float> scores) const;
   void choose();
-  void keep_score(int token, std::span<const float> log_probs);
+  TokenScore score_of(int token, std::span<const float> log_probs) const;
   void emit(int token);
   void publish();
   void stop(StopReason reason);
@@ -130,6 +136,7 @@ class Generation {
   std::optional<Error> error_;
   Phase prefill_, step_;
   std::vector<TokenScore> token_scores_;
+  std::optional<std::pair<int, TokenScore>> end_token_;
 };
 
 /// Samples of one text, their seeds in a row from that of `options`. methods: one a sample, copied

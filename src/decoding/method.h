@@ -113,6 +113,8 @@ class Method {
   /// tokens that are not plausible: they score kMasked. Throws Error (exit 2) where a method's score is no
   /// distribution.
   virtual double score(std::span<const Answer> rows, int token, float alpha) const;
+  /// The n tokens that score best in such rows, best first; the same errors.
+  virtual std::vector<int> likeliest(std::span<const Answer> rows, size_t n) const;
   static constexpr double kMasked = -1000;
 
  protected:

@@ -147,8 +147,15 @@ Room Method::room(int model, int n_prompt, int n_predict) const {
   return room;
 }
 
+static constexpr const char* kNoDistribution =
+    "this method's score is not a distribution, so it cannot score a given text";
+
 double Method::score(std::span<const Answer>, int, float) const {
-  throw Error("this method's score is not a distribution, so it cannot score a given text", ErrorKind::usage);
+  throw Error(kNoDistribution, ErrorKind::usage);
+}
+
+std::vector<int> Method::likeliest(std::span<const Answer>, size_t) const {
+  throw Error(kNoDistribution, ErrorKind::usage);
 }
 
 }  // namespace rouse

@@ -38,6 +38,9 @@ class Roe final : public Method {
     const std::vector<float> mean = mean_logits(rows);
     return alpha > 0 && !plausible(mean, token, alpha) ? kMasked : -nll(mean, token);
   }
+  std::vector<int> likeliest(std::span<const Answer> rows, size_t n) const override {
+    return best_tokens(mean_logits(rows), n);
+  }
 
  private:
   static std::vector<float> mean_logits(std::span<const Answer> rows) {

@@ -46,7 +46,14 @@ void Scorer::run(Rows& rows, const std::vector<int>& exits) {
   }
 }
 
-double Scorer::score(const Rows& rows, std::span<const size_t> row, int token) {
+double Scorer::sound(std::span<const Answer> answers, int token) const {
+  const double out = method_->score(answers, token, alpha_);
+  require(std::isfinite(out), "the log-probability of token ", token, " is ", out);
+  return out;
+}
+
+void Scorer::score(const Rows& rows, std::span<const size_t> row, int token, int n_top, Scored& out,
+                   size_t continuation) {
   std::vector<Answer> answers;
   for (size_t s = 0; s < trunk_.size(); ++s) {
     const StepResult& result = *rows.results[static_cast<size_t>(stream(s).model)];
@@ -65,9 +72,11 @@ double Scorer::score(const Rows& rows, std::span<const size_t> row, int token) {
     if (head.fault) throw *head.fault;
     answers.push_back({head.logits});
   }
-  const double out = method_->score(answers, token, alpha_);
-  require(std::isfinite(out), "the log-probability of token ", token, " is ", out);
-  return out;
+  out.log_probs[continuation].push_back(sound(answers, token));
+  if (n_top == 0) return;
+  auto& top = out.top[continuation].emplace_back();
+  for (const int other : method_->likeliest(answers, static_cast<size_t>(n_top)))
+    top.emplace_back(other, sound(answers, other));
 }
 
 /// Throws Error unless every continuation fits the context by itself. A text's last token is never run.
@@ -142,6 +151,7 @@ std::vector<Scored> Scorer::score(std::span<const ScoreRequest> requests) {
   std::vector<Part> parts;
   for (size_t r = 0; r < requests.size(); ++r) {
     out[r].log_probs.resize(requests[r].continuations.size());
+    if (requests[r].n_top > 0) out[r].top.resize(requests[r].continuations.size());
     try {
       check(requests[r]);
       parts.push_back({&requests[r], 0, requests[r].continuations.size(), &out[r]});
@@ -170,7 +180,7 @@ std::vector<Scored> Scorer::score(std::span<const ScoreRequest> requests) {
     left = left.subspan(1);
   }
   for (Scored& s : out)
-    if (s.error) s.log_probs.clear();
+    if (s.error) s.log_probs.clear(), s.top.clear();
   return out;
 }
 
@@ -246,7 +256,8 @@ void Scorer::score_first_tokens(Pass& pass, std::span<const Part> parts) {
   for (size_t p = 0; p < parts.size(); ++p)
     guard(*parts[p].out, [&] {
       for (size_t c = parts[p].first; c < parts[p].first + parts[p].n; ++c)
-        parts[p].out->log_probs[c].push_back(score(rows, last[p], parts[p].request->continuations[c][0]));
+        score(rows, last[p], parts[p].request->continuations[c][0], parts[p].request->n_top, *parts[p].out,
+              c);
     });
 }
 
@@ -275,7 +286,7 @@ void Scorer::score_later_tokens(Pass& pass, std::span<const Part> parts) {
     guard(*leaf.part->out, [&] {
       const std::vector<int>& tokens = leaf.part->request->continuations[leaf.continuation];
       for (size_t t = 1; t < tokens.size(); ++t) {
-        leaf.part->out->log_probs[leaf.continuation].push_back(score(rows, leaf.rows, tokens[t]));
+        score(rows, leaf.rows, tokens[t], leaf.part->request->n_top, *leaf.part->out, leaf.continuation);
         for (size_t& row : leaf.rows) ++row;
       }
     });

@@ -13,12 +13,15 @@ namespace rouse {
 struct ScoreRequest {
   std::vector<int> prefix;                      ///< at least one token
   std::vector<std::vector<int>> continuations;  ///< at least one token each
+  int n_top = 0;                                ///< also so many of the likeliest in each token's place
 };
 
 /// What came of a request.
 struct Scored {
   std::vector<std::vector<double>> log_probs = {};  ///< [continuation][token]: nats, finite
-  std::optional<Error> error = {};                  ///< why there are none
+  /// [continuation][token]: (token, nats), the likeliest first; with n_top.
+  std::vector<std::vector<std::vector<std::pair<int, double>>>> top = {};
+  std::optional<Error> error = {};  ///< why there are none
 };
 
 class Scorer {
@@ -52,8 +55,10 @@ class Scorer {
   size_t add(Rows& rows, size_t stream, SeqId seq, std::span<const int> tokens, Output each,
              Output last) const;
   void run(Rows& rows, const std::vector<int>& exits = {});
-  /// The method's score of a token, given a row of each stream.
-  double score(const Rows& rows, std::span<const size_t> row, int token);
+  /// Adds the method's score of a token, given a row of each stream, and of the likeliest.
+  void score(const Rows& rows, std::span<const size_t> row, int token, int n_top, Scored& out,
+             size_t continuation);
+  double sound(std::span<const Answer> answers, int token) const;
   /// Continuations of a request that run together.
   struct Part {
     const ScoreRequest* request;

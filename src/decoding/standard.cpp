@@ -28,6 +28,9 @@ class Standard final : public Method {
     if (alpha > 0 && !plausible(rows[0].logits, token, alpha)) return kMasked;
     return -nll(rows[0].logits, token);
   }
+  std::vector<int> likeliest(std::span<const Answer> rows, size_t n) const override {
+    return best_tokens(rows[0].logits, n);
+  }
 
  private:
   std::vector<Stream> streams_;

@@ -109,15 +109,24 @@ bool TwoStream::answer(std::span<const Answer> answers, const TokenFilter& filte
   return contrast_with(std::move(weak), scores);
 }
 
-double TwoStream::score(std::span<const Answer> rows, int token, float alpha) const {
+/// The contrast over the plausible tokens, -inf elsewhere.
+std::vector<float> TwoStream::contrasted(std::span<const Answer> rows, float alpha) const {
   std::vector<float> strong(rows[kStrong].logits.begin(), rows[kStrong].logits.end());
   for (float& v : strong) v /= options_.strong_temp;
-  if (alpha > 0 && !plausible(strong, token, alpha)) return kMasked;
   const std::vector<int> kept = plausible_tokens(strong, alpha);
   std::vector<float> weak, z(strong.size());
   for (const int v : kept) weak.push_back(rows[kWeak].logits[static_cast<size_t>(v)] / options_.weak_temp);
   contrast(strong, kept, weak, options_.beta, z);
-  return -nll(z, token);
+  return z;
+}
+
+double TwoStream::score(std::span<const Answer> rows, int token, float alpha) const {
+  const std::vector<float> z = contrasted(rows, alpha);
+  return alpha > 0 && z[static_cast<size_t>(token)] == -INFINITY ? kMasked : -nll(z, token);
+}
+
+std::vector<int> TwoStream::likeliest(std::span<const Answer> rows, size_t n) const {
+  return best_tokens(contrasted(rows, 0), n);
 }
 
 }  // namespace rouse

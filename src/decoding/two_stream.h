@@ -31,9 +31,11 @@ class TwoStream final : public Method {
   std::unique_ptr<Method> clone() const override { return std::make_unique<TwoStream>(*this); }
   void expect_clones() override { eager_prompt_ = true; }
   double score(std::span<const Answer> rows, int token, float alpha) const override;
+  std::vector<int> likeliest(std::span<const Answer> rows, size_t n) const override;
 
  private:
   enum class Execution { plain, fused, lazy };
+  std::vector<float> contrasted(std::span<const Answer> rows, float alpha) const;
   bool contrast_with(std::vector<float> weak, std::vector<float>& scores) const;
 
   MethodOptions options_;

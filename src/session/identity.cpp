@@ -31,6 +31,8 @@ std::string AnswerIdentity::of(const Request& request) const {
   std::string text = cat(inputs(request), '\n', model_, ' ', method_entry(m.name).amateur ? amateur_ : "",
                          '\n', m.iti.empty() ? "" : files_of(m).iti_text(m.iti), '\n', kv_type, '\n',
                          g.n_predict, ' ', g.ignore_eos, ' ', sampling_text(g.sampling), '\n', g.grammar);
+  if (!g.follow.empty()) text += cat("\nfollow ", numbers_text(g.follow));
+  for (const auto& [token, bias] : g.logit_bias) text += cat("\nbias ", token, ' ', number_text(bias));
   for (const std::string& stop : g.stop) text += cat('\n', stop.size(), ' ', stop);
   const auto method = make_method(m, session_.models());
   for (const Stream& stream : method->streams()) text += cat('\n', hex64(stream.policy.hash()));

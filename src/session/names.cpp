@@ -148,6 +148,10 @@ std::vector<std::string> Names::presets() const {
   return keys_of(presets_);
 }
 
+std::vector<std::string> Names::plans() const {
+  return keys_of(plans_);
+}
+
 std::shared_ptr<const MethodFiles> names_or_paths(std::shared_ptr<const Names> names) {
   return std::make_shared<NamesOrPaths>(std::move(names));
 }

@@ -42,6 +42,7 @@ class Names final : public MethodFiles {
   bool has_preset(const std::string& name) const { return presets_.count(name) > 0; }
   /// In alphabetical order, for whoever lists them.
   std::vector<std::string> presets() const;
+  std::vector<std::string> plans() const;
 
  private:
   struct Heads {

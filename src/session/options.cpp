@@ -187,6 +187,14 @@ void add_generate(std::vector<Option>& all) {
               "--stop", &G::stop));
   all.push_back(of_text(typed(OptionType::boolean, "ignore_eos", "forbid the end token"), "--ignore-eos",
                         &G::ignore_eos));
+  all.push_back(
+      apart(typed(OptionType::json, "logit_bias",
+                  "what is added to the scores of tokens, an object {\"ID\": -100 to 100}; -100 forbids "
+                  "the token"),
+            OptionGroup::generate));
+  all.push_back(of_text(
+      typed(OptionType::tokens, "follow", "token ids that the answer goes along, whatever it would choose"),
+      "", &G::follow));
   Option grammar = of_text(text("grammar", 0, "GBNF that the text must follow"), "--grammar", &G::grammar);
   grammar.file = true;
   all.push_back(grammar);

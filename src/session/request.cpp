@@ -1,6 +1,7 @@
 #include "session/request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -56,6 +57,22 @@ void reading(const std::string& key, Work&& work) {
   }
 }
 
+/// {"17": -100} as (17, -100).
+std::vector<std::pair<int, float>> read_logit_bias(const JsonValue& value) {
+  constexpr size_t kMostBiases = 1024;
+  std::vector<std::pair<int, float>> out;
+  for (const auto& [key, bias] : value.fields()) {
+    int token = 0;
+    const auto [end, fault] = std::from_chars(key.data(), key.data() + key.size(), token);
+    require_option(fault == std::errc() && end == key.data() + key.size() && token >= 0, "logit_bias",
+                   " names token ", json_text(key), ", expected a token id");
+    out.emplace_back(token, static_cast<float>(bias.real(-100, 100)));
+  }
+  require_option(out.size() <= kMostBiases, "logit_bias", " has ", out.size(), " tokens, expected at most ",
+                 kMostBiases);
+  return out;
+}
+
 /// The method that "method" names, which may be a preset.
 void read_method(Request& request, const std::string& name, bool preset_used, const Names& names) {
   if (names.has_preset(name)) {
@@ -96,6 +113,8 @@ void read_field(Request& request, const std::string& name, const JsonValue& valu
   } else if (name == "json_schema") {
     request.json_schema = value.json();
     request.generate.grammar = json_schema_grammar(value.json().dump());
+  } else if (name == "logit_bias") {
+    request.generate.logit_bias = read_logit_bias(value);
   } else if (name == "grammar") {
     request.json_schema = nullptr;
   }
@@ -153,6 +172,9 @@ Json request_json(const Request& request) {
         out[name].push_back({{"role", m.role}, {"content", m.content}});
     } else if (name == "json_schema") {
       if (!request.json_schema.is_null()) out[name] = request.json_schema;
+    } else if (name == "logit_bias") {
+      for (const auto& [token, bias] : request.generate.logit_bias)
+        out[name][std::to_string(token)] = static_cast<double>(bias);
     } else if (const Json value = option_value(option.place(copy.targets()));
                is_written(option, copy, value)) {
       out[name] = value;

@@ -1,0 +1,250 @@
+#include "server/answers.h"
+
+#include <openssl/rand.h>
+
+#include <ctime>
+
+#include "base/text.h"
+
+namespace rouse {
+namespace {
+
+/// A token's bytes as text, what is no UTF-8 replaced.
+std::string shown(const Tokenizer& tokenizer, int token) {
+  return tokenizer.piece(token, true);
+}
+
+Json bytes_of(const std::string& text) {
+  Json out = Json::array();
+  for (const char c : text) out.push_back(static_cast<unsigned char>(c));
+  return out;
+}
+
+size_t n_character(std::string_view text) {
+  size_t n = 0;
+  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  return n;
+}
+
+std::vector<NamedScore> named(std::span<const int> tokens, std::span<const TokenScore> scores) {
+  std::vector<NamedScore> out;
+  for (size_t i = 0; i < std::min(tokens.size(), scores.size()); ++i)
+    out.push_back({tokens[i], scores[i].method, true, scores[i].top});
+  return out;
+}
+
+}  // namespace
+
+Json finish_reason(StopReason stop) {
+  switch (stop) {
+    case StopReason::eos:
+    case StopReason::stop_string:
+    case StopReason::grammar:
+      return "stop";
+    case StopReason::length:
+    case StopReason::context:
+      return "length";
+    case StopReason::none:
+    case StopReason::cancelled:
+    case StopReason::failed:
+      break;
+  }
+  return nullptr;
+}
+
+std::string random_id() {
+  std::array<unsigned char, 12> bytes{};
+  require(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "no random numbers");
+  std::string out;
+  for (const unsigned char b : bytes) out += formatted("%02x", b);
+  return out;
+}
+
+AnswerWriter::AnswerWriter(const Service& service, const Call& call)
+    : service_(service),
+      call_(call),
+      id_((call.chat ? "chatcmpl-" : "cmpl-") + random_id()),
+      created_(std::time(nullptr)) {
+  for (size_t i = 0; i < call.texts.size(); ++i)
+    for (int n = 0; n < call.texts[i].n_sample; ++n) samples_.push_back({i, n});
+  n_written_.resize(samples_.size());
+}
+
+Json AnswerWriter::head(bool chunk) const {
+  return {{"id", id_},
+          {"object", call_.chat ? (chunk ? "chat.completion.chunk" : "chat.completion") : "text_completion"},
+          {"created", created_},
+          {"model", call_.model},
+          {"system_fingerprint", service_.fingerprint().substr(0, 16)}};
+}
+
+Json AnswerWriter::log_probs(std::span<const NamedScore> scores, size_t n_before) const {
+  const Tokenizer& t = service_.tokenizer();
+  if (call_.chat) {
+    Json content = Json::array();
+    const auto entry = [&](int token, double log_prob) {
+      const std::string text = shown(t, token);
+      return Json{{"token", text}, {"logprob", log_prob}, {"bytes", bytes_of(text)}};
+    };
+    for (const NamedScore& s : scores) {
+      Json one = entry(s.token, s.log_prob);
+      one["top_logprobs"] = Json::array();
+      for (const auto& [token, log_prob] : s.top) one["top_logprobs"].push_back(entry(token, log_prob));
+      content.push_back(std::move(one));
+    }
+    return {{"content", std::move(content)}, {"refusal", nullptr}};
+  }
+  Json tokens = Json::array(), log_probs = Json::array(), top = Json::array(), offsets = Json::array();
+  for (const NamedScore& s : scores) {
+    const std::string text = shown(t, s.token);
+    tokens.push_back(text);
+    offsets.push_back(n_before);
+    n_before += n_character(t.piece(s.token));
+    log_probs.push_back(s.known ? Json(s.log_prob) : Json());
+    Json best = Json::object();
+    for (const auto& [token, log_prob] : s.top) best.emplace(shown(t, token), log_prob);
+    if (s.known) best[text] = s.log_prob;  // tokens of one spelling: the one at hand counts
+    top.push_back(s.known ? std::move(best) : Json());
+  }
+  return {{"tokens", std::move(tokens)},
+          {"token_logprobs", std::move(log_probs)},
+          {"top_logprobs", std::move(top)},
+          {"text_offset", std::move(offsets)}};
+}
+
+/// Of the answer, the end token as well: clients count it.
+std::vector<NamedScore> AnswerWriter::scores(const Generation& g) const {
+  std::vector<NamedScore> out = named(g.tokens(), g.scores());
+  if (!call_.chat && g.end_token())
+    out.push_back({g.end_token()->first, g.end_token()->second.method, true, g.end_token()->second.top});
+  return out;
+}
+
+Result AnswerWriter::result(const LiveTexts& texts, size_t i) const {
+  const Request& request = call_.texts[samples_[i].call];
+  return result_of(texts.generation(i), of_sample(request.method, samples_[i].number),
+                   service_.session().router());
+}
+
+Json AnswerWriter::choice(const LiveTexts& texts, size_t i, std::span<const Echo> echoes) const {
+  const Generation& g = texts.generation(i);
+  const Echo* echo = echoes.empty() ? nullptr : &echoes[samples_[i].call];
+  Json out{{"index", i}};
+  if (call_.chat) {
+    Json message{{"role", "assistant"}, {"content", g.answer_text()}, {"refusal", nullptr}};
+    if (const std::string reasoning = g.reasoning(); !reasoning.empty())
+      message["reasoning_content"] = reasoning;
+    out["message"] = std::move(message);
+  } else {
+    out["text"] = (echo ? service_.tokenizer().decode(echo->tokens) : "") + g.answer_text();
+  }
+  out["logprobs"] = nullptr;
+  if (call_.log_probs) {
+    std::vector<NamedScore> all = echo ? echo->scores : std::vector<NamedScore>();
+    const std::vector<NamedScore> own = scores(g);
+    all.insert(all.end(), own.begin(), own.end());
+    out["logprobs"] = log_probs(all);
+  }
+  out["finish_reason"] = finish_reason(g.stop_reason());
+  if (call_.token_ids) {
+    out["token_ids"] = g.tokens();
+    out["prompt_token_ids"] = g.prompt();
+  }
+  if (call_.experts) out["routed_experts"] = result(texts, i).experts;
+  return out;
+}
+
+Json AnswerWriter::usage(const LiveTexts& texts) const {
+  size_t prompt = 0, answer = 0, kept = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const Generation& g = texts.generation(i);
+    answer += g.tokens().size();
+    if (samples_[i].number > 0) continue;
+    prompt += g.prompt().size();
+    kept += static_cast<size_t>(g.reused());
+  }
+  return {{"prompt_tokens", prompt},
+          {"completion_tokens", answer},
+          {"total_tokens", prompt + answer},
+          {"prompt_tokens_details", {{"cached_tokens", kept}}}};
+}
+
+Json AnswerWriter::rouse(const LiveTexts& texts) const {
+  Cost prefill, step;
+  Phase times;
+  int64_t tokens = 0;
+  for (size_t i = 0; i < texts.size(); ++i) {
+    const Generation& g = texts.generation(i);
+    prefill += g.prefill().cost;
+    step += g.step().cost;
+    tokens += g.step().tokens;
+    times.seconds = std::max(times.seconds, g.step().seconds);
+  }
+  const Result first = result(texts, 0);
+  Json cost{{"prefill", cost_json(prefill)}, {"step", cost_json(step)}};
+  if (tokens > 0)
+    cost["expert_evaluations_per_token"] =
+        static_cast<double>(step.expert_evaluations) / static_cast<double>(tokens);
+  return {{"method", first.method},           {"policy", first.policy},
+          {"policy_hash", first.policy_hash}, {"model_fingerprint", service_.fingerprint()},
+          {"cost", std::move(cost)},          {"timings", timings_json(texts.generation(0))},
+          {"logprobs_of", "method"},          {"ignored", call_.ignored}};
+}
+
+Json AnswerWriter::whole(const LiveTexts& texts, std::span<const Echo> echoes) const {
+  for (size_t i = 0; i < texts.size(); ++i)
+    if (texts.generation(i).error()) throw *texts.generation(i).error();
+  Json out = head(false);
+  out["choices"] = Json::array();
+  for (size_t i = 0; i < texts.size(); ++i) out["choices"].push_back(choice(texts, i, echoes));
+  out["usage"] = usage(texts);
+  out["rouse"] = rouse(texts);
+  return out;
+}
+
+Json AnswerWriter::chunk_of(size_t text, Json delta, Json log_probs, Json finish) const {
+  Json out = head(true), choice{{"index", text}};
+  if (call_.chat)
+    choice["delta"] = std::move(delta);
+  else
+    choice["text"] = std::move(delta);
+  choice["logprobs"] = std::move(log_probs);
+  choice["finish_reason"] = std::move(finish);
+  out["choices"] = Json::array({std::move(choice)});
+  return out;
+}
+
+Json AnswerWriter::first_chunk(size_t text) const {
+  return chunk_of(text, {{"role", "assistant"}, {"content", ""}}, nullptr, nullptr);
+}
+
+Json AnswerWriter::chunk(const News& news) {
+  Json scores;
+  size_t& n_before = n_written_[news.text];
+  if (call_.log_probs && !news.scores.empty()) scores = log_probs(named(news.tokens, news.scores), n_before);
+  for (const int token : news.tokens) n_before += n_character(service_.tokenizer().piece(token));
+  if (!call_.chat) return chunk_of(news.text, news.piece, std::move(scores), nullptr);
+  Json delta = Json::object();
+  if (!news.reasoning.empty()) delta["reasoning_content"] = news.reasoning;
+  if (!news.piece.empty()) delta["content"] = news.piece;
+  Json out = chunk_of(news.text, std::move(delta), std::move(scores), nullptr);
+  if (call_.token_ids) out["choices"][0]["token_ids"] = news.tokens;
+  return out;
+}
+
+Json AnswerWriter::last_chunk(const LiveTexts& texts, size_t i) const {
+  const Generation& g = texts.generation(i);
+  Json out = chunk_of(i, call_.chat ? Json::object() : Json(""), nullptr, finish_reason(g.stop_reason()));
+  if (call_.experts) out["choices"][0]["routed_experts"] = result(texts, i).experts;
+  if (texts.ended()) out["rouse"] = rouse(texts);
+  return out;
+}
+
+Json AnswerWriter::usage_chunk(const LiveTexts& texts) const {
+  Json out = head(true);
+  out["choices"] = Json::array();
+  out["usage"] = usage(texts);
+  return out;
+}
+
+}  // namespace rouse

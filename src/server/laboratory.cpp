@@ -1,0 +1,193 @@
+/// server/laboratory.cpp - what only rouse can be asked: texts side by side under several routings, given
+/// texts scored, experts banned and forced, gates shown.
+#include "calibration/whatif.h"
+#include "decoding/scoring.h"
+#include "server/answers.h"
+#include "server/routes.h"
+#include "session/prompt.h"
+
+namespace rouse {
+namespace {
+
+constexpr size_t kMostLanes = 8;
+
+/// Lanes of a body: each {"name", "method", "routing", options}, over what the body says itself.
+struct Lanes {
+  std::vector<std::string> names;
+  std::vector<Request> requests;
+};
+
+Lanes lanes_of(const Service& service, const Json& body, std::initializer_list<const char*> own) {
+  Json common = body;
+  const JsonValue value(body, "");
+  (void)value.fields();
+  for (const char* name : own) common.erase(name);
+  Lanes out;
+  Json one = Json::array({Json::object()});
+  const auto lanes = value.find("lanes");
+  const JsonValue list = lanes ? *lanes : JsonValue(one, "lanes");
+  for (const JsonValue& lane : list.list(1, kMostLanes)) {
+    Json record = common;
+    (void)lane.fields();
+    record.update(lane.json());
+    const auto name = lane.find("name");
+    out.names.push_back(name ? name->text(256) : cat(out.names.size()));
+    try {
+      out.requests.push_back(read_lane(service, record));
+    } catch (const Error& e) {
+      throw lanes ? e.within("lane " + out.names.back()) : e;
+    }
+  }
+  return out;
+}
+
+std::string lane_method(const Service& s, const Request& r) {
+  return method_text(resolved(r.method, s.session().router()));
+}
+
+}  // namespace
+
+void compare(Exchange& x) {
+  const bool streamed = x.body.is_object() && x.body.value("stream", Json(false)) == Json(true);
+  auto lanes = std::make_shared<Lanes>(lanes_of(x.service, x.body, {"lanes", "stream"}));
+  for (const Request& r : lanes->requests)
+    require_option(r.n_sample == 1, "n", " is ", r.n_sample, ", but a lane holds one text");
+  const std::shared_ptr<LiveTexts> texts = x.service.start(lanes->requests);
+  Service& service = x.service;
+  const auto result = [&service, lanes, texts](size_t i) {
+    if (const auto& error = texts->generation(i).error()) throw *error;
+    Json out{{"lane", lanes->names[i]}};
+    out.update(generation_json(texts->generation(i), lanes->requests[i].method, service.session().router()));
+    return out;
+  };
+  if (streamed)
+    return stream(x, [&service, lanes, texts, result](EventSink& sink) {
+      follow(
+          service, *texts, [&] { return !sink.open(); },
+          [&](const News& news) {
+            Json event{{"lane", lanes->names[news.text]}, {"text", news.piece}, {"tokens", news.tokens}};
+            if (!news.reasoning.empty()) event["reasoning"] = news.reasoning;
+            sink.send(event);
+            if (news.ended) sink.send({{"lane", lanes->names[news.text]}, {"result", result(news.text)}});
+          },
+          [&] { sink.comment(); });
+    });
+  follow(service, *texts, [&] { return x.gone(); });
+  Json out = Json::array();
+  for (size_t i = 0; i < texts->size(); ++i) out.push_back(result(i));
+  x.reply({{"lanes", std::move(out)}});
+}
+
+void score(Exchange& x) {
+  constexpr size_t kMost = 256, kMostText = size_t{1} << 20;
+  Service& service = x.service;
+  const JsonValue body(x.body, "");
+  const std::vector<std::string> continuations = [&] {
+    std::vector<std::string> out;
+    for (const JsonValue& c : body.at("continuations").list(1, kMost)) out.push_back(c.text(kMostText));
+    return out;
+  }();
+  const std::string context = body.at("context").text(kMostText);
+  const Lanes lanes = lanes_of(service, x.body, {"lanes", "context", "continuations"});
+  const EncodedPairs pairs = encode_pairs(service.tokenizer(), {{context, true}}, continuations);
+  int n_cell = static_cast<int>(pairs.context.size());
+  for (const auto& c : pairs.continuations) n_cell += static_cast<int>(c.size());
+  Json out = Json::array();
+  for (size_t i = 0; i < lanes.requests.size(); ++i) {
+    Scored scored;
+    auto method = make_method(lanes.requests[i].method, service.session().models());
+    const auto streams = static_cast<int>(method->streams().size());
+    service.run(
+        [&] {
+          Scorer scorer(service.session().engines(), std::move(method));
+          const ScoreRequest wanted{pairs.context, pairs.continuations};
+          scored = std::move(scorer.score({&wanted, 1})[0]);
+        },
+        streams * std::min(n_cell, service.session().engine->n_ctx()));
+    if (scored.error) throw *scored.error;
+    Json sums = Json::array();
+    for (const auto& log_probs : scored.log_probs) {
+      double sum = 0;
+      for (const double p : log_probs) sum += p;
+      sums.push_back(sum);
+    }
+    out.push_back({{"lane", lanes.names[i]},
+                   {"method", lane_method(service, lanes.requests[i])},
+                   {"log_probs", scored.log_probs},
+                   {"sums", std::move(sums)}});
+  }
+  x.reply({{"context_tokens", pairs.context}, {"continuation_tokens", pairs.continuations}, {"lanes", out}});
+}
+
+void whatif(Exchange& x) {
+  Service& service = x.service;
+  const Session& session = service.session();
+  const RouterSpec& router = session.router();
+  require_usage(router.moe(), "a dense model has no experts to ban or force");
+  Json prompt = x.body;
+  const JsonValue body(x.body, "");
+  (void)body.fields();
+  for (const char* own : {"continuation", "ban", "force", "token", "rank"}) prompt.erase(own);
+  const Request request = read_lane(service, prompt);
+  EncodedPairs pair = prompt_pair(request.prompt, service.tokenizer(), request.prompt.prompt,
+                                  body.at("continuation").text(size_t{1} << 20));
+  WhatIf question{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
+  if (const auto token = body.find("token")) question.token = static_cast<int>(token->integer(0, 1 << 20));
+  if (const auto rank = body.find("rank")) question.rank = rank->boolean();
+  for (const char* how : {"ban", "force"})
+    if (const auto experts = body.find(how))
+      for (const std::string& e : experts->texts(1, 4096))
+        question.questions.push_back({parse_expert(how, e, router), std::string_view(how) == "ban"});
+  if (!question.rank && question.questions.empty())
+    throw Error("give ban, force, or rank: true", ErrorKind::usage, "ban");
+  require_option(!question.rank || question.token > 0 || question.continuation.size() == 1, "rank",
+                 " wants one token: give token");
+  Json answers;
+  const auto n = static_cast<int>(question.prompt.size() + question.continuation.size());
+  require_room(n <= session.engine->n_ctx(), "n_ctx", "a text of ", n, " tokens does not fit the context of ",
+               session.engine->n_ctx());
+  service.run(
+      [&] {
+        session.engine->kept().clear();  // a probe takes many cells
+        answers = what_if(*session.engine, service.tokenizer(), question);
+      },
+      probe_cells(n));
+  x.reply({{"answers", std::move(answers)}});
+}
+
+void gates(Exchange& x) {
+  Service& service = x.service;
+  const Session& s = service.session();
+  require_usage(s.router().moe(), "a dense model has no gates");
+  const Request request = read_lane(service, x.body);
+  const RoutingPolicy policy(request.method.routing, s.router(), *request.method.files);
+  const std::vector<int> tokens = prompt_tokens(request.prompt, service.tokenizer());
+  require_room(static_cast<int>(tokens.size()) <= s.engine->n_ctx(), "n_ctx", "a text of ", tokens.size(),
+               " tokens does not fit the context of ", s.engine->n_ctx());
+  Json rows = Json::array();
+  service.run(
+      [&] {
+        const SeqId seq = s.engine->open(static_cast<int>(tokens.size()));
+        const std::shared_ptr<void> closes(nullptr, [&](void*) { s.engine->close(seq); });
+        RowGroup group{&policy, {}};
+        for (const int token : tokens) group.rows.push_back({seq, token, Output::none});
+        group.rows.back().output = Output::hidden;
+        const StepResult& result = s.engine->run({.batch = {&group, 1}, .taps = {.routing = true}});
+        for (size_t i = 0; i < tokens.size(); ++i) {
+          result.require_sound(i);
+          Json experts = Json::array(), of_those = Json::array();
+          for (const RoutedRow& block : result.routing[i]) {
+            experts.push_back(block.experts);
+            of_those.push_back(block.gates);
+          }
+          rows.push_back({{"token", tokens[i]},
+                          {"text", service.tokenizer().piece(tokens[i], true)},
+                          {"experts", std::move(experts)},
+                          {"gates", std::move(of_those)}});
+        }
+      },
+      static_cast<int>(tokens.size()));
+  x.reply({{"blocks", s.router().layers}, {"policy", policy.text()}, {"tokens", std::move(rows)}});
+}
+
+}  // namespace rouse

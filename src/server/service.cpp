@@ -1,0 +1,51 @@
+#include "server/service.h"
+
+#include <ctime>
+#include <filesystem>
+
+#include "base/clock.h"
+
+namespace rouse {
+
+static std::string id_of(const ServiceOptions& o, const std::string& path) {
+  return o.alias.empty() ? std::filesystem::path(path).stem().string() : o.alias;
+}
+
+Service::Service(ServiceOptions options)
+    : options_(std::move(options)),
+      session_(options_.model, 2 * options_.n_parallel, options_.amateur, options_.n_more_experts),
+      id_(id_of(options_, session_.engine->file().path())),
+      fingerprint_(session_.engine->file().fingerprint()),
+      opened_(std::time(nullptr)),
+      engine_(session_.engines()) {
+  options_.names->check_presets(session_.models());
+  (void)make_method(options_.base.method, session_.models());
+}
+
+std::shared_ptr<void> Service::admit(int n) {
+  if (closing_) throw Busy("the server is stopping", true);
+  const int most = options_.n_parallel + options_.n_queue;
+  if (n_admitted_.fetch_add(n) + n > most) {
+    n_admitted_ -= n;
+    require_usage(n <= most, "the request holds ", n, " texts, there is room for ", most);
+    throw Busy(cat("the queue is full: ", n_admitted_.load(), " texts run or wait"), false);
+  }
+  return {nullptr, [this, n](void*) { n_admitted_ -= n; }};
+}
+
+std::unique_ptr<LiveTexts> Service::start(const std::vector<Request>& requests) {
+  int n = 0;
+  for (const Request& r : requests) n += r.n_sample;
+  std::shared_ptr<void> place = admit(n);
+  std::vector<std::unique_ptr<Generation>> texts;
+  for (const Request& r : requests)
+    for (auto& text : start_request(session_, r)) texts.push_back(std::move(text));
+  return std::make_unique<LiveTexts>(engine_, metrics_, std::move(texts), std::move(place));
+}
+
+void Service::run(const std::function<void()>& work, int n_cell) {
+  const std::shared_ptr<void> place = admit(1);
+  engine_.run(work, n_cell);
+}
+
+}  // namespace rouse
