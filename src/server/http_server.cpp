@@ -134,6 +134,7 @@ void close_gently(int sock) {
 HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
   set_payload_max_length(limits.body_bytes);
   set_tcp_nodelay(true);
+  set_socket_options([](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
   const auto n = static_cast<size_t>(limits.n_connection);
   new_task_queue = [n] { return new httplib::ThreadPool(std::min<size_t>(n, 8), n + 8, n); };
 }

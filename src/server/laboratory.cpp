@@ -34,6 +34,7 @@ Lanes lanes_of(const Service& service, const Json& body, std::initializer_list<c
     out.names.push_back(name ? name->text(256) : cat(out.names.size()));
     try {
       out.requests.push_back(read_lane(service, record));
+      (void)make_method(out.requests.back().method, service.session().models());
     } catch (const Error& e) {
       throw lanes ? e.within("lane " + out.names.back()) : e;
     }
@@ -136,8 +137,11 @@ void whatif(Exchange& x) {
   if (const auto rank = body.find("rank")) question.rank = rank->boolean();
   for (const char* how : {"ban", "force"})
     if (const auto experts = body.find(how))
-      for (const std::string& e : experts->texts(1, 4096))
-        question.questions.push_back({parse_expert(how, e, router), std::string_view(how) == "ban"});
+      for (const std::string& e : experts->texts(1, 4096)) try {
+          question.questions.push_back({parse_expert(how, e, router), std::string_view(how) == "ban"});
+        } catch (const Error& wrong) {
+          throw Error(wrong.what(), wrong.kind(), how);
+        }
   if (!question.rank && question.questions.empty())
     throw Error("give ban, force, or rank: true", ErrorKind::usage, "ban");
   require_option(!question.rank || question.token > 0 || question.continuation.size() == 1, "rank",

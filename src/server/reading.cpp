@@ -36,8 +36,8 @@ const std::set<std::string> kHarmless = {"user",
                                          "cache_prompt",
                                          "prompt_cache_retention"};
 /// Documented by OpenAI, but not done here.
-const std::set<std::string> kUndone = {"functions", "function_call", "audio", "prediction",
-                                       "web_search_options"};
+const std::set<std::string> kUndone = {"functions", "chat_template", "function_call",
+                                       "audio",     "prediction",    "web_search_options"};
 /// Options of a request that have another meaning here, or none.
 const std::set<std::string> kNotOptions = {"prompt",  "messages", "tokens",    "raw",          "system",
                                            "special", "n",        "log_probs", "chat_template"};

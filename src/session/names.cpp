@@ -50,12 +50,13 @@ std::vector<std::string> keys_of(const std::map<std::string, T>& map) {
 }
 
 template <class T>
-const T& find_named(const std::map<std::string, T>& map, const char* kind, const std::string& name) {
+const T& find_named(const std::map<std::string, T>& map, const char* kind, const std::string& name,
+                    const char* subject = "") {
   const auto found = map.find(name);
   if (found != map.end()) return found->second;
   throw Error(cat(kind, ' ', json_text(name),
                   " is not known here; known: ", map.empty() ? "none" : join(keys_of(map), ", ")),
-              ErrorKind::usage);
+              ErrorKind::usage, subject);
 }
 
 class NamesOrPaths final : public MethodFiles {
@@ -136,13 +137,13 @@ std::shared_ptr<const SteerFile> Names::steer(const std::string& name) const {
   return find_named(steers_, "steering", name);
 }
 std::shared_ptr<const ItiFile> Names::iti(const std::string& name) const {
-  return find_named(iti_, "iti", name).file;
+  return find_named(iti_, "iti", name, "iti").file;
 }
 std::string Names::iti_text(const std::string& name) const {
-  return find_named(iti_, "iti", name).text;
+  return find_named(iti_, "iti", name, "iti").text;
 }
 const MethodOptions& Names::preset(const std::string& name) const {
-  return find_named(presets_, "preset", name);
+  return find_named(presets_, "preset", name, "preset");
 }
 std::vector<std::string> Names::presets() const {
   return keys_of(presets_);
