@@ -5,6 +5,8 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "server/exchange.h"
+#include "server/tool_calls.h"
 
 namespace rouse {
 namespace {
@@ -126,12 +128,34 @@ Result AnswerWriter::result(const LiveTexts& texts, size_t i) const {
                    service_.session().router());
 }
 
+/// {"content", "tool_calls"} of a text that was shown tools.
+Json AnswerWriter::said(const Generation& g, bool streamed) const {
+  Json out{{"content", g.answer_text()}};
+  if (!call_.tools) return out;
+  std::vector<int> tokens = g.tokens();
+  if (g.end_token()) tokens.push_back(g.end_token()->first);
+  const SaidWithCalls said = split_tool_calls(g.answer_text(), service_.tokenizer().decode(tokens, true));
+  if (said.calls.empty()) return out;
+  out["content"] = said.text.empty() ? Json() : Json(said.text);
+  for (const ToolCall& call : said.calls) {
+    Json one{{"id", "call_" + random_id()},
+             {"type", "function"},
+             {"function", {{"name", call.name}, {"arguments", dump(call.arguments)}}}};
+    if (streamed) one["index"] = out.contains("tool_calls") ? out["tool_calls"].size() : 0;
+    out["tool_calls"].push_back(std::move(one));
+  }
+  return out;
+}
+
 Json AnswerWriter::choice(const LiveTexts& texts, size_t i, std::span<const Echo> echoes) const {
   const Generation& g = texts.generation(i);
   const Echo* echo = echoes.empty() ? nullptr : &echoes[samples_[i].call];
   Json out{{"index", i}};
+  bool calls = false;
   if (call_.chat) {
-    Json message{{"role", "assistant"}, {"content", g.answer_text()}, {"refusal", nullptr}};
+    Json message{{"role", "assistant"}, {"refusal", nullptr}};
+    message.update(said(g, false));
+    calls = message.contains("tool_calls");
     if (const std::string reasoning = g.reasoning(); !reasoning.empty())
       message["reasoning_content"] = reasoning;
     out["message"] = std::move(message);
@@ -145,7 +169,7 @@ Json AnswerWriter::choice(const LiveTexts& texts, size_t i, std::span<const Echo
     all.insert(all.end(), own.begin(), own.end());
     out["logprobs"] = log_probs(all);
   }
-  out["finish_reason"] = finish_reason(g.stop_reason());
+  out["finish_reason"] = calls ? "tool_calls" : finish_reason(g.stop_reason());
   if (call_.token_ids) {
     out["token_ids"] = g.tokens();
     out["prompt_token_ids"] = g.prompt();
@@ -226,7 +250,7 @@ Json AnswerWriter::chunk(const News& news) {
   if (!call_.chat) return chunk_of(news.text, news.piece, std::move(scores), nullptr);
   Json delta = Json::object();
   if (!news.reasoning.empty()) delta["reasoning_content"] = news.reasoning;
-  if (!news.piece.empty()) delta["content"] = news.piece;
+  if (!news.piece.empty() && !call_.tools) delta["content"] = news.piece;
   Json out = chunk_of(news.text, std::move(delta), std::move(scores), nullptr);
   if (call_.token_ids) out["choices"][0]["token_ids"] = news.tokens;
   return out;
@@ -234,7 +258,10 @@ Json AnswerWriter::chunk(const News& news) {
 
 Json AnswerWriter::last_chunk(const LiveTexts& texts, size_t i) const {
   const Generation& g = texts.generation(i);
-  Json out = chunk_of(i, call_.chat ? Json::object() : Json(""), nullptr, finish_reason(g.stop_reason()));
+  Json delta = call_.chat ? Json::object() : Json(""), finish = finish_reason(g.stop_reason());
+  if (call_.tools) delta = said(g, true);  // what looked like a call was held back
+  if (delta.is_object() && delta.contains("tool_calls")) finish = "tool_calls";
+  Json out = chunk_of(i, std::move(delta), nullptr, std::move(finish));
   if (call_.experts) out["choices"][0]["routed_experts"] = result(texts, i).experts;
   if (texts.ended()) out["rouse"] = rouse(texts);
   return out;

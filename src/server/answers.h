@@ -44,6 +44,7 @@ class AnswerWriter {
   Json usage(const LiveTexts& texts) const;
   Json rouse(const LiveTexts& texts) const;
   Result result(const LiveTexts& texts, size_t text) const;
+  Json said(const Generation& g, bool streamed) const;
   std::vector<NamedScore> scores(const Generation& g) const;
 
   const Service& service_;

@@ -257,24 +257,56 @@ std::vector<Json> prompts_of(const Service& service, const JsonValue& prompt) {
 
 }  // namespace
 
-Json read_messages_of(const JsonValue& messages) {
-  constexpr size_t kMostMessages = 4096, kMostParts = 256, kMostText = size_t{4} << 20;
+/// The content's text, whole or in parts. Who calls a tool may say nothing.
+static std::string content_of(const JsonValue& message, bool needed) {
+  constexpr size_t kMostParts = 256, kMostText = size_t{4} << 20;
+  const auto content = message.find("content");
+  if (!content && needed) (void)message.at("content");
+  if (!content || content->json().is_string()) return content ? content->text(kMostText) : "";
+  std::string out;
+  for (const JsonValue& part : content->list(0, kMostParts)) {
+    if (part.at("type").text(64) != "text") part.at("type").refuse("text: nothing else is read here");
+    out += part.at("text").text(kMostText);
+  }
+  return out;
+}
+
+/// As templates take them: arguments as the object that their text spells.
+static Json calls_of(const JsonValue& calls) {
   Json out = Json::array();
-  for (const JsonValue& message : messages.list(1, kMostMessages)) {
-    std::string role = message.at("role").text(64), text;
-    if (role == "developer") role = "system";
-    if (const auto content = message.find("content")) {
-      if (content->json().is_string())
-        text = content->text(kMostText);
-      else
-        for (const JsonValue& part : content->list(0, kMostParts)) {
-          if (part.at("type").text(64) != "text") part.at("type").refuse("text: nothing else is read here");
-          text += part.at("text").text(kMostText);
-        }
-    } else if (role != "assistant") {
-      (void)message.at("content");
+  for (const JsonValue& call : calls.list(0, 256)) {
+    const JsonValue function = call.at("function");
+    Json one{{"type", "function"}, {"function", {{"name", function.at("name").text(256)}}}};
+    if (const auto id = call.find("id")) one["id"] = id->text(256);
+    Json arguments = Json::object();
+    if (const auto given = function.find("arguments")) {
+      arguments = given->json();
+      if (arguments.is_string()) arguments = parse_json(given->text(), given->place() + "arguments");
     }
-    out.push_back({{"role", role}, {"content", text}});
+    one["function"]["arguments"] = std::move(arguments);
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+std::vector<ChatMessage> read_messages_of(const JsonValue& messages, bool tools) {
+  constexpr size_t kMostMessages = 4096;
+  std::vector<ChatMessage> out;
+  for (const JsonValue& message : messages.list(1, kMostMessages)) {
+    std::string role = message.at("role").text(64);
+    if (role == "developer") role = "system";
+    if (role != "system" && role != "user" && role != "assistant" && !(tools && role == "tool"))
+      message.at("role").refuse(tools
+                                    ? "system, user, assistant or tool"
+                                    : "system, user or assistant (tool: where the server runs with --tools)");
+    out.push_back({role, content_of(message, role != "assistant")});
+    if (!tools) continue;
+    Json extra = Json::object();
+    if (const auto calls = message.find("tool_calls"); calls && role == "assistant")
+      extra["tool_calls"] = calls_of(*calls);
+    for (const char* key : {"tool_call_id", "name", "reasoning_content"})
+      if (const auto value = message.find(key)) extra[key] = value->text();
+    if (!extra.empty()) out.back().extra = std::move(extra);
   }
   return out;
 }
@@ -287,13 +319,16 @@ Call read_chat_call(const Service& service, const Json& body, bool strict) {
   const Json tools = read_tools(service, f);
   if (!f.own("messages")) refuse("messages", " is missing");
   if (f.own("prompt")) refuse("prompt", " does not go with messages");
-  f.record["messages"] = f.named("messages", read_messages_of);
+  const std::vector<ChatMessage> messages =
+      f.named("messages", [&](const JsonValue& v) { return read_messages_of(v, service.options().tools); });
   call.log_probs = f.flag("logprobs");
   const int n_top = f.integer("top_logprobs", 0, 100, 0);
   if (n_top > 0 && !call.log_probs) refuse("top_logprobs", " wants logprobs: true");
   if (!f.record.contains("n_predict")) f.record["n_predict"] = service.session().engine->n_ctx();
   call.texts.push_back(request_of(service, f.record, call, n_top));
+  call.texts[0].prompt.messages = messages;
   call.texts[0].prompt.chat.tools = tools;
+  call.tools = !tools.is_null();
   call.ignored = f.ignored;
   return call;
 }
@@ -333,8 +368,13 @@ Request read_lane(const Service& service, const Json& body) {
     for (const auto& [key, value] : method->fields())
       if (key != "name") record[key] = value.json();
   }
-  if (const auto messages = lane.find("messages")) record["messages"] = read_messages_of(*messages);
-  return read_request(JsonValue(record, ""), service.options().base, service.rules());
+  record.erase("messages");
+  Request out = read_request(JsonValue(record, ""), service.options().base, service.rules());
+  if (const auto messages = lane.find("messages")) {
+    if (lane.find("prompt") || lane.find("tokens")) refuse("messages", " does not go with another prompt");
+    out.prompt.messages = read_messages_of(*messages, false);
+  }
+  return out;
 }
 
 std::string openai_name(const std::string& option, const Json& body) {

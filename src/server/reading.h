@@ -15,6 +15,7 @@ struct Call {
   bool chat = false, stream = false, usage = false;
   bool echo = false;
   bool log_probs = false;
+  bool tools = false;  ///< the model was shown some: its calls are taken out of the answer
   bool token_ids = false, experts = false;
   std::vector<std::string> ignored;
 };
@@ -24,8 +25,8 @@ Call read_chat_call(const Service& service, const Json& body, bool strict);
 Call read_completion_call(const Service& service, const Json& body, bool strict);
 /// A request of /v1/rouse/...: session/request.h's form, where "method" may be an object, and a "name".
 Request read_lane(const Service& service, const Json& body);
-/// Messages whose content is text, in parts or whole, as read_request takes them.
-Json read_messages_of(const JsonValue& messages);
+/// Messages whose content is text, in parts or whole. tools: also calls and what came of them.
+std::vector<ChatMessage> read_messages_of(const JsonValue& messages, bool tools);
 
 /// The option's name as OpenAI's clients know it: "max_tokens" of "n_predict".
 std::string openai_name(const std::string& option, const Json& body);

@@ -38,8 +38,7 @@ std::vector<int> ids_of(Exchange& x) {
   auto messages = body.find("messages");
   if (text && text->json().is_array()) messages = text;
   if (messages) {
-    std::vector<ChatMessage> all;
-    for (const Json& m : read_messages_of(*messages)) all.push_back({m["role"], m["content"]});
+    const std::vector<ChatMessage> all = read_messages_of(*messages, x.service.options().tools);
     TemplateOptions form = template_options(x.service.options().base.prompt);
     form.generation_prompt = flag("add_generation_prompt", true);
     return encode_chat(t, all, form);
@@ -96,8 +95,7 @@ void detokenize(Exchange& x) {
 
 void apply_template(Exchange& x) {
   const JsonValue body(x.body, "");
-  std::vector<ChatMessage> all;
-  for (const Json& m : read_messages_of(body.at("messages"))) all.push_back({m["role"], m["content"]});
+  const std::vector<ChatMessage> all = read_messages_of(body.at("messages"), x.service.options().tools);
   TemplateOptions form = template_options(x.service.options().base.prompt);
   if (const auto kwargs = body.find("chat_template_kwargs")) {
     check_template_kwargs(kwargs->json());

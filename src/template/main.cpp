@@ -64,6 +64,12 @@ jinja::value messages_of(const common_json& messages) {
     content->mark_input();
     message->insert("role", jinja::mk_val<jinja::value_string>(m.at("role").get<std::string>()));
     message->insert("content", content);
+    if (const common_json& extra = m.at("extra"); extra.is_object()) {
+      jinja::context values;  // the way to a value that is not the engine's own secret
+      jinja::global_from_json(values, extra, true);
+      for (auto it = extra.begin(); it != extra.end(); ++it)
+        message->insert(it.key(), values.get_val(it.key()));
+    }
     out->push_back(message);
   }
   return out;

@@ -3,10 +3,14 @@
 
 #include <string>
 
+#include "base/json.h"
+
 namespace rouse {
 
 struct ChatMessage {
-  std::string role, content;  ///< "system", "user" or "assistant"
+  std::string role, content;  ///< "system", "user" or "assistant"; where tools are shown also "tool"
+  /// What else the template sees of it, an object: {"tool_calls": [...]}, {"tool_call_id", "name"}; or null.
+  Json extra = nullptr;
 };
 
 /// A piece of a prompt. special: control tokens are meant where their text stands; else "</s>" is text.

@@ -45,9 +45,7 @@ int64_t local_seconds(const std::string& date) {
 /// What the template sees beside the messages: as transformers has it, a token that the vocabulary lacks is
 /// not there, and no tools are none.
 Json variables_of(const Tokenizer& tokenizer, const TemplateOptions& o) {
-  Json out{{"tools", o.tools.empty() ? Json() : o.tools},
-           {"documents", nullptr},
-           {"add_generation_prompt", o.generation_prompt}};
+  Json out{{"documents", nullptr}, {"add_generation_prompt", o.generation_prompt}};
   if (tokenizer.bos() >= 0) out["bos_token"] = tokenizer.piece(tokenizer.bos(), true);
   if (tokenizer.eos() >= 0) out["eos_token"] = tokenizer.piece(tokenizer.eos(), true);
   return out;
@@ -75,6 +73,7 @@ std::vector<TextPart> jinja_parts(const Tokenizer& tokenizer, const std::vector<
   job.local_seconds = local_seconds(o.date);
   job.conversations.push_back(messages);
   job.inputs.push_back(o.kwargs.is_null() ? Json::object() : o.kwargs);
+  job.inputs[0]["tools"] = o.tools.empty() ? Json() : o.tools;
   const UserMask mask(tokenizer.control_names(), job.source, messages, job.inputs[0]);
   if (mask.needed() && !o.special) {
     job.conversations.push_back(mask.hidden(messages));

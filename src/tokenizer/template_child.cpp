@@ -132,7 +132,8 @@ class Child {
 
 Json messages_json(const std::vector<ChatMessage>& messages) {
   Json out = Json::array();
-  for (const ChatMessage& m : messages) out.push_back({{"role", m.role}, {"content", m.content}});
+  for (const ChatMessage& m : messages)
+    out.push_back({{"role", m.role}, {"content", m.content}, {"extra", m.extra}});
   return out;
 }
 

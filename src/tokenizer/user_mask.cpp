@@ -13,12 +13,23 @@ static size_t character_length(std::string_view text) {
   return read_character(text, at) ? at : 1;
 }
 
+/// Every text of a value, the names of its fields too.
+static void add_texts(const Json& value, std::string& texts) {
+  if (value.is_string()) texts += value.get_ref<const std::string&>();
+  if (value.is_array())
+    for (const Json& child : value) add_texts(child, texts);
+  if (value.is_object())
+    for (const auto& [name, child] : value.items()) texts += name, add_texts(child, texts);
+}
+
 UserMask::UserMask(const std::vector<std::string>& names, const std::string& source,
                    const std::vector<ChatMessage>& messages, const Json& variables) {
   std::string texts;
-  for (const ChatMessage& m : messages) texts += m.content;
-  for (const auto& [name, value] : variables.items())
-    if (value.is_string()) texts += value.get_ref<const std::string&>();
+  for (const ChatMessage& m : messages) {
+    texts += m.content;
+    add_texts(m.extra, texts);
+  }
+  add_texts(variables, texts);
   std::set<std::string> first;
   for (const std::string& name : names) first.insert(name.substr(0, character_length(name)));
   constexpr uint32_t kPrivate = 0xF0000;  // a plane that no script uses
@@ -47,14 +58,29 @@ std::string UserMask::hidden(std::string_view text) const {
 }
 
 std::vector<ChatMessage> UserMask::hidden(std::vector<ChatMessage> messages) const {
-  for (ChatMessage& m : messages) m.content = hidden(std::string_view(m.content));
+  for (ChatMessage& m : messages) {
+    m.content = hidden(std::string_view(m.content));
+    if (m.extra.is_object()) m.extra = hidden(m.extra);
+  }
   return messages;
 }
 
-Json UserMask::hidden(Json variables) const {
-  for (auto& [name, value] : variables.items())
-    if (value.is_string()) value = hidden(std::string_view(value.get_ref<const std::string&>()));
-  return variables;
+/// Names of the first level are the template's own words.
+Json UserMask::hidden(const Json& variables) const {
+  Json out = Json::object();
+  for (const auto& [name, value] : variables.items()) out[name] = hidden_value(value);
+  return out;
+}
+
+Json UserMask::hidden_value(const Json& value) const {
+  if (value.is_string()) return hidden(std::string_view(value.get_ref<const std::string&>()));
+  if (!value.is_structured()) return value;
+  Json out = value.is_object() ? Json::object() : Json::array();
+  if (value.is_object())
+    for (const auto& [name, child] : value.items()) out[hidden(std::string_view(name))] = hidden_value(child);
+  else
+    for (const Json& child : value) out.push_back(hidden_value(child));
+  return out;
 }
 
 std::vector<TextPart> UserMask::shown(const std::vector<TextPart>& parts) const {

@@ -20,13 +20,14 @@ class UserMask {
   /// Whether a text holds a character with which a name begins.
   bool needed() const { return !pairs_.empty(); }
   std::vector<ChatMessage> hidden(std::vector<ChatMessage> messages) const;
-  /// An object's texts.
-  Json hidden(Json variables) const;
+  /// Its texts, however deep, and the names of what it holds below the first level.
+  Json hidden(const Json& variables) const;
   /// Without the disguises, whose characters are not special.
   std::vector<TextPart> shown(const std::vector<TextPart>& parts) const;
 
  private:
   std::string hidden(std::string_view text) const;
+  Json hidden_value(const Json& value) const;
   std::vector<std::pair<std::string, std::string>> pairs_;  ///< a character, and its disguise
 };
 

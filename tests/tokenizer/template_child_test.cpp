@@ -29,8 +29,8 @@ TemplateJob job_of(const std::string& source,
   return {.source = source,
           .place = "t.gguf: the chat template",
           .conversations = {messages},
-          .inputs = {Json::object()},
-          .plain = {{"tools", nullptr}, {"documents", nullptr}, {"add_generation_prompt", true}},
+          .inputs = {{{"tools", nullptr}}},
+          .plain = {{"documents", nullptr}, {"add_generation_prompt", true}},
           .local_seconds = 1721952000};  // 2024-07-26
 }
 
@@ -44,18 +44,21 @@ std::string rendered(const TemplateJob& job) {
   return whole(render_template(job)[0]);
 }
 
-/// One template of tests/golden/chat_templates.json over its four conversations.
+/// One template of tests/golden/chat_templates.json over its five conversations.
 struct Golden {
   const Json file = Json::parse(read_file(golden("chat_templates.json")));
 
   TemplateJob job(const std::string& name, const std::string& set) const {
     std::vector<ChatMessage> messages;
-    for (const auto& m : file["sets"][set])
+    for (const auto& m : file["sets"][set]) {
       messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+      messages.back().extra = m;
+      for (const char* own : {"role", "content"}) messages.back().extra.erase(own);
+    }
     TemplateJob out = job_of(read_file(std::string(ROUSE_TEMPLATES) + "/" + name + ".jinja"), messages);
     out.plain["bos_token"] = file["bos_token"].get<std::string>();
     out.plain["eos_token"] = file["eos_token"].get<std::string>();
-    if (set == "tools") out.plain["tools"] = file["tools"];
+    if (set == "tools" || set == "calls") out.inputs[0]["tools"] = file["tools"];
     return out;
   }
 };
