@@ -90,7 +90,6 @@ void add_serve(CLI::App& app) {
          "MODEL@NAME; repeatable")
       ->allow_extra_args(false);
   sub->add_option("--alias", o->service.alias, "the model's id (default: the file's name)");
-  sub->add_option("--amateur", o->service.amateur, "second model file, for method cd");
   sub->add_option(
          "--parallel", o->service.n_parallel,
          "texts of the whole context that run side by side, each with two streams; shorter ones more")
@@ -99,11 +98,6 @@ void add_serve(CLI::App& app) {
   sub->add_option("--queue", o->service.n_queue, "texts that may wait; more are refused with 429")
       ->capture_default_str()
       ->check(CLI::Range(0, 100000));
-  sub->add_option(
-         "--more-experts", o->service.n_more_experts,
-         "libllama's engine: experts a block, beyond the model's own number, that policies may choose")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 4096));
   sub->add_option("--connections", o->server.limits.n_connection, "connections that are open at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 16384));
@@ -122,7 +116,10 @@ void add_serve(CLI::App& app) {
                 "show tools to the chat template (else they are ignored by name)");
   sub->add_flag("--strict-fields", o->service.strict, "refuse fields of requests that are not known");
   sub->add_flag("--log-requests", o->server.log_requests, "a line a request, without what was asked");
-  add_options(*sub, OptionGroup::generate, {.generate = &o->service.base.generate});
+  for (const char* name : {"system", "chat_template", "chat_template_kwargs", "template_date"})
+    add_option(*sub, *find_option(name), {.prompt = &o->service.base.prompt});
+  add_method_options(*sub, o->service.base.method);
+  add_generate_options(*sub, o->service.base.generate);
   on_run(*sub, [o](const std::atomic<bool>& stop) {
     o->server.limits.body_bytes = static_cast<size_t>(o->megabytes) << 20;
     return serve(*o, stop);

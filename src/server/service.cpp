@@ -11,9 +11,28 @@ static std::string id_of(const ServiceOptions& o, const std::string& path) {
   return o.alias.empty() ? std::filesystem::path(path).stem().string() : o.alias;
 }
 
+/// What there must be room for: the base method, presets, and two streams whatever they are.
+static std::vector<MethodOptions> methods_of(const ServiceOptions& o) {
+  std::vector<MethodOptions> out{o.base.method, {}};
+  out.back().name = "scmoe";
+  out.back().weak = "topk:1";
+  if (!o.base.method.amateur.empty()) {
+    out.push_back(o.base.method);
+    out.back().name = "cd";
+  }
+  for (const std::string& name : o.names->presets()) {
+    out.push_back(o.names->preset(name));
+    out.back().files = o.names;
+  }
+  return out;
+}
+
 Service::Service(ServiceOptions options)
-    : options_(std::move(options)),
-      session_(options_.model, 2 * options_.n_parallel, options_.amateur, options_.n_more_experts),
+    : options_([&] {
+        options.base.method.files = options.names;
+        return std::move(options);
+      }()),
+      session_(options_.model, methods_of(options_), options_.n_parallel),
       id_(id_of(options_, session_.engine->file().path())),
       fingerprint_(session_.engine->file().fingerprint()),
       opened_(std::time(nullptr)),

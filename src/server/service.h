@@ -14,11 +14,9 @@ struct ServiceOptions {
   ModelOptions model;
   std::shared_ptr<const Names> names = std::make_shared<Names>();
   Request base;               ///< what requests that say nothing else are done with
-  std::string amateur;        ///< of contrastive decoding: a path, or none
   std::string alias;          ///< the model's id; empty: the file's name
   int n_parallel = 4;         ///< texts of n_ctx tokens, each with two streams, that the KV cache holds
   int n_queue = 64;           ///< texts that may wait beside them
-  int n_more_experts = 24;    ///< libllama's engine: beyond the model's k that policies may choose
   int request_seconds = 600;  ///< a request is cancelled then
   bool tools = false;         ///< reach the template, and calls come back as such
   bool strict = false;        ///< unknown fields are refused
@@ -50,6 +48,8 @@ class Service {
   std::unique_ptr<LiveTexts> start(const std::vector<Request>& requests);
   /// Work on the engines' thread that needs so many KV cells; it counts as a text of the queue.
   void run(const std::function<void()>& work, int n_cell);
+  /// A place in the queue for n texts, given back when it goes. Throws Busy.
+  std::shared_ptr<void> admit(int n);
   /// From now on nobody is admitted; and what runs ends.
   void close() { closing_ = true; }
   void cancel_all() { cancelled_ = true; }
@@ -58,9 +58,6 @@ class Service {
   int n_admitted() const { return n_admitted_; }
 
  private:
-  /// A place in the queue for n texts, given back when it goes.
-  std::shared_ptr<void> admit(int n);
-
   ServiceOptions options_;
   Session session_;
   std::string id_, fingerprint_;

@@ -41,6 +41,7 @@ std::vector<int> ids_of(Exchange& x) {
     const std::vector<ChatMessage> all = read_messages_of(*messages, x.service.options().tools);
     TemplateOptions form = template_options(x.service.options().base.prompt);
     form.generation_prompt = flag("add_generation_prompt", true);
+    const std::shared_ptr<void> place = x.service.admit(1);  // templates take time
     return encode_chat(t, all, form);
   }
   if (!text) (void)body.at("prompt");
@@ -102,6 +103,7 @@ void apply_template(Exchange& x) {
     form.kwargs = kwargs->json();
   }
   if (const auto on = body.find("add_generation_prompt")) form.generation_prompt = on->boolean();
+  const std::shared_ptr<void> place = x.service.admit(1);
   x.reply({{"prompt", chat_text(x.service.tokenizer(), all, form)},
            {"tokens", encode_chat(x.service.tokenizer(), all, form)}});
 }

@@ -273,4 +273,42 @@ TEST(Server, DescribesItself) {
             std::string::npos);
 }
 
+/// No model at hand calls tools, so one is made to say what such a model says.
+TEST(Server, GivesBackCallsOfToolsAsSuch) {
+  ServiceOptions o = small_service();
+  o.tools = true;
+  o.model.n_ctx = 512;
+  const Running r(o);
+  Json body = question("What is the weather in Oslo?");
+  body["messages"].push_back(
+      {{"role", "assistant"},
+       {"content", nullptr},
+       {"tool_calls",
+        {{{"id", "a"},
+          {"type", "function"},
+          {"function", {{"name", "weather"}, {"arguments", "{\"city\": \"Oslo\"}"}}}}}}});
+  body["messages"].push_back({{"role", "tool"}, {"tool_call_id", "a"}, {"content", "rain"}});
+  body["tools"] = {
+      {{"type", "function"}, {"function", {{"name", "weather"}, {"parameters", Json::object()}}}}};
+  body["max_tokens"] = 200;
+  body["grammar"] =
+      "root ::= \"<tool_call>{\\\"name\\\": \\\"weather\\\", \\\"arguments\\\": {\\\"city\\\": "
+      "\\\"Oslo\\\"}}</tool_call>\"";
+  const Json choice = r.post("/v1/chat/completions", body)["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_TRUE(choice["message"]["content"].is_null());
+  const Json function = choice["message"]["tool_calls"][0]["function"];
+  EXPECT_EQ(function["name"], "weather");
+  EXPECT_EQ(Json::parse(function["arguments"].get<std::string>()), (Json{{"city", "Oslo"}}));
+  const std::vector<Json> events = r.events("/v1/chat/completions", body);
+  EXPECT_EQ(events.back()["choices"][0]["delta"]["tool_calls"][0]["function"], function);
+  EXPECT_EQ(events.back()["choices"][0]["finish_reason"], "tool_calls");
+  for (const Json& event : events)
+    EXPECT_EQ(event["choices"][0]["delta"].value("content", Json()).is_string() &&
+                  !event["choices"][0]["delta"]["content"].get<std::string>().empty(),
+              false);
+  body["tool_choice"] = "none";
+  EXPECT_EQ(r.post("/v1/chat/completions", body)["choices"][0]["finish_reason"], "stop");
+}
+
 }  // namespace rouse

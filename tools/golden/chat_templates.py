@@ -56,7 +56,8 @@ SETS = {
 # Where rouse's engine renders otherwise, and why.
 DIFFERENCES = {
     "meetkai-functionary-medium-v3.1": {
-        "tools": "'...'|safe + text: jinja2's Markup escapes what is added to it, so Python shows the model &#34; for \"",
+        name: "'...'|safe + text: jinja2's Markup escapes what is added to it, so Python shows the model &#34; for \""
+        for name in ("tools", "calls")
     },
 }
 
