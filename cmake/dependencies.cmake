@@ -1,7 +1,7 @@
 # What rouse stands on. An installed package is used; ggml and libllama are otherwise built once from the pinned
 # source into the cache (cmake/llama.cmake), outside the build folder.
 find_package(Threads REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto SSL)
 find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(Eigen3 REQUIRED NO_MODULE)

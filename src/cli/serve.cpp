@@ -74,6 +74,9 @@ void add_serve(CLI::App& app) {
       ->check(CLI::Range(0, 65535));
   sub->add_option("--api-key-file", o->server.guard.key_file,
                   "keys, one a line, of which a request must bring one; SIGHUP reads them again");
+  sub->add_option("--tls-cert", o->server.certificate,
+                  "certificate chain (PEM): answer by TLS, with --tls-key");
+  sub->add_option("--tls-key", o->server.key, "its private key (PEM)");
   sub->add_option("--allow-host", o->server.guard.hosts, "a further host name that requests may call it by")
       ->allow_extra_args(false);
   sub->add_option("--cors-origin", o->server.guard.cors_origins,

@@ -174,8 +174,23 @@ Json AnswerWriter::choice(const LiveTexts& texts, size_t i, std::span<const Echo
     out["token_ids"] = g.tokens();
     out["prompt_token_ids"] = g.prompt();
   }
-  if (call_.experts) out["routed_experts"] = result(texts, i).experts;
+  add_routes(texts, i, out);
   return out;
+}
+
+/// Which experts chose each token of the answer, and how sure the routers were of them.
+void AnswerWriter::add_routes(const LiveTexts& texts, size_t i, Json& out) const {
+  if (call_.experts) out["routed_experts"] = result(texts, i).experts;
+  if (!call_.gates) return;
+  const Generation& g = texts.generation(i);
+  const auto first = static_cast<int64_t>(g.prompt().size()) - 1;
+  out["routed_gates"] = Json::array();
+  for (const RoutedPosition& row : g.routed()) {
+    if (row.stream != 0 || row.position < first) continue;
+    Json blocks = Json::array();
+    for (const RoutedRow& block : row.layers) blocks.push_back(block.gates);
+    out["routed_gates"].push_back(std::move(blocks));
+  }
 }
 
 Json AnswerWriter::usage(const LiveTexts& texts) const {
@@ -262,7 +277,7 @@ Json AnswerWriter::last_chunk(const LiveTexts& texts, size_t i) const {
   if (call_.tools) delta = said(g, true);  // what looked like a call was held back
   if (delta.is_object() && delta.contains("tool_calls")) finish = "tool_calls";
   Json out = chunk_of(i, std::move(delta), nullptr, std::move(finish));
-  if (call_.experts) out["choices"][0]["routed_experts"] = result(texts, i).experts;
+  add_routes(texts, i, out["choices"][0]);
   if (texts.ended()) out["rouse"] = rouse(texts);
   return out;
 }

@@ -45,6 +45,7 @@ class AnswerWriter {
   Json rouse(const LiveTexts& texts) const;
   Result result(const LiveTexts& texts, size_t text) const;
   Json said(const Generation& g, bool streamed) const;
+  void add_routes(const LiveTexts& texts, size_t text, Json& choice) const;
   std::vector<NamedScore> scores(const Generation& g) const;
 
   const Service& service_;

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/error.h"
+
 namespace rouse {
 namespace {
 
@@ -131,12 +133,19 @@ void close_gently(int sock) {
 
 }  // namespace
 
-HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
-  set_payload_max_length(limits.body_bytes);
-  set_tcp_nodelay(true);
-  set_socket_options([](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
+static void set_up(httplib::Server& server, const ConnectionLimits& limits) {
+  server.set_payload_max_length(limits.body_bytes);
+  server.set_tcp_nodelay(true);
+  server.set_write_timeout(limits.write_seconds);
+  server.set_keep_alive_timeout(limits.idle_seconds);
+  server.set_socket_options(
+      [](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
   const auto n = static_cast<size_t>(limits.n_connection);
-  new_task_queue = [n] { return new httplib::ThreadPool(std::min<size_t>(n, 8), n + 8, n); };
+  server.new_task_queue = [n] { return new httplib::ThreadPool(std::min<size_t>(n, 8), n + 8, n); };
+}
+
+HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
+  set_up(*this, limits);
 }
 
 /// False: the client has gone, has been idle for too long, or the server closes.
@@ -168,6 +177,17 @@ bool HttpServer::process_and_close_socket(socket_t sock) {
   close_gently(sock);
   --n_connection_;
   return served;
+}
+
+std::unique_ptr<httplib::Server> make_http_server(const ConnectionLimits& limits,
+                                                  const std::string& certificate, const std::string& key) {
+  if (certificate.empty() && key.empty()) return std::make_unique<HttpServer>(limits);
+  require_usage(!certificate.empty() && !key.empty(), "--tls-cert and --tls-key go together");
+  auto out = std::make_unique<httplib::SSLServer>(certificate.c_str(), key.c_str());
+  require_usage(out->is_valid(), "no certificate and key that belong together are in ", certificate, " and ",
+                key);
+  set_up(*out, limits);
+  return out;
 }
 
 }  // namespace rouse

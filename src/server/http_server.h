@@ -7,6 +7,8 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <memory>
+#include <string>
 
 namespace rouse {
 
@@ -22,8 +24,6 @@ struct ConnectionLimits {
 class HttpServer final : public httplib::Server {
  public:
   explicit HttpServer(const ConnectionLimits& limits);
-  /// Connections that are open.
-  int n_connection() const { return n_connection_; }
   /// Connections that wait for a next request are closed; those that have one end with its answer.
   void close_idle() { closing_ = true; }
 
@@ -35,5 +35,11 @@ class HttpServer final : public httplib::Server {
   std::atomic<int> n_connection_ = 0;
   std::atomic<bool> closing_ = false;
 };
+
+/// Over TLS with this certificate and key (PEM), where they are not empty. There the library's own loop
+/// serves, so a request has no deadline: 5 s between two bytes is all that bounds it. Throws Error (usage)
+/// for files that cannot be used.
+std::unique_ptr<httplib::Server> make_http_server(const ConnectionLimits& limits,
+                                                  const std::string& certificate, const std::string& key);
 
 }  // namespace rouse

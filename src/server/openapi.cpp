@@ -50,7 +50,7 @@ Json generation_properties() {
   out["n"] = {{"type", "integer"}, {"minimum", 1}};
   out["method"] = {
       {"description", "a name of /v1/rouse/methods or of a preset, or an object {name, options}"}};
-  out["trace"] = {{"enum", {"experts"}}, {"description", "the experts of every token, by block"}};
+  out["trace"] = {{"enum", {"experts", "gates"}}, {"description", "the experts of every token, by block"}};
   return out;
 }
 

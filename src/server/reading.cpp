@@ -191,7 +191,9 @@ Json read_tools(const Service& service, Fields& f) {
 void read_trace(Fields& f, Call& call) {
   if (!f.own("trace")) return;
   const std::string what = f.named("trace", [](const JsonValue& v) { return v.text(64); });
-  if (what != "experts") refuse("trace", cat(" is ", json_text(what), ", expected experts"));
+  if (what != "experts" && what != "gates")
+    refuse("trace", cat(" is ", json_text(what), ", expected experts or gates"));
+  call.gates = what == "gates";
   call.experts = true;
 }
 

@@ -16,7 +16,7 @@ struct Call {
   bool echo = false;
   bool log_probs = false;
   bool tools = false;  ///< the model was shown some: its calls are taken out of the answer
-  bool token_ids = false, experts = false;
+  bool token_ids = false, experts = false, gates = false;
   std::vector<std::string> ignored;
 };
 

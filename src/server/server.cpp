@@ -13,11 +13,14 @@ namespace rouse {
 static constexpr const char* kKey = "a key: give --api-key-file";
 
 Server::Server(Service& service, const ServerOptions& options)
-    : service_(service), options_(options), guard_(options.guard, options.host), http_(options.limits) {
+    : service_(service),
+      options_(options),
+      guard_(options.guard, options.host),
+      http_(make_http_server(options.limits, options.certificate, options.key)) {
   require_usage(is_loopback(options.host) || guard_.keyed(), "whoever listens on ", options.host,
                 ", where others can reach it, needs ", kKey);
   for (const Route& route : routes()) add(route);
-  http_.set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+  http_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (const std::string origin = guard_.allowed_origin(request); !origin.empty()) {
       response.set_header("Access-Control-Allow-Origin", origin);
       response.set_header("Vary", "Origin");
@@ -30,14 +33,14 @@ Server::Server(Service& service, const ServerOptions& options)
     refuse(*refusal, response);
     return httplib::Server::HandlerResponse::Handled;
   });
-  http_.Options(".*", [this](const httplib::Request& request, httplib::Response& response) {
+  http_->Options(".*", [this](const httplib::Request& request, httplib::Response& response) {
     response.status = guard_.allowed_origin(request).empty() ? 403 : 204;
     response.set_header("Access-Control-Allow-Methods", "GET, POST");
     response.set_header("Access-Control-Allow-Headers",
                         "Authorization, Content-Type, X-API-Key, X-Rouse-Strict");
   });
   // What the library itself refuses gets the same kind of body.
-  http_.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+  http_->set_error_handler([](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty() || response.status < 400) return;
     const std::string text =
         response.status == 404 ? cat("there is no ", request.method, ' ', request.path, "; see /openapi.json")
@@ -48,15 +51,15 @@ Server::Server(Service& service, const ServerOptions& options)
         "application/json");
   });
   if (options.log_requests)
-    http_.set_logger([](const httplib::Request& request, const httplib::Response& response) {
+    http_->set_logger([](const httplib::Request& request, const httplib::Response& response) {
       std::fprintf(stderr, "%s %s %d\n", request.method.c_str(), printable(request.path).c_str(),
                    response.status);
     });
-  const bool bound = options.port == 0 ? (port_ = http_.bind_to_any_port(options.host)) > 0
-                                       : http_.bind_to_port(options.host, port_ = options.port);
+  const bool bound = options.port == 0 ? (port_ = http_->bind_to_any_port(options.host)) > 0
+                                       : http_->bind_to_port(options.host, port_ = options.port);
   require_usage(bound, "cannot listen on ", options.host, " port ", options.port, ": ", std::strerror(errno));
-  thread_ = std::thread([this] { http_.listen_after_bind(); });
-  http_.wait_until_ready();
+  thread_ = std::thread([this] { http_->listen_after_bind(); });
+  http_->wait_until_ready();
 }
 
 Server::~Server() {
@@ -65,17 +68,18 @@ Server::~Server() {
 
 std::string Server::url() const {
   const bool v6 = options_.host.find(':') != std::string::npos;
-  return cat("http://", v6 ? "[" : "", options_.host, v6 ? "]" : "", ':', port_);
+  return cat(options_.certificate.empty() ? "http://" : "https://", v6 ? "[" : "", options_.host,
+             v6 ? "]" : "", ':', port_);
 }
 
 void Server::stop() {
   if (!thread_.joinable()) return;
   service_.close();
-  http_.close_idle();
+  if (auto* own = dynamic_cast<HttpServer*>(http_.get())) own->close_idle();
   const double end = now_seconds() + options_.stop_seconds;
   while (service_.n_admitted() > 0 && now_seconds() < end) usleep(10 * 1000);
   service_.cancel_all();
-  http_.stop();
+  http_->stop();
   thread_.join();
 }
 
@@ -92,9 +96,9 @@ void Server::add(const Route& route) {
     serve(route, request, response);
   };
   if (std::string_view(route.method) == "GET")
-    http_.Get(route.path, handle);
+    http_->Get(route.path, handle);
   else
-    http_.Post(route.path, handle);
+    http_->Post(route.path, handle);
 }
 
 void Server::serve(const Route& route, const httplib::Request& request, httplib::Response& response) {

@@ -9,7 +9,8 @@ namespace rouse {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  int port = 8080;  ///< 0: any that is free
+  int port = 8080;               ///< 0: any that is free
+  std::string certificate, key;  ///< PEM files, for TLS; empty: none
   GuardOptions guard;
   ConnectionLimits limits;
   int stop_seconds = 10;      ///< what runs may take so long to end once the server is to stop
@@ -38,7 +39,7 @@ class Server {
   Service& service_;
   ServerOptions options_;
   Guard guard_;
-  HttpServer http_;
+  std::unique_ptr<httplib::Server> http_;
   int port_ = 0;
   std::thread thread_;
 };

@@ -173,6 +173,25 @@ TEST(Server, GivesProbabilitiesOfTheAnswer) {
   EXPECT_EQ(streamed, content);
 }
 
+TEST(Server, ShowsTheExpertsOfEveryTokenAndTheirGates) {
+  const Running r;
+  Json body = question();
+  body.update({{"trace", "gates"}, {"return_token_ids", true}, {"routing", "topk:2"}});
+  const Json choice = r.post("/v1/chat/completions", body)["choices"][0];
+  const Result expected =
+      alone({{"prompt", kQuestions[0]}, {"n_predict", 8}, {"experts", true}, {"routing", "topk:2"}});
+  EXPECT_EQ(choice["routed_experts"], Json(expected.experts));
+  EXPECT_EQ(choice["token_ids"], Json(expected.tokens));
+  ASSERT_EQ(choice["routed_gates"].size(), choice["routed_experts"].size());
+  for (const Json& token : choice["routed_gates"])
+    for (const Json& block : token) {
+      ASSERT_EQ(block.size(), 2u);
+      EXPECT_GE(block[0], block[1]);
+    }
+  const Json last = r.events("/v1/chat/completions", body).back();
+  EXPECT_EQ(last["choices"][0]["routed_gates"], choice["routed_gates"]);
+}
+
 TEST(Server, GivesSeveralSamplesThatCanBeRepeated) {
   const Running r;
   Json body = question("Who wrote Hamlet?");
