@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every method alone and eight side by side, in one interleaved run a model: the default model and two 1 GB random-weight
+# Every method alone and eight side by side, in one interleaved run a model: rouse-lab and two 1 GB random-weight
 # shapes. The tables of docs/methods.md. About 20 minutes; nothing else should run meanwhile.
 #   bench/methods.sh [FOLDER] [REPEATS] >tables.md    fine.gguf and mix.gguf in FOLDER are used and kept
 set -euo pipefail
@@ -16,7 +16,7 @@ for name in rouse-lab fine mix; do
   $rouse synth --arch qwen2 --layers 6 --embd $width --heads 8 --ff $((3 * width)) -o "$folder/amateur.gguf" 2>/dev/null
   model=(-m "$folder/$name.gguf")
   options=(--weak-needed 0.2 -n 16)
-  [ $name = rouse-lab ] && model=() && options=(-n 48)
+  [ $name = rouse-lab ] && model=(-m models/rouse-lab.gguf) && options=(-n 48)
   $rouse plan random "${model[@]}" -o "$folder/$name.cor.json"
   $rouse bench "${model[@]}" "${options[@]}" --prompt-sizes 32 -r "$repeats" --parallel 1,8 --peer --plan "$folder/$name.cor.json" \
     --amateur "$folder/amateur.gguf" --json 2>/dev/null |

@@ -135,11 +135,13 @@ inline std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-/// Runs `rouse ARGUMENTS` through the shell with one thread and an empty standard input.
-inline CommandResult rouse(const std::string& arguments) {
+/// What `rouse` finds in its environment: one thread, and for no -m rouse-lab, whose answers the tests know.
+inline const std::string kEnvironment = "ROUSE_THREADS=1 ROUSE_MODEL=" ROUSE_MODELS "/rouse-lab.gguf ";
+/// Runs `rouse ARGUMENTS` through the shell with an empty standard input.
+inline CommandResult rouse(const std::string& arguments, const std::string& environment = kEnvironment) {
   const TempDir dir;
-  const std::string command = "ROUSE_THREADS=1 " ROUSE_BINARY " " + arguments + " >" + dir / "out" + " 2>" +
-                              dir / "err" + " </dev/null";
+  const std::string command =
+      environment + ROUSE_BINARY " " + arguments + " >" + dir / "out" + " 2>" + dir / "err" + " </dev/null";
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(dir / "out"), read_file(dir / "err")};
 }

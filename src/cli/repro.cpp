@@ -12,6 +12,7 @@
 #include "base/quoting.h"
 #include "base/text.h"
 #include "cli/repro_command.h"
+#include "eval/data.h"
 #include "eval/saved_runs.h"
 #include "report/repro_tables.h"
 #include "report/tables.h"
@@ -101,7 +102,7 @@ std::string tables_of(const Setting& s, const ReproStep& step) {
   return out;
 }
 
-/// Tasks whose data is there: the paper's, and for the default model its own.
+/// Tasks whose data is there: the paper's, and for a model that comes with rouse its own.
 Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
   for (const std::string& name : o.tasks) (void)task_entry(name, o.protocol);
   if (!o.tasks.empty()) return o.tasks;
@@ -112,7 +113,7 @@ Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
     if (!there && !o.data.empty())
       std::fprintf(stderr, "rouse: %s: its data is not in %s; left out\n", name.c_str(), o.data.c_str());
   }
-  if (o.model.model.empty() && o.protocol == kOwnProtocol) out = with(out, paper.lab_tasks);
+  if (!own_sets(model_path(o.model)).empty() && o.protocol == kOwnProtocol) out = with(out, paper.lab_tasks);
   require_usage(!out.empty(),
                 "no benchmark of this paper is at hand: give --data DIR (see `rouse data list`)");
   return out;

@@ -40,7 +40,7 @@ struct Paper {
   const char* name;
   const char* help;
   Words tasks;      ///< those of the paper
-  Words lab_tasks;  ///< the default model's
+  Words lab_tasks;  ///< of a model that comes with rouse
   std::vector<ReproStep> (*steps)(const Setting& s);
   int n_shot = -1;  ///< of every task, where the paper says so
 };

@@ -15,11 +15,18 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> data_folders(const std::string& given) {
+std::string own_sets(const std::string& model) {
+  const fs::path path(model);
+  for (const auto& [file, sets] : {std::pair{"rouse-lab-2.gguf", "lab2"}, {"rouse-lab.gguf", "lab"}})
+    if (path.filename() == file) return (path.parent_path() / sets).string();
+  return "";
+}
+
+std::vector<std::string> data_folders(const std::string& given, const std::string& model) {
   std::vector<std::string> out;
   if (!given.empty()) out.push_back(given);
-  if (const std::string model = default_model(); !model.empty())
-    out.push_back((fs::path(model).parent_path() / "lab").string());
+  for (const std::string& path : {model, default_model()})
+    if (const std::string sets = own_sets(path); !sets.empty()) out.push_back(sets);
   return out;
 }
 

@@ -6,8 +6,10 @@
 
 namespace rouse {
 
-/// Folders that may hold benchmarks' files: the given one, and the default model's sets where that is.
-std::vector<std::string> data_folders(const std::string& given);
+/// The sets that lie beside a model which comes with rouse; "" of any other model.
+std::string own_sets(const std::string& model);
+/// Folders that may hold benchmarks' files: the given one, the model's own sets, the default model's.
+std::vector<std::string> data_folders(const std::string& given, const std::string& model = "");
 /// Its file is part of rouse; nobody needs to get it.
 bool comes_with_rouse(const TaskEntry& task);
 /// What is known of a benchmark's file: {"task", "file", "source", "state", "records", "sha256", "path",

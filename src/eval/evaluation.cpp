@@ -55,7 +55,7 @@ std::vector<MethodOptions> parse_methods(std::span<const std::string> texts,
 std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEntry* const> entries,
                                    const Tokenizer* tokenizer, const EvalEvents& events, size_t& n_error) {
   std::vector<LoadedEval> tasks;
-  const auto folders = data_folders(o.data);
+  const auto folders = data_folders(o.data, o.model.model);
   for (const TaskEntry* entry : entries) {
     TaskInput input;
     input.folder = find_task(*entry, folders);

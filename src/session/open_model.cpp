@@ -11,15 +11,15 @@ namespace rouse {
 namespace fs = std::filesystem;
 
 std::string default_model() {
-  constexpr const char* kHere = "models/rouse-lab.gguf";
+  constexpr const char* kHere = "models/rouse-lab-2.gguf";
   std::error_code ignored;
-  return fs::exists(kHere, ignored) ? kHere : installed_file({kHere, "share/rouse/rouse-lab.gguf"});
+  return fs::exists(kHere, ignored) ? kHere : installed_file({kHere, "share/rouse/rouse-lab-2.gguf"});
 }
 
 std::string model_path(const ModelOptions& o) {
   const std::string path = o.model.empty() ? default_model() : o.model;
   if (!path.empty()) return path;
-  throw Error("no model was given (a GGUF file), and the default one, models/rouse-lab.gguf, is not here",
+  throw Error("no model was given (a GGUF file), and the default one, models/rouse-lab-2.gguf, is not here",
               ErrorKind::bad_model, "model");
 }
 

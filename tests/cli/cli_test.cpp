@@ -29,6 +29,26 @@ TEST(Cli, RunPrintsOneJsonObject) {
   EXPECT_EQ(nlohmann::json::parse(again.out)["tokens"], j["tokens"]);
 }
 
+TEST(Cli, WithoutAModelItIsRouseLab2WithItsOwnSets) {
+  const std::string plain = "ROUSE_THREADS=1 ";
+  const CommandResult r = rouse("run -p 'What is the capital of China?' -n 16 --json", plain);
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(nlohmann::json::parse(r.out)["text"].get<std::string>().find("Beijing"), std::string::npos)
+      << r.out;
+  EXPECT_EQ(nlohmann::json::parse(rouse("inspect --json", plain).out)["router"]["n_expert"], 64);
+  const TempDir dir;
+  for (const auto& [environment, invented] : {std::pair{plain, true}, {kEnvironment, false}}) {
+    const std::string out = dir / (invented ? "lab2" : "lab");
+    const CommandResult eval = rouse("eval --tasks lab_facts --limit 60 -c 256 -o " + out, environment);
+    ASSERT_EQ(eval.code, 0) << eval.err;
+    std::string samples;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(out))
+      if (entry.path().extension() == ".jsonl") samples += read_file(entry.path());
+    EXPECT_EQ(samples.find("\"person.") != std::string::npos, invented)
+        << "each model is asked its own facts";
+  }
+}
+
 TEST(Cli, ScmoeTakesItsOptionsAndTheEnvironment) {
   const auto j = nlohmann::json::parse(
       rouse("run" + kModel +

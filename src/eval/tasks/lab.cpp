@@ -1,4 +1,4 @@
-/// eval/tasks/lab.cpp - the default model's own sets (models/README.md): facts by how often training showed
+/// eval/tasks/lab.cpp - the lab models' own sets (models/README.md): facts by how often training showed
 /// them, the right answer against three wrong ones, and word problems with worked steps. MIT; the facts are
 /// GeoNames' (CC-BY 4.0).
 ///
@@ -65,7 +65,7 @@ Scores arithmetic_score(const Item& item, const Response& response) {
 constinit const TaskEntry kLabFacts = {
     .name = "lab_facts",
     .help = "the default model's facts by training frequency, closed book",
-    .source = "rouse, models/lab",
+    .source = "rouse, models/lab2",
     .file = "lab_facts.jsonl",
     .sha256 = "",
     .metric = "exact_match",
@@ -79,7 +79,7 @@ constinit const TaskEntry kLabFacts = {
 constinit const TaskEntry kLabContrast = {
     .name = "lab_contrast",
     .help = "the right answer against three wrong ones, by training frequency; perplexity of the right one",
-    .source = "rouse, models/lab",
+    .source = "rouse, models/lab2",
     .file = "lab_contrast.jsonl",
     .sha256 = "",
     .metric = "acc",
@@ -90,7 +90,7 @@ constinit const TaskEntry kLabContrast = {
 constinit const TaskEntry kLabArithmetic = {
     .name = "lab_arithmetic",
     .help = "the default model's word problems, exact match of the answer",
-    .source = "rouse, models/lab",
+    .source = "rouse, models/lab2",
     .file = "lab_arithmetic.jsonl",
     .sha256 = "",
     .metric = "exact_match",
