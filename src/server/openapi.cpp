@@ -28,7 +28,8 @@ Json option_properties() {
                                                 "system",        "special",  "n",        "log_probs",
                                                 "chat_template", "temp",     "n_predict"};
   Json out = Json::object();
-  for (const auto& [name, property] : options_json()["request"]["properties"].items()) {
+  const Json all = options_json();
+  for (const auto& [name, property] : all["request"]["properties"].items()) {
     if (without.count(name)) continue;
     Json p = property;
     for (const char* own : {"flag", "group", "methods"}) p.erase(own);
