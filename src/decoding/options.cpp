@@ -69,7 +69,7 @@ const MethodOption kOptions[] = {
     {text("route_policy",
           "policy of the routes behind the first, their seeds in a row (default the model's top-k under "
           "Gumbel "
-          "noise: explore:k,keep=0,pool=all,temp=0.5)",
+          "noise: explore:K,keep=0,pool=E,temp=0.5 of K of E experts)",
           kMostPolicy),
      "roe", &O::route_policy},
     {integer("beams", "hypotheses kept", 1, 64), "beam", &O::beams},
