@@ -6,7 +6,8 @@ tokenizer, in batches and side by side; under a preset; by gguf, which sends tex
 
 The harness asks a remote tokenizer for no BOS and has no way to, so that its tasks here begin with the token's name, as the model
 was trained. Log-likelihoods agree within 1e-4, answers by the byte; on a copy of the model in F32, for the products of quantised
-weights depend on how many rows run together (docs/methods.md).
+weights depend on how many rows run together (docs/methods.md). Where two experts nearly tie even F32's last digits choose, so that
+`rouse eval` runs in two sizes of batches, and the server may say what either said.
 """
 import contextlib
 import gzip
@@ -81,18 +82,20 @@ def make_tasks(folder, limit, bos):
 
 
 def by_rouse(asked, folder, *flags):
-    """{task: ([log-likelihoods or text by item], {metric: value})} of `rouse eval`."""
+    """{task: ([log-likelihoods or text by item], {metric: value})} of `rouse eval`; "small" is CHOICES in small batches."""
     out = {}
-    with tempfile.TemporaryDirectory() as results:
-        subprocess.run([asked.rouse, "eval", "-m", asked.model, *EXACT, "--tasks", "arc_easy,lab_arithmetic", "--data",
-                        folder, "-o", results, *flags], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        run = next(pathlib.Path(results).iterdir())
-        values = json.loads(max(run.glob("results_*.json")).read_text())["results"]
-        for task, name in ((CHOICES, "arc_easy"), (WORDS, "lab_arithmetic")):
-            rows = [json.loads(line) for line in next(run.glob(f"samples_{name}_*.jsonl")).open()]
-            order = {json.loads(line)["id"]: i for i, line in enumerate((folder / f"{name}.jsonl").open())}
-            rows.sort(key=lambda r: order[r["id"]])
-            out[task] = [[r[0] for r in row["resps"]] for row in rows], {k.split(",")[0]: v for k, v in values[name].items()}
+    for batch, tasks in ((512, {CHOICES: "arc_easy", WORDS: "lab_arithmetic"}), (16, {"small": "arc_easy"})):
+        with tempfile.TemporaryDirectory() as results:
+            subprocess.run([asked.rouse, "eval", "-m", asked.model, *EXACT, "-b", str(batch), "--tasks", ",".join(tasks.values()),
+                            "--data", folder, "-o", results, *flags],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            run = next(pathlib.Path(results).iterdir())
+            values = json.loads(max(run.glob("results_*.json")).read_text())["results"]
+            for task, name in tasks.items():
+                rows = [json.loads(line) for line in next(run.glob(f"samples_{name}_*.jsonl")).open()]
+                order = {json.loads(line)["id"]: i for i, line in enumerate((folder / f"{name}.jsonl").open())}
+                rows.sort(key=lambda r: order[r["id"]])
+                out[task] = [[r[0] for r in row["resps"]] for row in rows], {k.split(",")[0]: v for k, v in values[name].items()}
     return out
 
 
@@ -111,13 +114,19 @@ def by_harness(client, tasks, folder, **more):
     return out
 
 
+def distance(a, b):
+    return max(abs(x - y) for x, y in zip(a, b, strict=True))
+
+
 def compare(checks, what, ours, theirs):
     for task in theirs:
         mine, other = ours[{CHAT: WORDS, PLAIN: CHOICES}.get(task, task)], theirs[task]
         label = f"{what}, {len(other[0])} items of {task}"
         if task in (CHOICES, PLAIN):
-            worst = max(abs(a - b) for x, y in zip(mine[0], other[0], strict=True) for a, b in zip(x, y, strict=True))
-            checks.check(f"{label}: log-likelihoods of rouse eval within {TOLERANCE} (at most {worst:.1e} off)", worst <= TOLERANCE)
+            off = [min(distance(x, y), distance(z, y)) for x, z, y in zip(mine[0], ours["small"][0], other[0], strict=True)]
+            tied = sum(distance(x, z) > TOLERANCE for x, z in zip(mine[0], ours["small"][0]))
+            checks.check(f"{label}: log-likelihoods of rouse eval within {TOLERANCE} (at most {max(off):.1e} off, {tied} with a tie)",
+                         max(off) <= TOLERANCE and tied <= len(off) / 20)
             metrics = ("acc", "acc_norm")
         else:
             differ = [(a, b) for a, b in zip(mine[0], other[0], strict=True) if a[0] != b[0]]
@@ -187,9 +196,14 @@ def others(checks, server, folder, ours, rank2):
         compare(checks, "local-chat-completions, model@rank2", rank2,
                 by_harness("local-chat-completions", [CHAT], folder, apply_chat_template=True, **chat | {"model": server.id + "@rank2"}))
     with checks.of("local-completions with the chat template"):
-        compare(checks, "local-completions with the chat template", ours,
-                by_harness("local-completions", [CHAT], folder, apply_chat_template=True, model=server.id,
-                           base_url=server.url + "/v1/completions"))
+        # Messages go to /tokenize. Without samples, for the harness cannot log a prompt that is a list.
+        manager = TaskManager(include_path=str(folder), include_defaults=False)
+        told = lm_eval.simple_evaluate(model="local-completions", tasks=[CHAT], task_manager=manager, apply_chat_template=True,
+                                       model_args={"model": server.id, "base_url": server.url + "/v1/completions"},
+                                       log_samples=False, bootstrap_iters=0)
+        acc = told["results"][CHAT]["exact_match,last"]
+        checks.check(f"local-completions with the chat template: exact_match {acc:.4f}, as rouse eval",
+                     abs(acc - ours[WORDS][1]["exact_match"]) < 1e-9, ours[WORDS][1])
 
 
 if __name__ == "__main__":
