@@ -37,7 +37,8 @@ def batch_seconds(args, texts):
         def run(lines):
             path.write_text("".join(json.dumps({"id": i, **record(t, args)}) + "\n" for i, t in enumerate(lines)))
             begin = time.perf_counter()
-            subprocess.run([args.rouse, "run", "-m", args.model, "--batch", path, "--parallel", str(args.clients), *args.options],
+            subprocess.run([args.rouse, "run", "-m", args.model, "--batch", path, "-o", pathlib.Path(folder) / str(len(lines)),
+                            "--parallel", str(args.clients), *args.options],
                            check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             return time.perf_counter() - begin
 
