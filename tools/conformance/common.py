@@ -106,4 +106,5 @@ def rouse_run(asked, prompt, *flags):
 def quiet():
     """No client writes home to its makers, and none asks the network for what the server has."""
     os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", DO_NOT_TRACK="1", LITELLM_LOCAL_MODEL_COST_MAP="True",
-                      LANGCHAIN_TRACING_V2="false", OPENAI_API_KEY="none", TOKENIZERS_PARALLELISM="false")
+                      LANGCHAIN_TRACING_V2="false", TQDM_DISABLE="1",
+                      OPENAI_API_KEY="none", TOKENIZERS_PARALLELISM="false")

@@ -8,7 +8,7 @@ import litellm  # noqa: E402
 
 def main():
     asked, checks = arguments(__doc__), Checks("litellm")
-    litellm.telemetry = False
+    litellm.suppress_debug_info = True
     with Server(asked, checks) as server:
         at = {"api_base": server.url + "/v1", "api_key": "none", "timeout": 120, "max_retries": 0}
 
