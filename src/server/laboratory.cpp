@@ -85,7 +85,10 @@ void score(Exchange& x) {
   const JsonValue body(x.body, "");
   const std::vector<std::string> continuations = [&] {
     std::vector<std::string> out;
-    for (const JsonValue& c : body.at("continuations").list(1, kMost)) out.push_back(c.text(kMostText));
+    for (const JsonValue& c : body.at("continuations").list(1, kMost)) {
+      out.push_back(c.text(kMostText));
+      require_option(!out.back().empty(), "continuations", " holds an empty text");
+    }
     return out;
   }();
   const std::string context = body.at("context").text(kMostText);

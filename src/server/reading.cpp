@@ -263,7 +263,7 @@ std::vector<Json> prompts_of(const Service& service, const JsonValue& prompt) {
 static std::string content_of(const JsonValue& message, bool needed) {
   constexpr size_t kMostParts = 256, kMostText = size_t{4} << 20;
   const auto content = message.find("content");
-  if (!content && needed) (void)message.at("content");
+  if (!content && needed) throw Error(message.place() + "content is missing", ErrorKind::usage, "messages");
   if (!content || content->json().is_string()) return content ? content->text(kMostText) : "";
   std::string out;
   for (const JsonValue& part : content->list(0, kMostParts)) {

@@ -44,7 +44,7 @@ std::vector<int> ids_of(Exchange& x) {
     const std::shared_ptr<void> place = x.service.admit(1);  // templates take time
     return encode_chat(t, all, form);
   }
-  if (!text) (void)body.at("prompt");
+  if (!text) throw Error("prompt is missing", ErrorKind::usage, "prompt");
   const bool special = flag("add_special_tokens", flag("add_special", false));
   return t.encode(text->text(size_t{4} << 20), special, flag("parse_special", true));
 }

@@ -63,6 +63,21 @@ TEST(Fields, ThatAreWrongAreRefusedByName) {
     EXPECT_EQ(r.post("/v1/completions", {{"prompt", prompt}}, 400)["error"]["param"], "prompt") << prompt;
 }
 
+TEST(Fields, ThatAreNullOrEmptyAreMissed) {
+  const Running r;
+  const auto param = [&](const char* path, const Json& body) {
+    return r.post(path, body, 400)["error"]["param"];
+  };
+  for (const Json& body : std::vector<Json>{Json::object(), {{"prompt", nullptr}}, {{"content", nullptr}}})
+    EXPECT_EQ(param("/tokenize", body), "prompt") << body;
+  EXPECT_EQ(param("/v1/rouse/score", {{"context", "a"}, {"continuations", {"", "b"}}}), "continuations");
+  EXPECT_EQ(param("/v1/chat/completions", {{"messages", {{{"role", "user"}, {"content", nullptr}}}}}),
+            "messages");
+  const Json api = r.get("/openapi.json");
+  for (const char* option : {"routing", "seed", "stop", "top_k", "beta"})
+    EXPECT_TRUE(api["components"]["schemas"]["chat"]["properties"].contains(option)) << option;
+}
+
 TEST(Fields, OfNoEffectAreTakenAndUnknownOnesAreNamed) {
   ServiceOptions strict = small_service();
   const Running r(strict);
