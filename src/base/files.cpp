@@ -3,11 +3,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 #include "base/error.h"
 
@@ -15,10 +15,19 @@ namespace rouse {
 
 namespace fs = std::filesystem;
 
+std::string stream_text(std::istream& in, const std::string& name) {
+  std::string text;
+  errno = 0;
+  for (std::array<char, 1 << 16> piece; in.read(piece.data(), piece.size()), in.gcount() > 0;)
+    text.append(piece.data(), static_cast<size_t>(in.gcount()));
+  require_usage(!in.bad(), name, ": cannot read (", std::strerror(errno), ")");
+  return text;
+}
+
 std::string file_text(const std::string& path, const char* what) {
   std::ifstream in(path, std::ios::binary);
   require_usage(in.good(), path, ": cannot open the ", what);
-  return {std::istreambuf_iterator<char>(in), {}};
+  return stream_text(in, path);
 }
 
 bool written_in_place(const std::string& path) {

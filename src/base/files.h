@@ -1,13 +1,16 @@
 /// base/files.h - files that a crash must not spoil.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 #include <vector>
 
 namespace rouse {
 
-/// The whole file. Throws Error (usage) where it cannot be opened; `what` names it: "PATH: cannot open the
-/// WHAT".
+/// All that is left of a stream. Throws Error (usage) where reading breaks off.
+std::string stream_text(std::istream& in, const std::string& name);
+/// The whole file. Throws Error (usage) where it cannot be opened or read (a folder); `what` names it:
+/// "PATH: cannot open the WHAT".
 std::string file_text(const std::string& path, const char* what);
 /// Writes the file whole or not at all: beside it first, on the disk, then renamed. A link stays a link; what
 /// is no file (/dev/stdout, a pipe) is written in place. Throws Error.

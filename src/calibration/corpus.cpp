@@ -1,9 +1,8 @@
 #include "calibration/corpus.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
+#include "base/files.h"
 #include "base/json.h"
 #include "base/lines.h"
 #include "base/random.h"
@@ -51,11 +50,8 @@ std::vector<Document> read_corpus(const std::vector<std::string>& paths, const T
       }
       continue;
     }
-    std::ifstream in(path, std::ios::binary);
-    require_usage(in.good(), path, ": cannot open the calibration text");
-    std::ostringstream text;
-    text << in.rdbuf();
-    const std::vector<int> whole = tokenizer.encode(plain_text(text.str()), true, false);
+    const std::vector<int> whole =
+        tokenizer.encode(plain_text(file_text(path, "calibration text")), true, false);
     const std::vector<int> bos =
         tokenizer.encode("", true, false);  // begins every piece, by the model's rule
     for (size_t at = bos.size(); at < whole.size();) {

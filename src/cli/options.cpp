@@ -1,6 +1,5 @@
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <sstream>
 
@@ -157,9 +156,7 @@ std::string prompt_text(const PromptOptions& o) {
   if (!o.file.empty()) return written_text(file_text(o.file, "prompt file"), o.file);
   require_usage(!isatty(STDIN_FILENO),
                 "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
-  std::ostringstream text;
-  text << std::cin.rdbuf();
-  return written_text(text.str(), "standard input");
+  return written_text(stream_text(std::cin, "standard input"), "standard input");
 }
 
 }  // namespace rouse

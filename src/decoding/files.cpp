@@ -1,9 +1,6 @@
 #include "decoding/files.h"
 
-#include <fstream>
-#include <iterator>
-
-#include "base/error.h"
+#include "base/files.h"
 
 namespace rouse {
 
@@ -21,11 +18,7 @@ const MethodFiles& method_files_by_path() {
     std::shared_ptr<const ItiFile> iti(const std::string& path) const override {
       return std::make_shared<ItiFile>(read_iti(path));
     }
-    std::string iti_text(const std::string& path) const override {
-      std::ifstream in(path, std::ios::binary);
-      require_usage(in.good(), path, ": cannot open the ITI file");
-      return {std::istreambuf_iterator<char>(in), {}};
-    }
+    std::string iti_text(const std::string& path) const override { return file_text(path, "ITI file"); }
   };
   static const ByPath files;
   return files;

@@ -1,5 +1,6 @@
 #include "base/lines.h"
 
+#include "base/files.h"
 #include "support.h"
 
 namespace rouse {
@@ -42,6 +43,17 @@ TEST(Lines, AreBoundedAndNamed) {
   expect_refusal([&] { LineReader(dir / "b", "trace", ErrorKind::bad_model); }, ErrorKind::bad_model,
                  "b: cannot open the trace");
   expect_refusal([&] { LineReader(dir.path.string(), "trace"); }, ErrorKind::usage, "cannot open the trace");
+}
+
+TEST(Files, WhatCannotBeReadIsNamed) {
+  const TempDir dir;
+  expect_refusal([&] { file_text(dir.path.string(), "prompt file"); }, ErrorKind::usage,
+                 dir.path.string() + ": cannot read (Is a directory)");
+  expect_refusal([&] { file_text(dir / "none", "prompt file"); }, ErrorKind::usage,
+                 "none: cannot open the prompt file");
+  const std::string text = std::string(200000, 'a') + '\0' + 'b';
+  write_whole(dir / "text", text);
+  EXPECT_EQ(file_text(dir / "text", "prompt file"), text);
 }
 
 TEST(LineLog, ReadingChangesNothingAndWritingDropsWhatWasCutOff) {

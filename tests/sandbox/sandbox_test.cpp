@@ -21,8 +21,11 @@ namespace {
 /// Processes of the machine that call themselves so.
 int n_named(const std::string& name) {
   int n = 0;
-  for (const auto& entry : std::filesystem::directory_iterator("/proc"))
-    n += read_file((entry.path() / "comm").string()) == name + "\n";
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream in(entry.path() / "comm");
+    std::string line;  // stays empty where the process ends before it is read
+    n += std::getline(in, line) && line == name;
+  }
   return n;
 }
 

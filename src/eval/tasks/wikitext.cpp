@@ -4,21 +4,15 @@
 /// Protocol: consecutive windows of --window tokens, each beginning with BOS by the model's rule; every token
 /// but a window's first is scored, given those before it in the window. Perplexities of models with other
 /// vocabularies do not compare.
-#include <fstream>
-#include <sstream>
-
 #include "base/error.h"
+#include "base/files.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
 
 std::vector<Item> items(const std::string& path, const TaskInput& input) {
-  std::ifstream in(path, std::ios::binary);
-  require_usage(in.good(), "wikitext: ", path, " is not there; see `rouse data list`");
-  std::ostringstream text;
-  text << in.rdbuf();
-  const std::vector<int> whole = input.tokenizer->encode(text.str(), false, false),
+  const std::vector<int> whole = input.tokenizer->encode(file_text(path, "text of wikitext"), false, false),
                          bos = input.tokenizer->encode("", true, false);
   std::vector<Item> out;
   const size_t size = static_cast<size_t>(input.n_window) - bos.size();
