@@ -5,7 +5,8 @@
 #include "base/files.h"
 #include "base/lines.h"
 #include "base/lock.h"
-#include "cli/batch_file.h"
+#include "cli/run_command.h"
+#include "session/batch_file.h"
 
 namespace rouse {
 namespace {
@@ -55,7 +56,7 @@ struct Running {
 
 int run_batch(const RunOptions& o, const std::atomic<bool>& stop) {
   require_usage(!o.output.empty(), "--batch needs -o OUT.jsonl for the answers");
-  std::vector<BatchItem> items = read_batch(o);
+  std::vector<BatchItem> items = read_batch(o.batch, o.request, o.rules);
   const Lock lock(o.output);  // two processes would answer everything twice
   const Answers before = read_answers(o.output);
   std::vector<MethodOptions> methods;
