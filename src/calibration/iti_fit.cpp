@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "base/statistics.h"
+#include "tensor/cores.h"
 
 namespace rouse {
 namespace {
@@ -47,7 +48,7 @@ std::vector<size_t> answers_where(const ItiData& d, Pick pick) {
 
 /// work(head) for all heads on all cores.
 void each_head(size_t n_head, const std::function<void(size_t)>& work) {
-  const size_t n_thread = std::max(1u, std::thread::hardware_concurrency());
+  const auto n_thread = static_cast<size_t>(usable_cores());
   std::vector<std::thread> threads;
   for (size_t t = 0; t < n_thread; ++t)
     threads.emplace_back([&, t] {

@@ -1,22 +1,14 @@
 #include "tensor/devices.h"
 
-#include <sched.h>
+#include <optional>
 
-#include <cstdio>
-#include <thread>
-
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "tensor/cores.h"
 #include "tensor/log.h"
 
 namespace rouse {
-
-/// The cores this process may run on, not those of the whole machine.
-static int usable_cores() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-}
 
 Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_cores()) {
   ggml_log_set(log_callback, nullptr);
@@ -35,11 +27,12 @@ Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_core
   }
   for (ggml_backend_t backend : raw_) {
     auto* registry = ggml_backend_dev_backend_reg(ggml_backend_get_device(backend));
-    auto set_threads = reinterpret_cast<ggml_backend_set_n_threads_t>(
+    set_threads_ = reinterpret_cast<ggml_backend_set_n_threads_t>(
         ggml_backend_reg_get_proc_address(registry, "ggml_backend_set_n_threads"));
-    require(set_threads || backend != raw_.back(), "ggml's CPU backend takes no thread count");
-    if (set_threads) set_threads(backend, n_thread_);
+    if (set_threads_) set_threads_(backend, n_thread_);
   }
+  require(set_threads_ != nullptr, "ggml's CPU backend takes no thread count");
+  if (n_thread == 0 && n_thread_ > 1) choice_ = std::make_unique<ThreadChoice>(n_thread_);
 }
 
 ggml_backend_sched_ptr Devices::scheduler(size_t n_node) const {
@@ -71,10 +64,27 @@ void Devices::allocate(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const
   require(allocated, "not enough memory for ", what);
 }
 
+/// Multiplications of the graph's products; nothing where one of them is large, as a BLAS library's results
+/// may depend on its threads.
+static std::optional<double> small_work(ggml_cgraph* graph) {
+  double work = 0;
+  for (int i = 0; i < ggml_graph_n_nodes(graph); ++i) {
+    const ggml_tensor* node = ggml_graph_node(graph, i);
+    if (node->op != GGML_OP_MUL_MAT && node->op != GGML_OP_MUL_MAT_ID) continue;
+    if (node->op == GGML_OP_MUL_MAT && large(node)) return std::nullopt;
+    work += static_cast<double>(ggml_nelements(node)) * static_cast<double>(node->src[0]->ne[0]);
+  }
+  return work;
+}
+
 void Devices::compute(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const char* what) const {
   if (before_call) before_call(DeviceCall::compute);
+  const std::optional<double> work = choice_ ? small_work(graph) : std::nullopt;
+  if (choice_) set_threads_(raw_.back(), work ? choice_->threads(*work) : n_thread_);
+  const double begin = now_seconds();
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
   require(status == GGML_STATUS_SUCCESS, "the backend failed in ", what, ": ", ggml_status_to_string(status));
+  if (work) choice_->note(*work, now_seconds() - begin);
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty
@@ -111,7 +121,7 @@ ggml_backend_buffer_type_t Devices::buffer_type(ggml_backend_dev_t device, const
 }
 
 std::string Devices::text() const {
-  std::string out = cat("CPU: ", ggml_backend_dev_description(cpu_), ", ", n_thread_,
+  std::string out = cat("CPU: ", ggml_backend_dev_description(cpu_), choice_ ? ", up to " : ", ", n_thread_,
                         n_thread_ == 1 ? " thread" : " threads");
   if (gpu_) out += cat("\nGPU: ", ggml_backend_dev_description(gpu_));
   return out;

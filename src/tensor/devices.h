@@ -4,8 +4,11 @@
 #include <ggml-cpp.h>
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "tensor/thread_choice.h"
 
 namespace rouse {
 
@@ -18,13 +21,14 @@ enum class DeviceCall { schedule, allocate, compute };
 /// The CPU, the first GPU that ggml was built for, and without a GPU a BLAS library.
 class Devices {
  public:
-  /// n_thread 0: one a core. The first GPU, if any, is the accelerator.
+  /// n_thread 0: as many as help, of the cores that the process may use (tensor/thread_choice.h). The first
+  /// GPU, if any, is the accelerator.
   explicit Devices(int n_thread);
 
   ggml_backend_dev_t cpu() const { return cpu_; }
   /// Null when there is none.
   ggml_backend_dev_t gpu() const { return gpu_; }
-  int n_thread() const { return n_thread_; }
+  int n_thread() const { return n_thread_; }  ///< at most
   /// A scheduler over all devices for graphs of up to n_node nodes.
   ggml_backend_sched_ptr scheduler(size_t n_node) const;
   /// Places what is too small for a BLAS library on the CPU, and allocates. Throws Error naming `what` when
@@ -48,6 +52,8 @@ class Devices {
   std::vector<ggml_backend_ptr> backends_;
   std::vector<ggml_backend_t> raw_;  ///< accelerators first, the CPU last
   bool blas_ = false;
+  ggml_backend_set_n_threads_t set_threads_ = nullptr;  ///< of the CPU
+  std::unique_ptr<ThreadChoice> choice_;                ///< where nobody fixed the number
 };
 
 }  // namespace rouse

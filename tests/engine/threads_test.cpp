@@ -29,7 +29,7 @@ std::vector<float> logits(Engine& engine, const std::string& routing, const std:
 TEST(Threads, ChangeNoBitOfStepsAndPromptsBelow128Rows) {
   const auto engine_of = [](const std::string& path, int n_thread) {
     return std::make_unique<NativeEngine>(std::make_shared<Model>(path, std::make_shared<Devices>(n_thread)),
-                                          EngineOptions{.n_ctx = 256});
+                                          EngineOptions{.n_ctx = 1024});
   };
   std::vector<int> tokens;
   for (int i = 0; i < 127; ++i) tokens.push_back((i * 37 + 11) % 250);
@@ -50,6 +50,31 @@ TEST(Threads, ChangeNoBitOfStepsAndPromptsBelow128Rows) {
   compare(lab, {2}, {"topk", "rank:2"}, {1, 40});
   compare(golden("mixtral.gguf"), {3}, {"rank:2"}, {127});
   compare(golden("deepseek2.gguf"), {2}, {"dynamic:0.6"}, {33});
+}
+
+/// A step after a long context is where an attention might split what it attends to among threads.
+TEST(Threads, ChangeNoBitOfAStepAfterALongContext) {
+  std::vector<int> tokens;
+  for (int i = 0; i < 602; ++i) tokens.push_back((i * 37 + 11) % 250);
+  for (const char* file : {"mixtral.gguf", "gpt_oss.gguf", "deepseek2.gguf"}) {
+    std::vector<std::vector<float>> last;
+    for (const int n_thread : {1, 2, 3}) {
+      NativeEngine engine(std::make_shared<Model>(golden(file), std::make_shared<Devices>(n_thread)),
+                          EngineOptions{.n_ctx = 1024});
+      const RoutingPolicy policy("topk", engine.spec().router);
+      const SeqId seq = engine.open();
+      for (size_t first = 0; first < tokens.size();) {
+        const size_t n = std::min<size_t>(100, first < 600 ? 600 - first : 1);
+        RowGroup group{&policy, {}};
+        for (size_t i = first; i < first + n; ++i) group.rows.push_back({seq, tokens[i], Output::none});
+        group.rows.back().output = Output::logits;
+        const auto row = engine.run({group}).logits(n - 1);
+        if (first == 601) last.emplace_back(row.begin(), row.end());
+        first += n;
+      }
+      EXPECT_EQ(last.back(), last.front()) << file << ", " << n_thread << " threads";
+    }
+  }
 }
 
 }  // namespace rouse

@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "model/model_spec.h"
+#include "tensor/cores.h"
 
 namespace rouse {
 namespace {
@@ -168,7 +169,7 @@ void Synth::draw(const ggml_tensor* t, uint64_t index) {
     }
   };
   ggml_quantize_init(t->type);
-  const auto n_thread = static_cast<int64_t>(std::max(1u, std::thread::hardware_concurrency()));
+  const auto n_thread = int64_t{usable_cores()};
   std::vector<std::thread> threads;
   const int64_t n_drawn = std::min(n_row, kDrawnRows);
   for (int64_t i = 0; i < n_thread; ++i)
