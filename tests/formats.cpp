@@ -5,7 +5,6 @@
 #include "calibration/corpus.h"
 #include "calibration/steer_fit.h"
 #include "calibration/units.h"
-#include "cli/batch_file.h"
 #include "decoding/iti.h"
 #include "decoding/vote.h"
 #include "eval/code.h"
@@ -18,6 +17,7 @@
 #include "report/tables.h"
 #include "routing/plan.h"
 #include "routing/trace.h"
+#include "session/batch_file.h"
 #include "support.h"
 #include "tokenizer/grammar.h"
 
@@ -110,13 +110,12 @@ void read_state_file(const std::string& path) {
 }
 
 void read_batch_file(const std::string& path) {
-  RunOptions o;
-  o.batch = path;
-  for (const BatchItem& item : read_batch(o)) {
+  const RequestRules rules{.paths = true};
+  for (const BatchItem& item : read_batch(path, {}, rules)) {
     const Json& id = item.request.id;
     ASSERT_TRUE(id.is_string() || id.is_number_integer());
     const Json written = request_json(item.request);
-    ASSERT_EQ(request_json(read_request(JsonValue(written, ""), {}, o.rules)), written);
+    ASSERT_EQ(request_json(read_request(JsonValue(written, ""), {}, rules)), written);
   }
 }
 

@@ -127,14 +127,15 @@ inline std::string spoiled_model(const TempDir& dir, const std::string& file, co
   return dir / file;
 }
 
-struct CommandResult {
-  int code = 0;
-  std::string out, err;
-};
 inline std::string read_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
+#ifdef ROUSE_BINARY
+struct CommandResult {
+  int code = 0;
+  std::string out, err;
+};
 /// What `rouse` finds in its environment: one thread, and for no -m rouse-lab, whose answers the tests know.
 inline const std::string kEnvironment = "ROUSE_THREADS=1 ROUSE_MODEL=" ROUSE_MODELS "/rouse-lab.gguf ";
 /// Runs `rouse ARGUMENTS` through the shell with an empty standard input.
@@ -145,5 +146,6 @@ inline CommandResult rouse(const std::string& arguments, const std::string& envi
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read_file(dir / "out"), read_file(dir / "err")};
 }
+#endif
 
 }  // namespace rouse

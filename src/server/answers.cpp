@@ -7,13 +7,19 @@
 #include "base/text.h"
 #include "server/exchange.h"
 #include "server/tool_calls.h"
+#include "session/prompt.h"
 
 namespace rouse {
 namespace {
 
-/// A token's bytes as text, what is no UTF-8 replaced.
-std::string shown(const Tokenizer& tokenizer, int token) {
-  return tokenizer.piece(token, true);
+/// A token's name in a completion's log-probabilities; that of a part of a character is written as OpenAI
+/// does.
+std::string name_of(const Tokenizer& tokenizer, int token) {
+  const std::string piece = tokenizer.piece(token, true);
+  if (is_utf8(piece)) return piece;
+  std::string out = "bytes:";
+  for (const char c : piece) out += formatted("\\x%02x", static_cast<unsigned char>(c));
+  return out;
 }
 
 Json bytes_of(const std::string& text) {
@@ -28,14 +34,38 @@ size_t n_character(std::string_view text) {
   return n;
 }
 
-std::vector<NamedScore> named(std::span<const int> tokens, std::span<const TokenScore> scores) {
-  std::vector<NamedScore> out;
-  for (size_t i = 0; i < std::min(tokens.size(), scores.size()); ++i)
-    out.push_back({tokens[i], scores[i].method, true, scores[i].top});
+}  // namespace
+
+Echo echo_of(const PromptOptions& prompt, const Tokenizer& tokenizer) {
+  Echo out{prompt.prompt, prompt_tokens(prompt, tokenizer), {}};
+  const bool given = !prompt.prompt.empty();
+  const int bos = out.tokens.empty() ? -1 : out.tokens[0];
+  // Not a part of the text: the BOS that is added to it, or stands for an empty one.
+  const bool added = bos >= 0 && bos == tokenizer.bos() &&
+                     (given ? !out.text.starts_with(tokenizer.piece(bos, true)) : out.tokens.size() == 1);
+  const std::vector<int> own(out.tokens.begin() + added, out.tokens.end());
+  const std::string whole = tokenizer.decode(own, true);
+  if (!given) out.text = whole;
+  // A vocabulary's own space before the first word is none of the text's.
+  size_t n_lead = n_character(whole) - std::min(n_character(whole), n_character(out.text));
+  for (size_t i = 0; i < out.tokens.size(); ++i) {
+    NamedScore& s = out.scores.emplace_back(NamedScore{out.tokens[i], 0, false});
+    if (i == 0 && added) continue;
+    const size_t n = n_character(tokenizer.piece(s.token, true)), lead = std::min(n, n_lead);
+    s.n_character = n - lead;
+    n_lead -= lead;
+  }
   return out;
 }
 
-}  // namespace
+std::vector<NamedScore> AnswerWriter::named(std::span<const int> tokens,
+                                            std::span<const TokenScore> scores) const {
+  std::vector<NamedScore> out;
+  for (size_t i = 0; i < std::min(tokens.size(), scores.size()); ++i)
+    out.push_back({tokens[i], scores[i].method, true, scores[i].top,
+                   n_character(service_.tokenizer().piece(tokens[i]))});
+  return out;
+}
 
 Json finish_reason(StopReason stop) {
   switch (stop) {
@@ -85,7 +115,7 @@ Json AnswerWriter::log_probs(std::span<const NamedScore> scores, size_t n_before
   if (call_.chat) {
     Json content = Json::array();
     const auto entry = [&](int token, double log_prob) {
-      const std::string text = shown(t, token);
+      const std::string text = t.piece(token, true);  // what is no UTF-8 is replaced, and stands in bytes
       return Json{{"token", text}, {"logprob", log_prob}, {"bytes", bytes_of(text)}};
     };
     for (const NamedScore& s : scores) {
@@ -98,13 +128,13 @@ Json AnswerWriter::log_probs(std::span<const NamedScore> scores, size_t n_before
   }
   Json tokens = Json::array(), log_probs = Json::array(), top = Json::array(), offsets = Json::array();
   for (const NamedScore& s : scores) {
-    const std::string text = shown(t, s.token);
+    const std::string text = name_of(t, s.token);
     tokens.push_back(text);
     offsets.push_back(n_before);
-    n_before += n_character(t.piece(s.token));
+    n_before += s.n_character;
     log_probs.push_back(s.known ? Json(s.log_prob) : Json());
     Json best = Json::object();
-    for (const auto& [token, log_prob] : s.top) best.emplace(shown(t, token), log_prob);
+    for (const auto& [token, log_prob] : s.top) best.emplace(name_of(t, token), log_prob);
     if (s.known) best[text] = s.log_prob;  // tokens of one spelling: the one at hand counts
     top.push_back(s.known ? std::move(best) : Json());
   }
@@ -114,12 +144,16 @@ Json AnswerWriter::log_probs(std::span<const NamedScore> scores, size_t n_before
           {"text_offset", std::move(offsets)}};
 }
 
-/// Of the answer, the end token as well: clients count it.
 std::vector<NamedScore> AnswerWriter::scores(const Generation& g) const {
   std::vector<NamedScore> out = named(g.tokens(), g.scores());
-  if (!call_.chat && g.end_token())
-    out.push_back({g.end_token()->first, g.end_token()->second.method, true, g.end_token()->second.top});
+  add_end_token(g, out);
   return out;
+}
+
+/// Clients of completions count it.
+void AnswerWriter::add_end_token(const Generation& g, std::vector<NamedScore>& scores) const {
+  if (!call_.chat && g.end_token())
+    scores.push_back({g.end_token()->first, g.end_token()->second.method, true, g.end_token()->second.top});
 }
 
 Result AnswerWriter::result(const LiveTexts& texts, size_t i) const {
@@ -160,7 +194,7 @@ Json AnswerWriter::choice(const LiveTexts& texts, size_t i, std::span<const Echo
       message["reasoning_content"] = reasoning;
     out["message"] = std::move(message);
   } else {
-    out["text"] = (echo ? service_.tokenizer().decode(echo->tokens) : "") + g.answer_text();
+    out["text"] = (echo ? echo->text : "") + g.answer_text();
   }
   out["logprobs"] = nullptr;
   if (call_.log_probs) {
@@ -276,7 +310,10 @@ Json AnswerWriter::last_chunk(const LiveTexts& texts, size_t i) const {
   Json delta = call_.chat ? Json::object() : Json(""), finish = finish_reason(g.stop_reason());
   if (call_.tools) delta = said(g, true);  // what looked like a call was held back
   if (delta.is_object() && delta.contains("tool_calls")) finish = "tool_calls";
-  Json out = chunk_of(i, std::move(delta), nullptr, std::move(finish));
+  std::vector<NamedScore> end;
+  if (call_.log_probs) add_end_token(g, end);
+  Json out =
+      chunk_of(i, std::move(delta), end.empty() ? Json() : log_probs(end, n_written_[i]), std::move(finish));
   add_routes(texts, i, out["choices"][0]);
   if (texts.ended()) out["rouse"] = rouse(texts);
   return out;

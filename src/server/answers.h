@@ -11,19 +11,21 @@ struct NamedScore {
   double log_prob = 0;
   bool known = true;  ///< false: the first of a text, which nothing came before
   std::vector<std::pair<int, double>> top = {};
+  size_t n_character = 0;  ///< that it adds to the text, for offsets
 };
 
-/// What a prompt's echo brings: its text and how likely each of its tokens was.
+/// What a prompt's echo brings: its text, as it was given, and how likely each of its tokens was.
 struct Echo {
+  std::string text;
   std::vector<int> tokens;
-  std::vector<NamedScore> scores;  ///< empty without logprobs
+  std::vector<NamedScore> scores;  ///< of every token; known where logprobs were asked for
 };
 
 class AnswerWriter {
  public:
   AnswerWriter(const Service& service, const Call& call);
 
-  /// Of a text: logprobs of chat or of completions. n_character: of the text before, as offsets count it.
+  /// Of a text: logprobs of chat or of completions. n_before: characters of the text before.
   Json log_probs(std::span<const NamedScore> scores, size_t n_before = 0) const;
   /// The whole reply, once all texts have ended. Throws the Error of a text that failed.
   Json whole(const LiveTexts& texts, std::span<const Echo> echoes) const;
@@ -44,9 +46,11 @@ class AnswerWriter {
   Json usage(const LiveTexts& texts) const;
   Json rouse(const LiveTexts& texts) const;
   Result result(const LiveTexts& texts, size_t text) const;
+  std::vector<NamedScore> named(std::span<const int> tokens, std::span<const TokenScore> scores) const;
   Json said(const Generation& g, bool streamed) const;
   void add_routes(const LiveTexts& texts, size_t text, Json& choice) const;
   std::vector<NamedScore> scores(const Generation& g) const;
+  void add_end_token(const Generation& g, std::vector<NamedScore>& scores) const;
 
   const Service& service_;
   const Call& call_;
@@ -56,6 +60,8 @@ class AnswerWriter {
   std::vector<size_t> n_written_;  ///< [text]: characters in chunks so far
 };
 
+/// What a completion shows of a text, given or made of the prompt's ids.
+Echo echo_of(const PromptOptions& prompt, const Tokenizer& tokenizer);
 /// "stop" or "length"; null while a text runs.
 Json finish_reason(StopReason stop);
 /// 24 hexadecimal digits that nobody can guess.

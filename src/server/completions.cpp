@@ -2,7 +2,6 @@
 
 #include "decoding/scoring.h"
 #include "server/answers.h"
-#include "session/prompt.h"
 
 namespace rouse {
 namespace {
@@ -12,8 +11,7 @@ std::vector<Echo> echoes_of(Service& service, const Call& call) {
   std::vector<Echo> out;
   int n_cell = 0;
   for (const Request& r : call.texts) {
-    Echo& echo = out.emplace_back();
-    echo.tokens = prompt_tokens(r.prompt, service.tokenizer());
+    const Echo& echo = out.emplace_back(echo_of(r.prompt, service.tokenizer()));
     n_cell = std::max(n_cell, static_cast<int>(echo.tokens.size()));
   }
   if (!call.log_probs) return out;
@@ -31,13 +29,15 @@ std::vector<Echo> echoes_of(Service& service, const Call& call) {
         const std::vector<Scored> scored = scorer.score(requests);
         size_t next = 0;
         for (Echo& echo : out) {
-          echo.scores.push_back({echo.tokens[0], 0, false});
           if (echo.tokens.size() < 2) continue;
           const Scored& s = scored[next++];
           if (s.error) throw *s.error;
-          for (size_t i = 1; i < echo.tokens.size(); ++i)
-            echo.scores.push_back({echo.tokens[i], s.log_probs[0][i - 1], true,
-                                   s.top.empty() ? std::vector<std::pair<int, double>>() : s.top[0][i - 1]});
+          for (size_t i = 1; i < echo.tokens.size(); ++i) {
+            NamedScore& one = echo.scores[i];
+            one.known = true;
+            one.log_prob = s.log_probs[0][i - 1];
+            if (!s.top.empty()) one.top = s.top[0][i - 1];
+          }
         }
       },
       streams * n_cell);

@@ -31,9 +31,16 @@ int status_of(const Error& e) {
   }
 }
 
+/// The field that an error is about: its subject, or what its text begins with ("tokens[0] is -1, expected").
+static std::string field_of(const Error& e, const Json& body) {
+  if (!e.subject().empty() || e.kind() != ErrorKind::usage || !body.is_object()) return e.subject();
+  const std::string text = e.what(), word = text.substr(0, text.find_first_of(" .[:"));
+  return body.contains(word) ? word : "";
+}
+
 Json error_json(const Error& e, const Json& body) {
   const int status = status_of(e);
-  std::string text = e.what(), subject = e.subject();
+  std::string text = e.what(), subject = field_of(e, body);
   const std::string name = openai_name(subject, body);
   if (name != subject && text.starts_with(subject)) text = name + text.substr(subject.size());
   Json code = nullptr;

@@ -135,6 +135,7 @@ void whatif(Exchange& x) {
   const Request request = read_lane(service, prompt);
   EncodedPairs pair = prompt_pair(request.prompt, service.tokenizer(), request.prompt.prompt,
                                   body.at("continuation").text(size_t{1} << 20));
+  require_option(!pair.continuations[0].empty(), "continuation", " is empty");
   WhatIf question{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
   if (const auto token = body.find("token")) question.token = static_cast<int>(token->integer(0, 1 << 20));
   if (const auto rank = body.find("rank")) question.rank = rank->boolean();

@@ -9,7 +9,7 @@
 namespace rouse {
 namespace {
 
-/// Fields whose names differ from our options'.
+/// Fields whose names differ from our options'; of two for one option the later counts.
 struct Renamed {
   const char *openai, *ours;
 };
@@ -63,6 +63,8 @@ class Fields {
     const JsonValue object(body, "");
     for (const auto& [key, value] : object.fields())
       if (!value.is_null()) sort(key, value, strict || service.options().strict);
+    for (const Renamed& r : kRenamed)  // in this order, whatever the body's
+      if (body.contains(r.openai) && !body[r.openai].is_null()) record[r.ours] = body[r.openai];
   }
 
   const Json* own(const std::string& name) const {
@@ -101,10 +103,9 @@ class Fields {
       return;
     } else if (kUndone.count(key)) {
       refuse(key, " is not done here");
-    } else if (const auto* renamed = std::find_if(std::begin(kRenamed), std::end(kRenamed),
-                                                  [&](const Renamed& r) { return key == r.openai; });
-               renamed != std::end(kRenamed)) {
-      record[renamed->ours] = value.json();
+    } else if (std::any_of(std::begin(kRenamed), std::end(kRenamed),
+                           [&](const Renamed& r) { return key == r.openai; })) {
+      return;
     } else if (const Option* option = find_option(key);
                option && option->request && kNotOptions.count(option->spec.name) == 0) {
       record[option->spec.name] = value.json();

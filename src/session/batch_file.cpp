@@ -1,27 +1,22 @@
-#include "cli/batch_file.h"
+#include "session/batch_file.h"
 
-#include "base/files.h"
 #include "base/lines.h"
 
 namespace rouse {
 
-BatchItem batch_item(const RunOptions& base, const JsonValue& record) {
-  (void)record.at("id");
-  return {"", read_request(record, base.request, base.rules)};
-}
-
-std::vector<BatchItem> read_batch(const RunOptions& o) {
+std::vector<BatchItem> read_batch(const std::string& path, const Request& base, const RequestRules& rules) {
   std::vector<BatchItem> items;
   std::map<std::string, int64_t> lines;
-  for (LineReader in(o.batch, "batch file"); in.next();) {
+  for (LineReader in(path, "batch file"); in.next();) {
     if (in.blank()) continue;
     const Json record = parse_json(in.line(), in.where());
     try {
-      items.push_back(batch_item(o, JsonValue(record, "")));
+      const JsonValue item(record, "");
+      (void)item.at("id");
+      items.push_back({in.where(), read_request(item, base, rules)});
     } catch (const Error& e) {
       throw Error(cat(in.where(), ": ", e.what()), ErrorKind::usage, e.subject());
     }
-    items.back().where = in.where();
     const std::string id = items.back().request.id.dump();
     const auto [first, fresh] = lines.emplace(id, in.number());
     require_usage(fresh, in.where(), ": id ", id, " occurs twice, first in line ", first->second);

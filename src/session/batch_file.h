@@ -1,12 +1,12 @@
-/// cli/batch_file.h - the two files of `rouse run --batch`: prompts with options of their own, and their
-/// answers.
+/// session/batch_file.h - the two files of a batch (`rouse run --batch`): prompts with options of their own,
+/// and their answers.
 #pragma once
 
 #include <map>
 
 #include "base/json.h"
-#include "cli/run_command.h"
 #include "session/identity.h"
+#include "session/request.h"
 
 namespace rouse {
 
@@ -14,10 +14,9 @@ struct BatchItem {
   std::string where;  ///< file:line
   Request request;    ///< with an id
 };
-/// One record over the command line's options. Throws Error (exit 2).
-BatchItem batch_item(const RunOptions& base, const JsonValue& record);
-/// All of them. Throws Error (exit 2) naming file and line; an id that occurs twice with both of them.
-std::vector<BatchItem> read_batch(const RunOptions& o);
+/// All of them; what a line leaves out is that of `base`. Throws Error (usage) naming file and line; an id
+/// that occurs twice with both of them.
+std::vector<BatchItem> read_batch(const std::string& path, const Request& base, const RequestRules& rules);
 
 /// A line of an earlier run.
 struct EarlierAnswer {
@@ -27,7 +26,7 @@ struct EarlierAnswer {
   std::string inputs;
   bool failed = false;
 };
-/// By id as JSON, the last where there are several. Only reads. Throws Error (exit 2) at a line that is no
+/// By id as JSON, the last where there are several. Only reads. Throws Error (usage) at a line that is no
 /// answer.
 std::map<std::string, EarlierAnswer> read_answers(const std::string& path);
 

@@ -132,7 +132,7 @@ std::vector<int> Tokenizer::encode(std::span<const TextPart> parts, bool add_spe
     tokens.insert(tokens.end(), some.begin(), some.end());
   }
   if (add_special && llama_vocab_get_add_eos(vocab_)) tokens.push_back(llama_vocab_eos(vocab_));
-  if (add_special) note_doubled_bos(tokens);
+  if (add_special) drop_doubled_bos(tokens);
   return tokens;
 }
 

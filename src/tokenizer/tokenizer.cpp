@@ -2,8 +2,6 @@
 
 #include <llama.h>
 
-#include <cstdio>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "tensor/log.h"
@@ -66,18 +64,13 @@ std::vector<int> Tokenizer::encode(std::string_view text, bool add_special, bool
   }
   require(n >= 0, "the tokenizer needs ", -n, " tokens for ", text.size(), " bytes");
   tokens.resize(static_cast<size_t>(n));
-  if (add_special) note_doubled_bos(tokens);
+  if (add_special) drop_doubled_bos(tokens);
   return tokens;
 }
 
-void Tokenizer::note_doubled_bos(const std::vector<int>& tokens) const {
-  if (tokens.size() < 2 || tokens[0] != bos() || tokens[1] != bos()) return;
-  std::call_once(doubled_bos_, [&] {
-    std::fprintf(
-        stderr,
-        "rouse: the text begins with the BOS token, which the tokenizer adds by itself: the model sees "
-        "it twice; leave it out of the text\n");
-  });
+void Tokenizer::drop_doubled_bos(std::vector<int>& tokens) const {
+  if (adds_bos() && tokens.size() > 1 && tokens[0] == bos() && tokens[1] == bos())
+    tokens.erase(tokens.begin());
 }
 
 std::string Tokenizer::piece(int token, bool special) const {

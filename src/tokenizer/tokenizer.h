@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <set>
 #include <span>
 #include <string>
@@ -29,8 +28,7 @@ class Tokenizer {
   int n_vocab() const;
   const llama_vocab* vocab() const { return vocab_; }
   /// add_special: BOS (and EOS) as the model wants them. parse_special: "<|im_end|>" becomes its one token.
-  /// Says on standard error, once, when the text begins with the BOS that is added, and leaves both, as
-  /// libllama does.
+  /// A text that begins with the BOS itself gets no second one, where libllama would leave both.
   std::vector<int> encode(std::string_view text, bool add_special, bool parse_special) const;
   /// The parts as one text, with the rules of each: the whole text's ids where no part that is not special
   /// holds a control token's text.
@@ -56,13 +54,12 @@ class Tokenizer {
  private:
   void find_named_tokens(const GgufFile& file);
   int attributes(int token) const;
-  void note_doubled_bos(const std::vector<int>& tokens) const;
+  void drop_doubled_bos(std::vector<int>& tokens) const;
 
   std::unique_ptr<llama_model, void (*)(llama_model*)> model_;
   const llama_vocab* vocab_;
   std::vector<int> end_tokens_, named_tokens_;  ///< named: found in a text as they stand; longest first
   std::set<int> shown_controls_;                ///< control tokens of the file that libllama shows as text
-  mutable std::once_flag doubled_bos_;
   std::string path_, chat_template_;
   mutable std::unique_ptr<const SortedTokens> sorted_;
 };

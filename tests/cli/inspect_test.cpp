@@ -76,4 +76,14 @@ TEST(Inspect, ShowsATerminalNoEscapeSequenceOfAFile) {
   EXPECT_NE(r.err.find("architecture \"\\x1b]0;owned"), std::string::npos) << r.err;
 }
 
+TEST(Anchored, ModelsThatAreSoByNatureAreNamed) {
+  const std::string olmoe = rouse("inspect " + golden("olmoe.gguf")).out,
+                    mixtral = rouse("inspect " + golden("mixtral.gguf")).out;
+  EXPECT_NE(olmoe.find("weights raw (anchored by nature)"), std::string::npos) << olmoe;
+  EXPECT_EQ(mixtral.find("anchored"), std::string::npos);
+  EXPECT_NE(rouse("methods").out.find(
+                "anchored changes nothing in a model that does not make its weights sum to 1"),
+            std::string::npos);
+}
+
 }  // namespace rouse

@@ -6,7 +6,9 @@
 #include "base/quoting.h"
 #include "base/text.h"
 #include "cli/app.h"
-#include "cli/batch_file.h"
+#include "cli/command.h"
+#include "session/batch_file.h"
+#include "session/variant.h"
 #include "support.h"
 
 namespace rouse {
@@ -77,9 +79,8 @@ std::string by_line(const Option& option, const Json& value, Filled& filled) {
   const TempDir dir;
   const Json record{{"id", 1}, {option.spec.name, value}};
   std::ofstream(dir / "in.jsonl") << record.dump() << "\n";
-  RunOptions o;
-  o.batch = dir / "in.jsonl";
-  const std::string why = refusal(option, [&] { filled.request = read_batch(o).at(0).request; });
+  const std::string why = refusal(
+      option, [&] { filled.request = read_batch(dir / "in.jsonl", {}, {.paths = true}).at(0).request; });
   const std::string place = dir / "in.jsonl" + ":1: ";
   EXPECT_TRUE(why.empty() || why.starts_with(place)) << why;
   return why.empty() ? "" : why.substr(place.size());

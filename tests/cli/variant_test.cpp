@@ -87,4 +87,27 @@ TEST(Sweep, ThatNoMethodTakesIsRefusedByName) {
             (std::vector<std::string>{"'plan:a|b.json'", "topk"}));
 }
 
+TEST(Names, WorkInBatchesOfTheCommandLine) {
+  const TempDir dir;
+  const std::string model = " -m " + golden("mixtral.gguf") + " --raw -n 4 ", trace = dir / "t.jsonl";
+  ASSERT_EQ(rouse("trace" + model + "-p 'the of' --routing rank:2 -o " + trace).code, 0);
+  std::ofstream(dir / "in.jsonl") << R"({"id":1,"prompt":"the of","routing":"replay:walk"})"
+                                  << "\n"
+                                  << R"({"id":2,"prompt":"the of","routing":"replay:)" << trace << "\"}\n"
+                                  << R"({"id":3,"prompt":"the of","method":"careful","alpha":0.5})"
+                                  << "\n";
+  const CommandResult r = rouse("run" + model + "--name walk=" + trace +
+                                " --preset careful='scmoe beta=0.8 weak=rank:3' --batch " + dir / "in.jsonl" +
+                                " -o " + dir / "out.jsonl");
+  ASSERT_EQ(r.code, 0) << r.err;
+  std::vector<nlohmann::json> rows;
+  std::istringstream in(read_file(dir / "out.jsonl"));
+  for (std::string line; std::getline(in, line);) rows.push_back(nlohmann::json::parse(line));
+  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a["id"] < b["id"]; });
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0]["policy"], "replay:walk");
+  EXPECT_EQ(rows[0]["tokens"], rows[1]["tokens"]);
+  EXPECT_EQ(rows[2]["method"], "scmoe(weak=rank:3,alpha=0.5,beta=0.8,exec=auto)");
+}
+
 }  // namespace rouse

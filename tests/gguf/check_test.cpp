@@ -107,9 +107,6 @@ TEST(GgufFile, FindsKeysAndTensorsAmongAsManyAsMayBe) {
     ASSERT_EQ(file.data(file.tensor(cat("tensor.", i))).data(),
               file.part(0).data() + file.part(0).size() - (kTensors - i) * 32);
   EXPECT_EQ(file.fingerprint().size(), 64u);
-  const CommandResult r = rouse("inspect --keys " + (dir / "many.gguf"));
-  EXPECT_EQ(r.code, 0) << r.err;
-  EXPECT_NE(r.out.find("tensor.131071"), std::string::npos);
 }
 
 TEST(GgufFile, RefusesWhatIsNoFile) {

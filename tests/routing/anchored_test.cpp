@@ -79,16 +79,6 @@ TEST(Anchored, AtTheTrainedKIsTheModelsRuleToTheLastBit) {
   }
 }
 
-TEST(Anchored, ModelsThatAreSoByNatureAreNamed) {
-  const std::string olmoe = rouse("inspect " + golden("olmoe.gguf")).out,
-                    mixtral = rouse("inspect " + golden("mixtral.gguf")).out;
-  EXPECT_NE(olmoe.find("weights raw (anchored by nature)"), std::string::npos) << olmoe;
-  EXPECT_EQ(mixtral.find("anchored"), std::string::npos);
-  EXPECT_NE(rouse("methods").out.find(
-                "anchored changes nothing in a model that does not make its weights sum to 1"),
-            std::string::npos);
-}
-
 /// Gates .1 .4 .2 .3 under a top-2 model: the trained two hold .7.
 TEST(Anchored, ByPencil) {
   RouterSpec r;

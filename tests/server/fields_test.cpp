@@ -3,6 +3,13 @@
 
 namespace rouse {
 
+TEST(Fields, TheNewerNameOfALimitCounts) {
+  const Running r;
+  Json body = question();
+  body.update({{"max_completion_tokens", 2}, {"max_tokens", 5}, {"ignore_eos", true}});
+  EXPECT_EQ(r.post("/v1/chat/completions", body)["usage"]["completion_tokens"], 2);
+}
+
 TEST(Fields, ThatAreWrongAreRefusedByName) {
   const Running r;
   struct Case {
@@ -58,6 +65,11 @@ TEST(Fields, ThatAreWrongAreRefusedByName) {
     EXPECT_EQ(error["type"], "invalid_request_error");
   }
   EXPECT_EQ(r.post("/v1/completions", Json::object(), 400)["error"]["param"], "prompt");
+  EXPECT_EQ(r.post("/tokenize", {{"prompt", "x"}, {"with_pieces", 3}}, 400)["error"]["param"], "with_pieces");
+  EXPECT_EQ(r.post("/detokenize", {{"tokens", {-1}}}, 400)["error"]["param"], "tokens");
+  EXPECT_EQ(r.post("/v1/rouse/whatif", {{"prompt", "x"}, {"continuation", ""}, {"ban", {"0.0"}}},
+                   400)["error"]["param"],
+            "continuation");
   for (const Json& prompt :
        std::vector<Json>{Json(7), Json::array(), Json({1, "x"}), Json({{"a", 1}}), Json({{99999999}})})
     EXPECT_EQ(r.post("/v1/completions", {{"prompt", prompt}}, 400)["error"]["param"], "prompt") << prompt;

@@ -130,6 +130,40 @@ TEST(Server, EchoesAPromptWithTheProbabilityOfEveryToken) {
   }
 }
 
+/// Text, tokens' names and offsets where tokens are no plain text.
+TEST(Server, EchoesTextAsItWasGiven) {
+  const Running r;
+  const Json info = r.get("/tokenizer_info");
+  const std::string bos = info["bos_token"], eos = info["eos_token"];
+  const auto echoed = [&](const Json& prompt) {
+    return r.post("/v1/completions",
+                  {{"prompt", prompt}, {"max_tokens", 0}, {"echo", true}, {"logprobs", 2}})["choices"][0];
+  };
+  const auto check = [&](const Json& choice, const std::string& text) {
+    EXPECT_EQ(choice["text"], text);
+    const Json& l = choice["logprobs"];
+    for (size_t i = 0; i < l["tokens"].size(); ++i) {
+      const std::string name = l["tokens"][i];
+      if (name.starts_with("bytes:") || (i == 0 && name == bos && !text.starts_with(bos))) continue;
+      EXPECT_EQ(text.substr(l["text_offset"][i].get<size_t>(), name.size()), name) << text << " " << i;
+    }
+    return l["tokens"].size();
+  };
+  const std::string plain = "What is 2 + 2?", marked = plain + eos + "Yes";
+  const size_t n = check(echoed(plain), plain);
+  EXPECT_EQ(check(echoed(bos + plain), bos + plain), n) << "no second BOS";
+  EXPECT_GT(check(echoed(marked), marked), n + 1);
+  std::vector<int> ids = r.post("/tokenize", {{"prompt", marked}, {"add_special_tokens", true}})["tokens"];
+  check(echoed(ids), (ids[0] == info["bos_token_id"] ? bos : "") + marked);
+  check(echoed(""), "");
+
+  const Json odd = echoed("\xE8\xAA\x9E");
+  check(odd, "\xE8\xAA\x9E");
+  std::set<std::string> names;
+  for (const Json& name : odd["logprobs"]["tokens"]) names.insert(name.get<std::string>());
+  EXPECT_TRUE(names.count("bytes:\\xaa")) << odd["logprobs"]["tokens"];
+}
+
 TEST(Server, ScoresBatchesOfIds) {
   const Running r;
   const Json a =
