@@ -19,11 +19,17 @@ Engine::Engine(const ModelSpec& spec, const GgufFile& file, const EngineOptions&
     : cells_((std::max(options.n_cell > 0 ? options.n_cell : options.n_ctx, 1) + kKvWindow - 1) / kKvWindow *
                  kKvWindow,
              n_sequence),
+      expert_reads_(static_cast<size_t>(spec.n_layer)),
       spec_(spec),
       file_(file),
       options_(options),
       abilities_(abilities),
       kept_(cells_, abilities.parts) {}
+
+void Engine::count_reads(int block, int64_t n_expert, int64_t bytes) {
+  cost_.weight_bytes += n_expert * bytes;
+  expert_reads_[static_cast<size_t>(block)].fetch_add(n_expert, std::memory_order_relaxed);
+}
 
 SeqId Engine::fork(SeqId from, int n_token) {
   abilities_.need(abilities_.parts || n_token == 0 || n_token == length(from), "this",

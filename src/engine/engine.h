@@ -5,6 +5,7 @@
 /// libllama with its routers taken over (llama_engine.h).
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -78,6 +79,10 @@ class Engine {
   void run_head(std::span<HeadRows> items);
 
   const Cost& cost() const { return cost_; }
+  /// Experts whose weights were read in a block so far, each once a step. Any thread may ask.
+  int64_t expert_reads(int block) const {
+    return expert_reads_[static_cast<size_t>(block)].load(std::memory_order_relaxed);
+  }
   /// Graphs that had to be built; the other steps of cost() found one of their shape.
   int64_t n_graph_built() const { return n_graph_built_; }
 
@@ -105,6 +110,8 @@ class Engine {
   void note_spoiled(size_t at, SeqId seq, int position);
   /// The same for a logit that is NaN or +inf, unless the row is marked already.
   void note_unsound(size_t at, std::span<const float> logits, int position);
+  /// Counts the experts of a block that a step read.
+  void count_reads(int block, int64_t n_expert, int64_t bytes);
 
   KvCells cells_;
   StepResult result_;
@@ -112,6 +119,7 @@ class Engine {
   int64_t n_graph_built_ = 0;
 
  private:
+  std::vector<std::atomic<int64_t>> expert_reads_;  ///< [block]
   size_t check(const Step& step) const;
   void begin_result(const Step& step, size_t n_row);
 

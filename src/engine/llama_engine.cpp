@@ -324,8 +324,8 @@ void LlamaEngine::take_routing(bool tapped) {
     const Routed& routed = routed_[l];
     std::ranges::fill(touched, 0);
     for (const int id : routed.ids) touched[static_cast<size_t>(id)] = 1;
-    cost_.weight_bytes +=
-        std::count(touched.begin(), touched.end(), 1) * static_cast<int64_t>(model_->routers()[l].bytes);
+    count_reads(model_->routers()[l].layer, std::count(touched.begin(), touched.end(), 1),
+                static_cast<int64_t>(model_->routers()[l].bytes));
     for (size_t i = 0; i < routed.rows.size(); ++i) {
       const size_t row = routed.rows[i], at = rows_[row].at;
       result_.row_evaluations[at] += routed.n[i];

@@ -274,8 +274,8 @@ void NativeEngine::count(const StepGraph& graph, const StepInput& in, std::span<
       for (int p = piece.pair_begin; p < piece.pair_begin + piece.n_pair; ++p)
         touched[static_cast<size_t>(layer->ids[static_cast<size_t>(p)])] = 1;
     }
-    cost_.weight_bytes += std::count(touched.begin(), touched.end(), 1) *
-                          static_cast<int64_t>(bytes.expert[static_cast<size_t>(layer->layer)]);
+    count_reads(layer->layer, std::count(touched.begin(), touched.end(), 1),
+                static_cast<int64_t>(bytes.expert[static_cast<size_t>(layer->layer)]));
   }
 }
 

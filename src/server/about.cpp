@@ -51,9 +51,10 @@ void health(Exchange& x) {
 void metrics(Exchange& x) {
   const auto [running, waiting] = x.service.engine().load();
   const auto number = [](auto n) { return static_cast<double>(n); };
-  x.response.set_content(x.service.metrics().text({{"rouse_texts_running", number(running)},
-                                                   {"rouse_texts_waiting", number(waiting)},
-                                                   {"rouse_texts_admitted", number(x.service.n_admitted())}}),
+  const std::map<std::string, double> now{{"rouse_texts_running", number(running)},
+                                          {"rouse_texts_waiting", number(waiting)},
+                                          {"rouse_texts_admitted", number(x.service.n_admitted())}};
+  x.response.set_content(x.service.metrics().text(*x.service.session().engine, now),
                          "text/plain; version=0.0.4");
 }
 

@@ -56,7 +56,7 @@ void Metrics::count_text(const Generation& g) {
   step_seconds_ += g.step().seconds;
 }
 
-std::string Metrics::text(const std::map<std::string, double>& now) const {
+std::string Metrics::text(const Engine& engine, const std::map<std::string, double>& now) const {
   const std::lock_guard lock(mutex_);
   std::string out = head("rouse_replies_total", "counter", "Replies by route and status.");
   for (const auto& [key, n] : replies_)
@@ -75,6 +75,9 @@ std::string Metrics::text(const std::map<std::string, double>& now) const {
                  number(prefill_.expert_evaluations + step_.expert_evaluations));
   out += counter("rouse_weight_bytes_total", "Bytes of weights read, each once a batch.",
                  number(prefill_.weight_bytes + step_.weight_bytes));
+  out += head("rouse_expert_reads_total", "counter", "Experts whose weights a batch read, by block.");
+  for (const int block : engine.spec().router.layers)
+    out += cat("rouse_expert_reads_total{block=\"", block, "\"} ", engine.expert_reads(block), '\n');
   out += counter("rouse_prefill_seconds_total", "Seconds of prompts, by text.", prefill_seconds_);
   out += counter("rouse_step_seconds_total", "Seconds of steps, by text.", step_seconds_);
   for (const auto& [name, value] : now)

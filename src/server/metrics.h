@@ -19,8 +19,8 @@ class Metrics {
   void count_text(const Generation& g);
   /// Of a text, from admission to its first token.
   void count_first_token(double seconds);
-  /// The sums, with these values of the moment: {"rouse_texts_running", 3}.
-  std::string text(const std::map<std::string, double>& now) const;
+  /// The sums, with those of the engine by block, and these values of the moment: {"rouse_texts_running", 3}.
+  std::string text(const Engine& engine, const std::map<std::string, double>& now) const;
 
  private:
   static constexpr std::array<double, 10> kBounds = {0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60};

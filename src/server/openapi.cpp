@@ -42,9 +42,12 @@ Json message_schema() {
   return list_of(object({{"role", typed("string")}, {"content", Json::object()}}, {"role"}));
 }
 
-Json generation_properties() {
+Json generation_properties(const Service& service) {
   Json out = option_properties();
-  out["model"] = typed("string");
+  Json ids = Json::array({service.id()});
+  for (const std::string& preset : service.options().names->presets())
+    ids.push_back(service.id() + "@" + preset);
+  out["model"] = {{"type", "string"}, {"enum", std::move(ids)}};
   out["stream"] = typed("boolean");
   out["max_tokens"] = {{"type", "integer"}, {"minimum", 0}};
   out["temperature"] = {{"type", "number"}, {"minimum", 0}};
@@ -55,8 +58,9 @@ Json generation_properties() {
   return out;
 }
 
-Json schemas() {
-  Json chat = generation_properties(), completion = generation_properties(), lane = option_properties();
+Json schemas(const Service& service) {
+  Json chat = generation_properties(service), completion = generation_properties(service),
+       lane = option_properties();
   chat["messages"] = message_schema();
   completion["prompt"] = {{"description", "a text, token ids, or a list of those"}};
   completion["echo"] = typed("boolean");
@@ -130,12 +134,12 @@ Json openapi_json(const Service& service) {
                                   {"content", {{"application/json", {{"schema", ref(r.request)}}}}}};
     paths[path][std::string(r.method) == "GET" ? "get" : "post"] = std::move(operation);
   }
-  return {
-      {"openapi", "3.0.3"},
-      {"info", {{"title", "rouse: " + service.id()}, {"version", "1"}}},
-      {"paths", std::move(paths)},
-      {"components",
-       {{"schemas", schemas()}, {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
+  return {{"openapi", "3.0.3"},
+          {"info", {{"title", "rouse: " + service.id()}, {"version", "1"}}},
+          {"paths", std::move(paths)},
+          {"components",
+           {{"schemas", schemas(service)},
+            {"securitySchemes", {{"key", {{"type", "http"}, {"scheme", "bearer"}}}}}}}};
 }
 
 }  // namespace rouse

@@ -1,6 +1,12 @@
 #include "tensor/devices.h"
 
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -10,7 +16,28 @@
 
 namespace rouse {
 
+/// GCC's OpenMP threads turn at a barrier for milliseconds before they sleep, and take the core from the
+/// thread that all are waiting for where another process runs too. There are fewer turns, for some 40 us,
+/// once the process has more of those threads than cores; so it gets one more, which sleeps.
+static void bound_waiting() {
+#if defined(_OPENMP) && !defined(__clang__)
+  static std::once_flag once;
+  std::call_once(once, [] {
+    std::thread([] {
+      sigset_t all;
+      sigfillset(&all);
+      pthread_sigmask(SIG_BLOCK, &all, nullptr);
+      std::atomic<int> n{0};
+#pragma omp parallel num_threads(2)
+      ++n;
+      while (true) pause();
+    }).detach();
+  });
+#endif
+}
+
 Devices::Devices(int n_thread) : n_thread_(n_thread > 0 ? n_thread : usable_cores()) {
+  if (n_thread_ > 1) bound_waiting();
   ggml_log_set(log_callback, nullptr);
   cpu_ = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
   require(cpu_ != nullptr, "ggml has no CPU backend");

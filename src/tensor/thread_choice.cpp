@@ -19,7 +19,7 @@ ThreadChoice::ThreadChoice(int most) {
 /// A new class begins with what the nearest one found; the first, with all threads only where the work is
 /// worth it.
 ThreadChoice::Class& ThreadChoice::of(double work) {
-  constexpr double kWorth = 2e7;
+  constexpr double kWorth = 2e8;
   const int key = std::ilogb(std::max(work, 1.0));
   const auto found = classes_.find(key);
   if (found != classes_.end()) return found->second;

@@ -224,6 +224,9 @@ TEST_P(EngineTest, CostsCountWhatRan) {
   uint64_t expected = bytes.dense + bytes.head;
   for (const uint64_t e : bytes.expert) expected += e * static_cast<uint64_t>(m.router().n_expert_used);
   EXPECT_EQ(m.engine.cost().weight_bytes, static_cast<int64_t>(expected));
+  for (int block = 0; block < m.model->spec().n_layer; ++block)
+    EXPECT_EQ(m.engine.expert_reads(block),
+              std::ranges::count(m.router().layers, block) * m.router().n_expert_used);
 }
 
 TEST_P(EngineTest, RefusesBeforeAnythingChanged) {

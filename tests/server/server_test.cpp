@@ -1,4 +1,5 @@
 /// What OpenAI's clients are told: answers, streams, probabilities, ids.
+#include <regex>
 #include <thread>
 
 #include "running.h"
@@ -320,10 +321,14 @@ TEST(Server, DescribesItself) {
   check(api);
   EXPECT_EQ(r.get("/v1/rouse/model")["n_expert"], r.service.session().router().n_expert);
   EXPECT_FALSE(r.get("/v1/rouse/methods")["policies"].empty());
+  r.post("/v1/completions", {{"prompt", "x"}, {"max_tokens", 1}});
   const auto metrics = r.client().Get("/metrics");
   ASSERT_TRUE(metrics);
   EXPECT_NE(metrics->body.find("rouse_replies_total{route=\"/openapi.json\",status=\"200\"} 1\n"),
             std::string::npos);
+  const int block = r.service.session().router().layers.at(0);
+  EXPECT_TRUE(std::regex_search(
+      metrics->body, std::regex(cat("rouse_expert_reads_total\\{block=\"", block, "\"\\} [1-9]"))));
 }
 
 /// No model at hand calls tools, so one is made to say what such a model says.
