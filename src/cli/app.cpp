@@ -72,6 +72,7 @@ CommandLine::CommandLine(const std::string& version)
       "--with \"scmoe weak='plan:my file.json'\", --routing \"plan:'a, b.json',lambda=0.2\".\n"
       "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted,\n"
       "141 nobody reads standard output any more.");
+  add_demo(app_);
   add_run(app_);
   add_chat(app_);
   add_compare(app_);

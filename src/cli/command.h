@@ -44,6 +44,7 @@ std::string method_help();
 /// One line an option of a method: which methods read it, what it may be, its default.
 std::string method_option_help();
 
+void add_demo(CLI::App& app);
 void add_run(CLI::App& app);
 void add_chat(CLI::App& app);
 void add_compare(CLI::App& app);

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/expert_map.h"
 #include "cli/output.h"
 #include "report/comparison.h"
 #include "report/expert_use.h"
@@ -21,15 +22,6 @@ struct CompareOptions {
   int n_repeat = 1;
   bool json = false, strip = false;
 };
-
-/// One character an expert, darker with use; "." was never used.
-std::string strip_text(const std::vector<int>& use) {
-  static const char* kShades[] = {".", "░", "▒", "▓", "█"};
-  const int most = std::max(1, *std::max_element(use.begin(), use.end()));
-  std::string out;
-  for (const int n : use) out += kShades[n == 0 ? 0 : 1 + std::min(3, 4 * n / (most + 1))];
-  return out;
-}
 
 /// Where `text` first differs from `base`: equal length when it does not.
 size_t first_difference(const std::string& base, const std::string& text) {
@@ -67,9 +59,14 @@ void print_variant(const Json& row, const std::string& base_text, bool first, bo
     std::printf("   %.0f%% of weak experts unchosen by strong", 100 * row["unchosen_share"].get<double>());
   std::printf("%s\n", off);
   if (strip)
-    for (const auto& line : row["strip"])
-      std::printf("  %sblk %2d %s%s\n", dim, line["layer"].get<int>(),
-                  strip_text(line["used"].get<std::vector<int>>()).c_str(), off);
+    for (const Json& line : row["strip"]) {
+      const bool weak = line.contains("weak");
+      std::printf("  %sblk %2d %s%s%s\n", dim, line["layer"].get<int>(), weak ? "strong " : "",
+                  expert_map(line["used"].get<std::vector<int>>()).c_str(), off);
+      if (weak)
+        std::printf("  %s       weak   %s%s\n", dim, expert_map(line["weak"].get<std::vector<int>>()).c_str(),
+                    off);
+    }
   std::printf("\n");
 }
 
@@ -91,6 +88,7 @@ int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
                                : "speeds are of one run, --repeat N compares them");
   }
   const bool strip = o.strip || (router.moe() && router.layers.size() <= 8 && router.n_expert <= 128);
+  if (strip && !o.json) std::printf("experts: %s\n\n", kExpertMapLegend);
   std::optional<ProgressBar> bar;
   if (o.n_repeat > 1) bar.emplace("repeating");
   std::optional<std::string> base_text;

@@ -79,9 +79,11 @@ Json compare_variants(const Session& session, const std::vector<int>& prompt, co
     if (o.n_repeat > 1) add_speeds(row, times[0], times[i]);
     if (const auto share = unchosen_share(*g)) row["unchosen_share"] = *share;
     row["strip"] = Json::array();
-    const auto use = expert_use(*g, 0, router);
-    for (size_t l = 0; l < use.size(); ++l)
+    const auto use = expert_use(*g, 0, router), weak = expert_use(*g, 1, router);
+    for (size_t l = 0; l < use.size(); ++l) {
       row["strip"].push_back({{"layer", router.layers[l]}, {"used", use[l]}});
+      if (g->method().streams().size() > 1) row["strip"].back()["weak"] = weak[l];
+    }
     rows.push_back(std::move(row));
     if (events.row) events.row(rows.back());
   }

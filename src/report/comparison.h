@@ -21,7 +21,8 @@ struct ComparisonEvents {
 };
 
 /// A row each: generation_json's fields, "variant", "unchosen_share" of two-stream methods, "strip":
-/// [{"layer", "used"}], and with repeats "step_ratio_to_greedy" and its interval.
+/// [{"layer", "used"}], with "weak" of two-stream methods, and with repeats "step_ratio_to_greedy" and its
+/// interval.
 Json compare_variants(const Session& session, const std::vector<int>& prompt, const Comparison& o,
                       const ComparisonEvents& events = {});
 
