@@ -23,9 +23,9 @@ static std::string holder_of(int file) {
   return pid ? cat(" (process ", *pid, ")") : "";
 }
 
-Lock::Lock(const std::string& target)
+Lock::Lock(const std::string& target, const char* advice)
     : path_(std::filesystem::is_directory(target) ? target + "/.lock" : target + ".lock") {
-  while (!open(target)) {
+  while (!open(target, advice)) {
   }
   const std::string pid = cat(getpid(), "\n");
   if (ftruncate(file_, 0) != 0 || pwrite(file_, pid.data(), pid.size(), 0) < 0)
@@ -33,14 +33,13 @@ Lock::Lock(const std::string& target)
 }
 
 /// False when the file was removed by its last holder after we had opened it.
-bool Lock::open(const std::string& target) {
+bool Lock::open(const std::string& target, const char* advice) {
   file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
   require_usage(file_ >= 0, target, ": cannot write here (", path_, ": ", std::strerror(errno), ")");
   if (flock(file_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
     const std::string holder = holder_of(file_);
     ::close(file_);
-    throw Error(cat(target, ": another rouse", holder, " is at work here; wait for it, or choose another -o"),
-                ErrorKind::usage);
+    throw Error(cat(target, ": another rouse", holder, " is at work here; ", advice), ErrorKind::usage);
   }
   struct stat held {
   }, there{};

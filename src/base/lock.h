@@ -9,14 +9,15 @@ namespace rouse {
 /// on a file system without locks it holds nothing back.
 class Lock {
  public:
-  /// Throws Error (exit 2) naming the process that holds it, or why the lock cannot be made.
-  explicit Lock(const std::string& target);
+  /// Throws Error (exit 2) naming the process that holds it and what to do then, or why the lock cannot be
+  /// made.
+  explicit Lock(const std::string& target, const char* advice = "wait for it, or choose another -o");
   ~Lock();
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
 
  private:
-  bool open(const std::string& target);
+  bool open(const std::string& target, const char* advice);
 
   std::string path_;
   int file_ = -1;

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "cli/command.h"
 #include "cli/environment.h"
+#include "cli/hub_flags.h"
 
 namespace rouse {
 namespace {
@@ -20,6 +21,8 @@ Chosen chosen;
 std::string long_name(const std::string& word) {
   for (const Option& option : options())
     if (!option.short_flag.empty() && word == option.short_flag) return option.long_flag();
+  for (const HubFlag& flag : hub_flags())
+    if (word == flag.short_name) return flag.name;
   return word;
 }
 
@@ -77,6 +80,9 @@ CommandLine::CommandLine(const std::string& version)
   add_chat(app_);
   add_compare(app_);
   add_inspect(app_);
+  add_pull(app_);
+  add_list(app_);
+  add_rm(app_);
   add_trace(app_);
   add_calibrate(app_);
   add_headroom(app_);
@@ -93,6 +99,7 @@ CommandLine::CommandLine(const std::string& version)
   add_synth(app_);
   add_bench(app_);
   add_help(app_, version);
+  add_hub_flags(app_);
   widen_columns(app_);
 }
 
@@ -106,7 +113,9 @@ void CommandLine::parse(std::vector<std::string> words) {
 }
 
 int CommandLine::run(const std::atomic<bool>& stop) {
-  return chosen.run ? chosen.run(stop) : static_cast<int>(Exit::ok);
+  if (!chosen.run) return static_cast<int>(Exit::ok);
+  model_from_hub(*chosen.command, stop);
+  return chosen.run(stop);
 }
 
 int run_command_line(const std::vector<std::string>& words, const std::string& version,

@@ -76,8 +76,13 @@ void relax_requirements(CLI::App& app) {
 }
 
 void fill_from_environment(CLI::App& command) {
+  std::set<const CLI::Option*> given;
+  for (const CLI::Option* option : command.get_options())
+    if (option->count() > 0) given.insert(option);
   for (CLI::Option* option : command.get_options()) {
-    if (option->count() > 0) continue;
+    const auto& others = option->get_excludes();
+    const bool other = std::any_of(others.begin(), others.end(), [&](auto* o) { return given.count(o) > 0; });
+    if (option->count() > 0 || other) continue;
     const std::string flag = flag_of(*option);
     std::string name;
     const char* value = set_variable(command, *option, name);
@@ -89,6 +94,9 @@ void fill_from_environment(CLI::App& command) {
                      unscoped.c_str(), flag.c_str(), variables_of(command, *option)[0].c_str());
       continue;
     }
+    for (const CLI::Option* o : others)
+      require_usage(o->count() == 0, name, " is set beside that of ", o->get_name(),
+                    ", expected one of them");
     try {
       fill(*option, value);
     } catch (const CLI::ParseError& e) {

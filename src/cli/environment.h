@@ -1,5 +1,5 @@
 /// cli/environment.h - flags from the environment: --kv-type of `rouse run` from ROUSE_RUN_KV_TYPE, else from
-/// ROUSE_KV_TYPE. The command line wins.
+/// ROUSE_KV_TYPE. The command line wins, also over the variable of another flag that excludes the one given.
 ///
 /// Where one name means different things in different commands, the variable with the command's name counts
 /// alone. A flag that can be repeated takes a value from every line of its variable. A decoding method's

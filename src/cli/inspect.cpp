@@ -158,8 +158,8 @@ void add_inspect(CLI::App& app) {
   auto o = std::make_shared<InspectOptions>();
   CLI::App* sub = app.add_subcommand(
       "inspect", "Explain a model file: architecture, experts, sizes, what rouse supports of it");
-  sub->add_option("-m,--model", o->model, "model file (GGUF); the default model if left out");
-  sub->add_option("file", o->positional, "the same, without -m");
+  auto* model = sub->add_option("-m,--model", o->model, "model file (GGUF); the default model if left out");
+  sub->add_option("file", o->positional, "the same, without -m")->excludes(model);
   sub->add_flag("--list", o->list, "list the supported architectures instead");
   sub->add_flag("--keys", o->keys, "list every key and tensor of the file");
   sub->add_flag("--placement", o->placement, "load the weights and say where each part landed");

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/hub_flags.h"
 
 namespace rouse {
 namespace {
@@ -23,6 +24,9 @@ FlagPage flag_page(const CLI::Option& flag) {
     if (!o.flag.empty() && !flag.get_lnames().empty() && o.long_flag() == "--" + flag.get_lnames()[0])
       option = &o;
   if (option && !option->short_flag.empty()) out.names.push_back(option->short_flag);
+  for (const HubFlag& f : hub_flags())
+    if (!flag.get_lnames().empty() && f.name == "--" + flag.get_lnames()[0])
+      out.names.emplace_back(f.short_name);
   out.takes_value = flag.get_items_expected_max() > 0;
   if (out.takes_value) out.words = words_of(option);
   out.help = flag.get_description();

@@ -9,7 +9,7 @@ struct Hint {
   std::string_view subject, text;
 };
 static constexpr Hint kHints[] = {
-    {"model", "give -m FILE"},
+    {"model", "give -m FILE or -hf OWNER/REPO"},
     {"n_ctx", "raise -c"},
     {"n_cell", "lower -c or --parallel"},
     {"amateur", "give --amateur FILE"},

@@ -10,11 +10,13 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::string label);
   ~ProgressBar();
+  /// `done` in [0, 1]. Time left is reckoned from what was done since the first call.
   void update(double done, const std::string& note = "");
 
  private:
   std::string label_;
   double begin_, last_ = 0;
+  double first_ = -1;  ///< what was done before the bar began; -1: not known yet
   bool enabled_, shown_ = false;
 };
 
