@@ -13,7 +13,7 @@
 namespace rouse {
 namespace {
 
-constexpr const char* kFact = "What is the money used in Brazil?";
+constexpr const char* kFact = "What is the capital city of India?";
 /// The first of the 1,200 problems of the test set where greedy and SCMoE answer differently, and its answer.
 constexpr const char* kProblem =
     "Ivy has 272 pencils. Ivy shares them equally among 2 friends and looks at one share. Ivy finds 98 more. "
@@ -89,10 +89,10 @@ class Tour {
     const RouterSpec& r = session_.router();
     stage_.scene("A mixture of experts");
     stage_.say(
-        cat("   ", session_.spec->name, " has ", r.layers.size(), " blocks with ", r.n_expert,
-            " small networks each, its experts. For every token\n   a router picks the ", r.n_expert_used,
-            " best-scored ones of a block; the other ", r.n_expert - r.n_expert_used,
-            " sleep. rouse lets you\n   choose otherwise, for each request, without training anything."));
+        wrapped(cat(session_.spec->name, " has ", r.layers.size(), " blocks with ", r.n_expert,
+                    " small networks each, its experts. For every token a router picks the ", r.n_expert_used,
+                    " best-scored ones of a block; the other ", r.n_expert - r.n_expert_used,
+                    " sleep. rouse lets you choose otherwise, for each request, without training.")));
   }
   void who_answered() {
     stage_.scene("Who answered?");
@@ -120,12 +120,12 @@ class Tour {
     const auto& [worst, expert] = bans.at(0);
     const double median = bans.at(bans.size() / 2).first;
     const size_t dot = expert.find('.');
-    stage_.say(cat("   ", bans.size(),
-                   " experts made that answer. Taking each one away in turn: most change nothing (median ",
-                   formatted("%+.3f", median), "\n   nats), but without expert ", expert.substr(dot + 1),
-                   " of block ", expert.substr(0, dot), " the answer is ",
-                   formatted("%.0f", std::exp(-worst)), " times less likely (", formatted("%+.2f", worst),
-                   " nats):"));
+    stage_.say(wrapped(
+        cat(bans.size(),
+            " experts made that answer's first token. Taking each away in turn, most change nothing (median ",
+            formatted("%+.3f", median), " nats). Without expert ", expert.substr(dot + 1), " of block ",
+            expert.substr(0, dot), " the answer is ", formatted("%.0f", std::exp(-worst)),
+            " times less likely (", formatted("%+.2f", worst), " nats):")));
     const std::string routing = "topk+mask:" + expert;
     const auto g = answer(kFact, routing);
     stage_.say(cat("\n   ", kFact));
@@ -136,20 +136,20 @@ class Tour {
   }
   void two_routings() {
     stage_.scene("One question, two routings");
-    stage_.say(
-        cat("   SCMoE contrasts the model with a weak routing of itself: each token's best expert\n   "
-            "alone. Of the test problems, this is the first where it changes the answer:\n"));
-    stage_.say(wrapped(kProblem));
+    stage_.say(wrapped("SCMoE contrasts the model with a weak routing of itself: each token's best expert "
+                       "alone. Of the test "
+                       "problems, this is the first where it changes the answer:") +
+               "\n");
+    stage_.say(wrapped(kProblem, 5));
     const auto greedy = answer(kProblem, "greedy"), scmoe = answer(kProblem, "scmoe");
-    stage_.say("\n   greedy says\n" + wrapped(text_of(*greedy)));
-    stage_.say("   SCMoE says\n" + wrapped(text_of(*scmoe)));
-    stage_.say(cat("\n   SCMoE's strong stream, block 0 to ", session_.router().layers.back(),
-                   ", and below it the weak one:"));
+    stage_.say("\n   greedy says\n" + wrapped(text_of(*greedy), 5));
+    stage_.say("   SCMoE says\n" + wrapped(text_of(*scmoe), 5));
+    stage_.say("\n   the experts of SCMoE's strong stream");
     stage_.map(*scmoe, 0, session_.router());
-    stage_.say("");
+    stage_.say("   and of its weak one");
     stage_.map(*scmoe, 1, session_.router());
-    stage_.say(cat("\n   The right answer is ", kProblemAnswer, ". One example proves nothing: ",
-                   kProblemScores, "\n   (docs/results.md). So measure before you choose."));
+    stage_.say("\n" + wrapped(cat("The right answer is ", kProblemAnswer, ". One example proves nothing: ",
+                                  kProblemScores, " (docs/results.md). So measure before you choose.")));
   }
   void your_own() {
     stage_.scene("Your own model");
@@ -163,20 +163,16 @@ class Tour {
   }
 
   static std::string quoted(const std::string& text) { return "'" + text + "'"; }
-  /// In lines of at most 77 characters, each indented.
-  static std::string wrapped(const std::string& text) {
+  /// In lines of at most 80 characters, each indented.
+  static std::string wrapped(const std::string& text, size_t indent = 3) {
     std::string out;
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-      std::istringstream words(line);
-      size_t column = 0;
-      for (std::string word; words >> word; column += word.size() + 1) {
-        if (column > 0 && column + word.size() > 72) out += '\n', column = 0;
-        out += (column == 0 ? "     " : " ") + word;
-      }
-      out += '\n';
+    std::istringstream words(text);
+    size_t column = 0;
+    for (std::string word; words >> word;) {
+      if (column > 0 && column + 1 + word.size() > 80) out += '\n', column = 0;
+      out += (column == 0 ? std::string(indent, ' ') : " ") + word;
+      column += (column == 0 ? indent : 1) + word.size();
     }
-    if (out.ends_with('\n')) out.pop_back();
     return out;
   }
 

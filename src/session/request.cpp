@@ -35,18 +35,6 @@ std::map<std::string, JsonValue> fields_of(const JsonValue& record) {
   return out;
 }
 
-std::vector<ChatMessage> read_messages(const JsonValue& value) {
-  std::vector<ChatMessage> out;
-  for (const JsonValue& message : value.list(1, kMostMessages)) {
-    message.only({"role", "content"});
-    const std::string& role = message.at("role").text();
-    if (role != "system" && role != "user" && role != "assistant")
-      message.at("role").refuse("system, user or assistant");
-    out.push_back({role, message.at("content").text(kMostText)});
-  }
-  return out;
-}
-
 /// What `work` reads is the value of this key, if it is refused.
 template <class Work>
 void reading(const std::string& key, Work&& work) {
@@ -131,6 +119,18 @@ bool is_written(const Option& option, const Request& request, const Json& value)
 }
 
 }  // namespace
+
+std::vector<ChatMessage> read_messages(const JsonValue& value) {
+  std::vector<ChatMessage> out;
+  for (const JsonValue& message : value.list(1, kMostMessages)) {
+    message.only({"role", "content"});
+    const std::string& role = message.at("role").text();
+    if (role != "system" && role != "user" && role != "assistant")
+      message.at("role").refuse("system, user or assistant");
+    out.push_back({role, message.at("content").text(kMostText)});
+  }
+  return out;
+}
 
 const Json& request_id(const JsonValue& id) {
   if (!id.json().is_string() && !id.json().is_number_integer()) id.refuse("text or an integer");

@@ -38,6 +38,8 @@ struct RequestRules {
 /// (usage) whose subject is the key: a key that is not known, twice there (once with a dash), a value of
 /// another type or out of range, a grammar beside a JSON schema, two prompts.
 Request read_request(const JsonValue& record, const Request& base = {}, const RequestRules& rules = {});
+/// [{"role", "content"}, ...]: 1 to 4096 messages of system, user and assistant. Throws Error (usage).
+std::vector<ChatMessage> read_messages(const JsonValue& list);
 /// The id of a request or of its answer. Throws Error (usage) unless it is text or an integer.
 const Json& request_id(const JsonValue& id);
 /// What reads back as the same request, in the table's order, without what is at its default.
