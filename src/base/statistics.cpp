@@ -128,6 +128,13 @@ Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
   return {quantile(values, 0.025), quantile(values, 0.975)};
 }
 
+Interval wilson_interval(double n_success, double n) {
+  constexpr double z = 1.959963984540054;  // the normal distribution's 97.5% quantile
+  const double p = n_success / n, scale = 1 + z * z / n, middle = (p + z * z / (2 * n)) / scale;
+  const double half = z / scale * std::sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+  return {std::max(0.0, middle - half), std::min(1.0, middle + half)};
+}
+
 std::vector<double> resample(std::span<const double> values, Random& random) {
   std::vector<double> out(values.size());
   for (double& x : out) x = values[random.below(static_cast<uint32_t>(values.size()))];

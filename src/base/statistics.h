@@ -50,6 +50,9 @@ struct Interval {
 /// other. Draws that are NaN do not count; with none left both ends are NaN.
 Interval bootstrap_interval(uint64_t seed, uint64_t stream, int n_resample,
                             const std::function<double(Random&)>& draw);
+/// Wilson's score interval (1927) of a share at 95%: of some width even where all succeed, within [0, 1].
+/// n > 0.
+Interval wilson_interval(double n_success, double n);
 /// As many values, drawn with replacement.
 std::vector<double> resample(std::span<const double> values, Random& random);
 

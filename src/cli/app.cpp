@@ -1,11 +1,17 @@
 #include "cli/app.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <iostream>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/environment.h"
+#include "cli/help_format.h"
 #include "cli/hub_flags.h"
+#include "cli/terminal.h"
 
 namespace rouse {
 namespace {
@@ -45,11 +51,58 @@ Error in_flags(const Error& e, const CLI::App& command) {
   return Error(flag + text.substr(subject.size()), e.kind(), subject);
 }
 
-void widen_columns(CLI::App& app) {
+/// What commands are for, in the order of --help.
+struct CommandGroup {
+  const char* title;
+  std::vector<std::string> commands;
+};
+const CommandGroup kCommandGroups[] = {
+    {"Text", {"demo", "run", "chat", "compare", "serve"}},
+    {"A model's routing", {"inspect", "trace", "whatif", "headroom", "calibrate", "plan", "steer", "iti"}},
+    {"Models", {"pull", "list", "rm"}},
+    {"Benchmarks", {"eval", "data", "repro", "report", "bench"}},
+    {"Help", {"methods", "help"}},
+};
+
+void group_commands(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
-    widen_columns(*command);
-    command->get_formatter()->column_width(34);
+    command->group("Files");
+    for (CLI::App* below : command->get_subcommands([](CLI::App*) { return true; })) below->group("Commands");
+    for (const CommandGroup& group : kCommandGroups)
+      if (std::count(group.commands.begin(), group.commands.end(), command->get_name()))
+        command->group(group.title);
   }
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> out;
+  for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; }))
+    out.push_back(c->get_name());
+  return out;
+}
+
+/// What the flag parser refused, in rouse's words.
+std::string refusal_of(const CLI::App& app, const CLI::ParseError& e) {
+  const CLI::App& command = innermost(app);
+  const std::string name = full_name(command);
+  std::vector<std::string> rest = command.remaining(), all = app.remaining(true);
+  rest.insert(rest.end(), all.begin(), all.end());
+  const auto flag =
+      std::find_if(rest.begin(), rest.end(), [](const auto& w) { return w.size() > 1 && w[0] == '-'; });
+  if (flag != rest.end()) {
+    const std::string wanted = flag->substr(0, flag->find('='));
+    std::vector<std::string> known;
+    for (const CLI::Option* o : command.get_options())
+      for (std::string& n : flag_names(*o)) known.push_back(std::move(n));
+    return cat(name, ": unknown flag ", wanted, did_you_mean(wanted, known), "; see ", name, " --help");
+  }
+  const auto known = command_names(command);
+  if (!known.empty() && !rest.empty())
+    return cat("unknown command \"", rest[0], "\"", did_you_mean(rest[0], known), "; see ", name, " --help");
+  if (!known.empty() && command.get_require_subcommand_min() > 0)
+    return cat(name, ": give a command: ", join(known, ", "));
+  if (!rest.empty()) return cat(name, ": unexpected \"", rest[0], "\"; see ", name, " --help");
+  return cat(name, ": ", e.what(), "; see ", name, " --help");
 }
 
 }  // namespace
@@ -68,13 +121,14 @@ CommandLine::CommandLine(const std::string& version)
     : app_("rouse: programmable routing for Mixture-of-Experts language models") {
   app_.require_subcommand(1);
   app_.set_version_flag("--version", "rouse " + version);
-  app_.footer(
+  app_.formatter(std::make_shared<HelpFormatter>());
+  const std::string footer =
       "Every flag can be set by the environment: --kv-type by ROUSE_KV_TYPE, or for `rouse run` alone by\n"
       "ROUSE_RUN_KV_TYPE; flags that can be repeated take a value from every line.\n"
       "A value with blanks, commas, + or quotes in a method or a policy stands in quotes:\n"
       "--with \"scmoe weak='plan:my file.json'\", --routing \"plan:'a, b.json',lambda=0.2\".\n"
       "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted,\n"
-      "141 nobody reads standard output any more.");
+      "141 nobody reads standard output any more.";
   add_demo(app_);
   add_run(app_);
   add_chat(app_);
@@ -90,7 +144,6 @@ CommandLine::CommandLine(const std::string& version)
   add_whatif(app_);
   add_iti(app_);
   add_steer(app_);
-  add_methods(app_);
   add_eval(app_);
   add_data(app_);
   add_serve(app_);
@@ -98,9 +151,11 @@ CommandLine::CommandLine(const std::string& version)
   add_report(app_);
   add_synth(app_);
   add_bench(app_);
+  add_methods(app_);
   add_help(app_, version);
   add_hub_flags(app_);
-  widen_columns(app_);
+  group_commands(app_);
+  app_.footer(footer);  // the program's alone
 }
 
 void CommandLine::parse(std::vector<std::string> words) {
@@ -121,11 +176,18 @@ int CommandLine::run(const std::atomic<bool>& stop) {
 int run_command_line(const std::vector<std::string>& words, const std::string& version,
                      const std::atomic<bool>& stop) {
   CommandLine line(version);
+  if (words.empty()) {
+    std::cerr << "Usage: rouse COMMAND [OPTIONS]\n"
+              << command_list(line.app(), terminal_width(STDERR_FILENO))
+              << "\n`rouse COMMAND --help` says more.\n";
+    return static_cast<int>(Exit::usage);
+  }
   try {
     line.parse(words);
     return line.run(stop);
   } catch (const CLI::ParseError& e) {
-    return line.app().exit(e) == 0 ? 0 : static_cast<int>(Exit::usage);
+    if (e.get_exit_code() == 0) return line.app().exit(e);
+    throw Error(refusal_of(line.app(), e), ErrorKind::usage);
   } catch (const Error& e) {
     throw in_flags(e, innermost(line.app()));
   }

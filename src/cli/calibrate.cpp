@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "calibration/plan_controls.h"
 #include "cli/steps.h"
+#include "report/plan_profile.h"
 
 namespace rouse {
 
@@ -87,6 +88,8 @@ void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   std::filesystem::remove(state);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
                plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
+  if (const std::string warning = plan_warning(*plan); !warning.empty())
+    std::fprintf(stderr, "rouse: %s\n", warning.c_str());
   if (plan->evidence) std::fprintf(stderr, "%s\n", plan->evidence->verdict.c_str());
 }
 

@@ -83,7 +83,8 @@ int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
   if (variants[0] != "greedy") variants.insert(variants.begin(), "greedy");  // what the others are set beside
   if (!o.json) {
     std::printf("%s, %s\n", printable(session.engine->spec().name).c_str(), session.devices->text().c_str());
-    std::printf("prompt: %zu tokens, at most %d to answer; %s\n\n", prompt.size(), o.generate.n_predict,
+    std::printf("prompt: %zu tokens, at most %d to answer; %s\n\n", prompt.size(),
+                session.limited(o.generate).n_predict,
                 o.n_repeat > 1 ? cat("speeds are medians of ", o.n_repeat, " runs").c_str()
                                : "speeds are of one run, --repeat N compares them");
   }

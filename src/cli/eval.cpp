@@ -56,8 +56,10 @@ static void print_report(const Json& report, bool json, bool markdown) {
 void add_eval_options(CLI::App& app, EvalOptions& o) {
   add_model_options(app, o.model);
   app.add_option("--data", o.data, "folder with the benchmarks' files");
-  app.add_option("-o,--output", o.output, "folder for results; running again continues what was interrupted");
-  app.add_option("--limit", o.limit, "only so many items of a task (0: all)")->check(CLI::Range(0, 1 << 30));
+  app.add_option("-o,--output,--output_path", o.output,
+                 "folder for results; running again continues what was interrupted");
+  app.add_option("--limit", o.limit, "only so many items of a task, below 1 that share of them (0: all)")
+      ->check(CLI::Range(0.0, double{1 << 30}));
   app.add_option("--sample-seed", o.sample_seed, "seed of that sample")->capture_default_str();
   app.add_option("--dev-share", o.dev_share,
                  "with a sweep: share of the items on which the best setting is chosen, the rest is reported")
@@ -105,7 +107,10 @@ void add_eval(CLI::App& app) {
   CLI::App* sub =
       app.add_subcommand("eval", "Run benchmarks under routings and methods; say what is significant");
   add_eval_options(*sub, *o);
-  sub->add_option("--tasks", o->tasks, "benchmarks, separated by commas (see below)")->delimiter(',');
+  sub->add_option(
+         "--tasks", o->tasks,
+         "benchmarks, separated by commas (see below): also all, or patterns such as arc_*; list prints them")
+      ->delimiter(',');
   sub->add_option("--methods", o->methods,
                   "\"METHOD|POLICY [name=value...]\", as in compare; repeatable; the first is the baseline. "
                   "A value may be a "
@@ -116,7 +121,8 @@ void add_eval(CLI::App& app) {
          "NAME=VALUES: every method that reads this option runs under all of them; LOW:HIGH:STEP, rank:1..8, "
          "A|B; repeatable. With --dev-share 0 every setting is reported on all items")
       ->allow_extra_args(false);
-  sub->add_option("--shots", o->n_shot, "few-shot examples (-1: the task's own number)")
+  sub->add_option("--shots,--num_fewshot,--num-fewshot", o->n_shot,
+                  "few-shot examples (-1: the task's own number)")
       ->capture_default_str()
       ->check(CLI::Range(-1, 64));
   sub->add_option("--window", o->n_window, "wikitext: tokens of a window")
@@ -162,6 +168,11 @@ void add_eval(CLI::App& app) {
     on_run(*c, report);
   }
   on_run(*sub, [command](const std::atomic<bool>& stop) {
+    if (command->eval.tasks == std::vector<std::string>{"list"}) {
+      for (const TaskEntry* task : task_registry())
+        std::cout << padded(task->name, 16) << " " << task->help << "\n";
+      return static_cast<int>(Exit::ok);
+    }
     require_usage(!command->eval.tasks.empty() && !command->eval.output.empty(),
                   "rouse eval: give --tasks and -o DIR");
     const EvalOutcome outcome = run_evaluation(command->eval, stop);

@@ -1,18 +1,38 @@
 /// cli/help.cpp - the command line about itself: help, a manual page, completions, options as JSON schemas.
 #include <iostream>
 
+#include "base/error.h"
 #include "cli/command.h"
+#include "cli/help_format.h"
 #include "cli/manual.h"
 
 namespace rouse {
+
+/// The command of these words.
+static const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& words) {
+  const CLI::App* at = &app;
+  for (const std::string& word : words) {
+    std::vector<std::string> known;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* c : at->get_subcommands([](const CLI::App*) { return true; })) {
+      known.push_back(c->get_name());
+      if (word == c->get_name()) next = c;
+    }
+    require_usage(next, full_name(*at), ": unknown command \"", word, "\"", did_you_mean(word, known));
+    at = next;
+  }
+  return *at;
+}
 
 void add_help(CLI::App& app, const std::string& version) {
   struct Help {
     bool man = false, options = false;
     std::string shell;
+    std::vector<std::string> command;
   };
   auto o = std::make_shared<Help>();
   CLI::App* sub = app.add_subcommand("help", "Print help, the manual page, completions, or options as JSON");
+  sub->add_option("command", o->command, "the command to explain, such as run or plan show");
   sub->add_flag("--man", o->man, "the manual page: rouse help --man | man -l -");
   sub->add_option("--completions", o->shell,
                   "what a shell needs to complete commands and flags: bash, zsh or fish");
@@ -26,7 +46,9 @@ void add_help(CLI::App& app, const std::string& version) {
     else if (o->options)
       std::cout << options_json().dump(2) << '\n';
     else
-      std::cout << app.help("rouse");
+      std::cout << command_of(app, o->command)
+                       .get_formatter()
+                       ->make_help(&command_of(app, o->command), "", CLI::AppFormatMode::Normal);
     return 0;
   });
 }

@@ -1,4 +1,5 @@
 /// cli/iti.cpp - inference-time intervention: the flags of `rouse iti fit`, and its report for people.
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.h"
@@ -27,8 +28,10 @@ ItiFile run_iti_fit(const ItiOptions& o, const std::atomic<bool>& stop) {
   const OutputFile output(o.eval.output, o.force, {&o.eval.data, o.eval.data.empty() ? 0u : 1u});
   std::string form = o.form;
   for (size_t at; (at = form.find("\\n")) != std::string::npos;) form.replace(at, 2, "\n");
-  const std::vector<ItiText> texts = iti_texts(
-      o.task.empty() ? read_iti_records(o.eval.data, o.eval.limit) : read_task(o.eval, o.task, stop), form);
+  const std::vector<ItiText> texts =
+      iti_texts(o.task.empty() ? read_iti_records(o.eval.data, static_cast<int>(o.eval.limit))
+                               : read_task(o.eval, o.task, stop),
+                form);
   const Session session(o.eval.model);
   ItiData data;
   {
@@ -62,6 +65,11 @@ static void print(const ItiOptions& o, const ItiFile& file) {
         100 * f["interval"][0].get<double>(), 100 * f["interval"][1].get<double>(),
         100 * f["best_head_accuracy"].get<double>(), 100 * f["majority"].get<double>());
   }
+  const Json& folds = file.report["folds"];
+  if (std::any_of(folds.begin(), folds.end(), [](const Json& f) {
+        return f["interval"][0].get<double>() <= f["majority"].get<double>();
+      }))
+    std::printf("  these heads do not surely beat always giving the commoner verdict: --iti need not help\n");
   std::printf("  best heads across both folds:");
   for (size_t i = 0; i < std::min<size_t>(8, file.heads.size()); ++i)
     std::printf(" %d.%d (%.1f%%)", file.heads[i].layer, file.heads[i].head, 100 * file.heads[i].accuracy);

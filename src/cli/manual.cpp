@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "cli/command.h"
-#include "cli/hub_flags.h"
+#include "cli/help_format.h"
 
 namespace rouse {
 namespace {
@@ -17,16 +17,11 @@ std::vector<std::string> words_of(const Option* option) {
 
 FlagPage flag_page(const CLI::Option& flag) {
   FlagPage out;
-  for (const std::string& name : flag.get_snames()) out.names.push_back("-" + name);
-  for (const std::string& name : flag.get_lnames()) out.names.push_back("--" + name);
+  out.names = flag_names(flag);
   const Option* option = nullptr;
   for (const Option& o : options())
     if (!o.flag.empty() && !flag.get_lnames().empty() && o.long_flag() == "--" + flag.get_lnames()[0])
       option = &o;
-  if (option && !option->short_flag.empty()) out.names.push_back(option->short_flag);
-  for (const HubFlag& f : hub_flags())
-    if (!flag.get_lnames().empty() && f.name == "--" + flag.get_lnames()[0])
-      out.names.emplace_back(f.short_name);
   out.takes_value = flag.get_items_expected_max() > 0;
   if (out.takes_value) out.words = words_of(option);
   out.help = flag.get_description();

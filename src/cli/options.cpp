@@ -12,9 +12,8 @@
 
 namespace rouse {
 
-/// What a flag's value stands for; that of an option that is kept in a file is the file's.
-static Json value_of(const Option& option, const std::string& text) {
-  if (!option.file) return option_literal(option.spec, text);
+/// What the file holds that a flag names.
+static Json file_value(const Option& option, const std::string& text) {
   const std::string content = file_text(text, option.spec.name);
   if (option.spec.type == OptionType::text) return plain_text(content);
   return parse_json(content, text);
@@ -23,18 +22,33 @@ static Json value_of(const Option& option, const std::string& text) {
 /// A flag's help: what the option is, and where that is a question what it may be.
 static std::string help_of(const Option& option) {
   const OptionSpec& s = option.spec;
-  std::string out = option.short_flag.empty() ? "" : cat("(", option.short_flag, ") ");
+  std::string out;
   if (!option.methods.empty()) out += option.methods + ": ";
-  out += option.file ? cat("file with the ", s.help) : s.help;
+  out += s.help;
   if (s.type == OptionType::real && std::abs(s.high) < std::numeric_limits<float>::max())
     out += cat("; ", s.expected());
   if (s.type == OptionType::word) out += cat("; ", s.expected());
   return out;
 }
 
+/// What stands for the value in --help.
+static std::string type_name_of(const OptionSpec& s) {
+  if (s.type == OptionType::integer || s.type == OptionType::natural) return "N";
+  if (s.type == OptionType::real) return "X";
+  if (s.type == OptionType::tokens) return "ID,...";
+  if (s.type == OptionType::json) return "JSON";
+  return s.type == OptionType::word ? "WORD" : "TEXT";
+}
+
 static void add_switch(CLI::App& app, const Option& option, const OptionTargets& targets) {
   app.add_flag_function(
-      option.flag, [&option, targets](int64_t n) { set_option(option, targets, n > 0); }, help_of(option));
+      option.flag,
+      [&option, targets](int64_t n) {
+        if (*option.no_effect)
+          std::fprintf(stderr, "rouse: %s has no effect: %s\n", option.long_flag().c_str(), option.no_effect);
+        set_option(option, targets, n > 0);
+      },
+      help_of(option));
 }
 
 /// A method's option from the environment is a default, so that the method need not read it.
@@ -53,7 +67,7 @@ static void set_flag(const Option& option, const OptionTargets& targets, const J
     targets.prompt->chat.source =
         name.starts_with(kFile) ? file_text(name.substr(kFile.size()), "chat template") : "";
   }
-  if (option.file)
+  if (!option.file_flag.empty())
     require_option(targets.generate->grammar.empty(), option.spec.name,
                    " is given beside json_schema, expected one of them");
   set_option(option, targets, value);
@@ -77,18 +91,32 @@ void add_option(CLI::App& app, const Option& option, const OptionTargets& target
     return;
   }
   const auto set = [&option, targets](const std::string& text) {
-    set_flag(option, targets, value_of(option, text));
+    set_flag(option, targets, option_literal(option.spec, text));
   };
+  if (!option.file_flag.empty())
+    app.add_option_function<std::string>(
+           option.file_flag,
+           [&option, targets](const std::string& path) {
+             set_flag(option, targets, file_value(option, path));
+           },
+           cat("file with the ", option.spec.help))
+        ->type_name("FILE");
   auto* flag = app.add_option_function<std::string>(option.flag, set, help_of(option));
-  flag->type_name(option.file ? "FILE" : "");
+  flag->type_name(type_name_of(option.spec));
   const Json usual = option_value(option.place(targets));
-  if (option.file || usual.is_null() || usual == Json("") || usual.is_array()) return;
+  if (usual.is_null() || usual == Json("") || usual.is_array()) return;
   flag->default_str(shown_default(usual));
 }
 
 void add_options(CLI::App& app, OptionGroup group, const OptionTargets& targets) {
-  for (const Option& option : options())
-    if (option.group == group && !option.flag.empty()) add_option(app, option, targets);
+  static const char* const kTitles[] = {"Model", "Prompt", "Generation", "Method and routing", "Result"};
+  for (const Option& option : options()) {
+    if (option.group != group || option.flag.empty()) continue;
+    add_option(app, option, targets);
+    const char* title = kTitles[static_cast<size_t>(group)];
+    app.get_option(option.long_flag())->group(title);
+    if (!option.file_flag.empty()) app.get_option(option.file_flag)->group(title);
+  }
 }
 
 void add_placement_options(CLI::App& app, ModelOptions& o) {
@@ -107,9 +135,9 @@ void add_model_options(CLI::App& app, ModelOptions& o) {
 
 void add_prompt_options(CLI::App& app, PromptOptions& o) {
   add_options(app, OptionGroup::prompt, {.prompt = &o});
-  app.add_option(
-      "-f,--file", o.file,
-      "read the prompt from a file (as standard input: a byte order mark is dropped, \\r\\n is \\n)");
+  app.add_option("-f,--file", o.file,
+                 "read the prompt from a file, - for standard input (as standard input: a byte order mark is "
+                 "dropped, \\r\\n is \\n)");
 }
 
 void add_method_options(CLI::App& app, MethodOptions& o) {
@@ -153,8 +181,8 @@ std::string prompt_text(const PromptOptions& o) {
                 "give one of --prompt, --file and --tokens, not several");
   if (!o.prompt.empty()) return o.prompt;
   if (!o.tokens.empty()) return "";
-  if (!o.file.empty()) return written_text(file_text(o.file, "prompt file"), o.file);
-  require_usage(!isatty(STDIN_FILENO),
+  if (!o.file.empty() && o.file != "-") return written_text(file_text(o.file, "prompt file"), o.file);
+  require_usage(o.file == "-" || !isatty(STDIN_FILENO),
                 "no prompt: give -p TEXT, -f FILE, --tokens IDS, or text on standard input");
   return written_text(stream_text(std::cin, "standard input"), "standard input");
 }

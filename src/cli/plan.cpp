@@ -24,11 +24,12 @@ struct PlanOptions {
 };
 
 void print_experts(const char* title, const Json& rows) {
-  std::printf("\n%s\n  %-10s %10s %10s %8s\n", title, "expert", "CEI", "gate", "samples");
+  std::printf("\n%s\n  %-10s %10s %10s %10s %8s\n", title, "expert", "CEI", "at least", "gate", "samples");
   for (const Json& r : rows)
-    std::printf("  %-10s %10.4f %10.4f %8d\n", r["expert"].get<std::string>().c_str(),
-                r["impact"].get<double>(), r["gate"].get<double>(), r["samples"].get<int>());
-  if (rows.empty()) std::printf("  none\n");
+    std::printf("  %-10s %10.4f %10.4f %10.4f %8d\n", r["expert"].get<std::string>().c_str(),
+                r["impact"].get<double>(), r["at_least"].get<double>(), r["gate"].get<double>(),
+                r["samples"].get<int>());
+  if (rows.empty()) std::printf("  none that %d hard tokens or more used\n", kLeastRanked);
 }
 
 int plan_show(const PlanOptions& o) {
@@ -41,6 +42,8 @@ int plan_show(const PlanOptions& o) {
   std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
               o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
               p.n_hard, p.n_easy);
+  if (const std::string warning = plan_warning(p); !warning.empty())
+    std::printf("Warning: %s.\n\n", warning.c_str());
   const bool shrunk = &p.shares() == &p.shrunk;
   std::printf("  block     k  R [95%% interval]%s\n", shrunk ? ", shrunk" : "");
   double most = 0;

@@ -178,7 +178,7 @@ class Evaluation {
 EvalOutcome evaluate(EvalOptions o, const EvalEvents& events) {
   if (o.methods.empty()) o.methods = {"greedy"};
   std::vector<const TaskEntry*> entries;
-  for (const std::string& name : o.tasks) {
+  for (const std::string& name : named_tasks(o.tasks)) {
     entries.push_back(&task_entry(name, o.protocol));
     require_option(o.runner.n_sample == 1 || entries.back()->vote, "samples", " is ", o.runner.n_sample,
                    ", but task ", name, " has no answers to vote on");

@@ -11,7 +11,8 @@ struct EvalOptions {
   std::vector<std::string> tasks, methods, sweeps;
   std::string protocol = kOwnProtocol;
   std::string data, output;  ///< folders
-  int limit = 0, n_shot = -1, n_window = 512;
+  double limit = 0;          ///< items of a task, below 1 a share of them; 0: all
+  int n_shot = -1, n_window = 512;
   double dev_share = 0.3;  ///< of the items, on which a sweep's best setting is chosen; 0: no choice
   uint64_t sample_seed = 1;
   RunnerOptions runner;

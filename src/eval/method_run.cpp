@@ -12,6 +12,11 @@
 #include "session/variant.h"
 
 namespace rouse {
+
+/// A number of items stays the integer that older runs saved.
+static Json limit_json(double limit) {
+  return limit >= 1 || limit == 0 ? Json(static_cast<int64_t>(limit)) : Json(limit);
+}
 namespace {
 
 namespace fs = std::filesystem;
@@ -85,7 +90,7 @@ MethodRun::MethodRun(const EvalOptions& o, const Session& session, const MethodR
           {"kv_type", o.model.kv_type},
           {"context", session.engine->n_ctx()},
           {"split", run.split},
-          {"limit", o.limit},
+          {"limit", limit_json(o.limit)},
           {"sample_seed", o.sample_seed},
           {"shots", o.n_shot},
           {"window", o.n_window},
@@ -196,7 +201,7 @@ void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson
 void MethodRun::save(const LoadedEval& task) {
   results_["config"] = {{"model", "rouse"},
                         {"model_args", model_path(o_.model)},
-                        {"limit", o_.limit > 0 ? Json(o_.limit) : Json(nullptr)},
+                        {"limit", o_.limit > 0 ? limit_json(o_.limit) : Json(nullptr)},
                         {"random_seed", o_.sample_seed}};
   results_["date"] = date_;
   Json& r = results_["rouse"];

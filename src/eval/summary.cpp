@@ -22,6 +22,10 @@ bool is_metric(const std::string& key, const EvalJson& value) {
 struct Ratio {
   std::vector<double> above, below;
   bool exponential = false;  ///< a perplexity
+  /// Of items that are right or wrong. Resampling 60 right ones never gives a wrong one.
+  bool is_share() const {
+    return !exponential && std::all_of(above.begin(), above.end(), [](double v) { return v == 0 || v == 1; });
+  }
   double value(std::span<const double> a, std::span<const double> b) const {
     const double ratio = std::accumulate(a.begin(), a.end(), 0.0) / std::accumulate(b.begin(), b.end(), 0.0);
     return exponential ? std::exp(std::min(ratio, kLargestExponent)) : ratio;
@@ -66,12 +70,14 @@ EvalJson summary_of(const Rows& rows) {
       draws.push_back(ratio.value(a, b));
       return draws.back();
     });
+    const double sum = std::accumulate(ratio.above.begin(), ratio.above.end(), 0.0);
+    const Interval shown = ratio.is_share() ? wilson_interval(sum, static_cast<double>(n)) : interval;
     const double middle = mean(draws);
     double variance = 0;
     for (const double x : draws) variance += (x - middle) * (x - middle);
     out[name] = {{"value", ratio.value(ratio.above, ratio.below)},
                  {"stderr", std::sqrt(variance / static_cast<double>(draws.size()))},
-                 {"interval", {interval.low, interval.high}},
+                 {"interval", {shown.low, shown.high}},
                  {"n", n}};
   }
   return out;
@@ -139,9 +145,7 @@ EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson
                    {"difference", now.value(now.above, now.below) - before.value(before.above, before.below)},
                    {"interval", {interval.low, interval.high}},
                    {"n", n}};
-    const auto binary = [](double v) { return v == 0 || v == 1; };
-    if (!now.exponential && std::all_of(before.above.begin(), before.above.end(), binary) &&
-        std::all_of(now.above.begin(), now.above.end(), binary)) {
+    if (before.is_share() && now.is_share()) {
       int64_t only_a = 0, only_b = 0;
       for (size_t i = 0; i < n; ++i)
         only_a += before.above[i] > now.above[i], only_b += before.above[i] < now.above[i];

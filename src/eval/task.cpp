@@ -1,6 +1,9 @@
 #include "eval/task.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <numeric>
 #include <sstream>
@@ -30,6 +33,25 @@ const TaskEntry& task_entry(const std::string& name, const std::string& protocol
   throw Error(cat("task ", name, " has no protocol \"", protocol, "\"; there are ", kOwnProtocol, " of all, ",
                   join(published, ", ")),
               ErrorKind::usage);
+}
+
+std::vector<std::string> named_tasks(std::span<const std::string> names) {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& name) {
+    if (std::find(out.begin(), out.end(), name) == out.end()) out.push_back(name);
+  };
+  for (const std::string& name : names) {
+    if (name != "all" && name.find_first_of("*?[") == std::string::npos) {
+      add(name);
+      continue;
+    }
+    const std::string pattern = name == "all" ? "*" : name;
+    bool any = false;
+    for (const TaskEntry* entry : task_registry())
+      if (fnmatch(pattern.c_str(), entry->name, 0) == 0) any = true, add(entry->name);
+    require_usage(any, "no task fits ", name, "; `rouse eval --tasks list` prints them");
+  }
+  return out;
 }
 
 std::string numbered_id(const char* prefix, size_t number) {
@@ -152,7 +174,7 @@ static void read_records(const TaskEntry& task, const TaskInput& input, const st
   }
 }
 
-LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed) {
+LoadedTask load_task(const TaskEntry& task, TaskInput input, double limit, uint64_t seed) {
   if (input.n_shot < 0) input.n_shot = task.n_shot;
   require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, ", input.n_shot,
                 " are wanted");
@@ -165,13 +187,15 @@ LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64
     out.items = task.items(path, input);
   else
     read_records(task, input, path, out);
-  if (n_limit > 0 && static_cast<size_t>(n_limit) < out.items.size()) {
+  const auto n_limit =
+      static_cast<size_t>(std::ceil(limit < 1 ? limit * static_cast<double>(out.items.size()) : limit));
+  if (n_limit > 0 && n_limit < out.items.size()) {
     if (task.kind == TaskKind::tokens) {  // running text: its beginning
-      out.items.resize(static_cast<size_t>(n_limit));
+      out.items.resize(n_limit);
       return out;
     }
     std::vector<Item> some;
-    for (const size_t i : draw_subset(out.items.size(), static_cast<size_t>(n_limit), Random(seed)))
+    for (const size_t i : draw_subset(out.items.size(), n_limit, Random(seed)))
       some.push_back(std::move(out.items[i]));
     out.items = std::move(some);
   }

@@ -101,6 +101,10 @@ std::span<const TaskEntry* const> protocol_registry();
 /// Throws Error (exit 2) naming the known ones.
 const TaskEntry& task_entry(const std::string& name, const std::string& protocol = kOwnProtocol);
 
+/// The names, with "all" and patterns such as arc_* (fnmatch) as the tasks that they stand for. Throws Error
+/// (exit 2) for a pattern that none fits.
+std::vector<std::string> named_tasks(std::span<const std::string> names);
+
 /// "gsm8k_test_0042": for sets whose records have no id of their own.
 std::string numbered_id(const char* prefix, size_t number);
 /// Fields of a record, with errors that name them; texts are one or more.
@@ -134,9 +138,10 @@ struct LoadedTask {
   std::vector<Item> items;
   std::vector<std::string> errors;
 };
-/// n_limit > 0: a sample of that size, drawn by seed (of running text the beginning); else all. Throws Error
-/// (exit 2) when the file is not there, or has one id twice, naming both lines.
-LoadedTask load_task(const TaskEntry& task, TaskInput input, int n_limit, uint64_t seed);
+/// limit > 0: a sample of that size, below 1 of that share rounded up, drawn by seed (of running text the
+/// beginning); else all. Throws Error (exit 2) when the file is not there, or has one id twice, naming both
+/// lines.
+LoadedTask load_task(const TaskEntry& task, TaskInput input, double limit, uint64_t seed);
 
 /// The development items, on which settings are chosen, or those that are left for the report: a share of a
 /// task's items, drawn by seed. Throws Error (exit 2) when one part would be empty.

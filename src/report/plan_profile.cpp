@@ -9,15 +9,14 @@
 
 namespace rouse {
 
-/// Experts of which something is known, the most causal first.
 std::vector<ExpertRow> experts_by_impact(const Plan& p) {
   std::vector<ExpertRow> rows;
   for (size_t l = 0; l < p.layers.size(); ++l)
     for (size_t e = 0; e < p.impact[l].size(); ++e)
-      if (!std::isnan(p.impact[l][e]))
-        rows.push_back({p.layers[l], static_cast<int>(e), p.samples[l][e], p.impact[l][e], p.gate[l][e]});
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const auto& a, const auto& b) { return a.impact > b.impact; });
+      if (!std::isnan(p.impact[l][e]) && p.samples[l][e] >= kLeastRanked)
+        rows.push_back({p.layers[l], static_cast<int>(e), p.samples[l][e], p.impact[l][e], p.gate[l][e],
+                        std::isnan(p.impact_ci[l][e].first) ? p.impact[l][e] : p.impact_ci[l][e].first});
+  std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.low > b.low; });
   return rows;
 }
 
@@ -42,6 +41,7 @@ Json rows_json(const std::vector<ExpertRow>& rows, size_t n) {
   for (size_t i = 0; i < std::min(n, rows.size()); ++i)
     out.push_back({{"expert", cat(rows[i].layer, ".", rows[i].expert)},
                    {"impact", rows[i].impact},
+                   {"at_least", rows[i].low},
                    {"gate", rows[i].gate},
                    {"samples", rows[i].samples}});
   return out;
@@ -81,6 +81,7 @@ Json plan_profile(const Plan& p, const std::string& name, size_t n_expert) {
          {"n_hard", p.n_hard},
          {"n_easy", p.n_easy},
          {"k", p.k},
+         {"warning", plan_warning(p)},
          {"layers", Json::array()},
          {"most_causal", rows_json(rows, n_expert)},
          {"dormant", rows_json(dormant_experts(rows), n_expert)}};
@@ -93,6 +94,13 @@ Json plan_profile(const Plan& p, const std::string& name, size_t n_expert) {
                            {"k", p.budget[l]}});
   d["evidence"] = p.evidence ? evidence_json(*p.evidence) : Json(nullptr);
   return d;
+}
+
+std::string plan_warning(const Plan& p) {
+  constexpr int kFew = 200;
+  if (p.n_scored == 0 || p.n_hard >= kFew) return "";
+  return cat("this plan rests on ", p.n_hard, " hard tokens of ", p.n_scored, " scored ones; below ", kFew,
+             " its numbers change from text to text: score more tokens");
 }
 
 Json plan_difference(const Plan& a, const std::string& a_name, const Plan& b, const std::string& b_name) {

@@ -8,9 +8,11 @@ namespace rouse {
 
 struct ExpertRow {
   int layer, expert, samples;
-  double impact, gate;
+  double impact, gate, low;  ///< low: the lower end of the impact's interval
 };
-/// Experts of which something is known, the most causal first.
+/// Means of fewer tokens are not ranked: resampling a handful does not show how far off it is.
+inline constexpr int kLeastRanked = 10;
+/// Experts with enough tokens, the one whose impact is surely high first.
 std::vector<ExpertRow> experts_by_impact(const Plan& plan);
 /// Dormant: among the upper quarter by CEI and the lower half by gate.
 std::vector<ExpertRow> dormant_experts(const std::vector<ExpertRow>& rows);
@@ -24,6 +26,9 @@ Json plan_profile(const Plan& plan, const std::string& name, size_t n_expert);
 std::string evidence_text(const Plan& plan, const std::string& name, size_t n_move);
 /// Throws so where the plan has none.
 const Evidence& evidence_of(const Plan& plan, const std::string& name);
+
+/// What to be told of a plan that was made of few hard tokens; "" where there are enough.
+std::string plan_warning(const Plan& plan);
 
 /// Two plans of one shape: {"a", "b", "same_model", "R", "CEI", "budget_changes", "experts_moved"}, rank
 /// correlations with 95% bootstrap intervals. Throws Error (bad_file) where the shapes differ.

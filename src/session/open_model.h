@@ -16,6 +16,7 @@ struct ModelOptions {
   int n_thread = 0, n_ctx = 0, n_batch = 512, n_gpu_layer = 0, n_cpu_moe = 0;
   std::vector<std::string> overrides;  ///< PATTERN=DEVICE
   std::string kv_type = "f16", flash = "on";
+  std::string kv_type_v = "";   ///< of the values; empty: the keys', and nothing else will do
   std::string engine = "auto";  ///< auto, native or libllama
   int n_slot = 0;  ///< of libllama's engine: experts that a row runs; 0: as many as the methods need
   std::function<void(double done)> progress = {};  ///< of loading; may be empty

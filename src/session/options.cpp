@@ -95,11 +95,11 @@ Option of_sampling(OptionSpec spec, const char* flag, T SamplingOptions::*member
 }
 
 /// Kept where nothing but their reader knows.
-Option apart(OptionSpec spec, OptionGroup group, const char* flag = "") {
+Option apart(OptionSpec spec, OptionGroup group, const char* flag = "", const char* file_flag = "") {
   return {.spec = spec,
           .group = group,
           .flag = flag,
-          .file = *flag != 0,
+          .file_flag = file_flag,
           .request = true,
           .place = [](const OptionTargets&) { return OptionPlace(); }};
 }
@@ -116,6 +116,9 @@ void add_model(std::vector<Option>& all) {
                          "-c,--ctx-size", &M::n_ctx));
   all.push_back(of_model(integer("n_batch", 1, 8192, "rows of a prompt that run together"), "-b,--batch-size",
                          &M::n_batch));
+  all.push_back(
+      of_model(integer("n_ubatch", 1, 8192, "the same by llama.cpp's name; where both are given it is this"),
+               "--ubatch-size", &M::n_batch, "-ub"));
   all.push_back(of_model(words("engine", "auto native libllama",
                                "what runs the model: rouse's own engine, or libllama with its routers taken "
                                "over; auto: rouse's own for the families that it knows"),
@@ -136,9 +139,17 @@ void add_model(std::vector<Option>& all) {
                          "--override-tensor", &M::overrides, "-ot"));
   all.push_back(of_model(words("kv_type", "f16 f32 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl",
                                "type of the KV cache; rouse's own engine has f16 and f32"),
-                         "--kv-type", &M::kv_type));
+                         "--kv-type,--cache-type-k", &M::kv_type, "-ctk"));
+  all.push_back(of_model(words("cache_type_v", "f16 f32 bf16 q8_0 q5_1 q5_0 q4_1 q4_0 iq4_nl",
+                               "llama.cpp's name for the values' type, which here is that of the keys"),
+                         "--cache-type-v", &M::kv_type_v, "-ctv"));
   all.push_back(of_model(words("flash_attn", "on off", "flash attention where the backend has it"),
                          "--flash-attn", &M::flash, "-fa"));
+  all.push_back({.spec = typed(OptionType::boolean, "mmap", "llama.cpp's switch, without effect here"),
+                 .group = OptionGroup::model,
+                 .flag = "--mmap,!--no-mmap",
+                 .no_effect = "the file is always mapped",
+                 .place = [](const OptionTargets&) { return OptionPlace(); }});
 }
 
 void add_prompt(std::vector<Option>& all) {
@@ -178,8 +189,8 @@ void add_prompt(std::vector<Option>& all) {
 void add_generate(std::vector<Option>& all) {
   using G = GenerateOptions;
   using S = SamplingOptions;
-  all.push_back(
-      of_text(integer("n_predict", 0, 1 << 24, "tokens to generate at most"), "-n,--predict", &G::n_predict));
+  all.push_back(of_text(integer("n_predict", -1, 1 << 24, "tokens to generate at most (-1: as many as fit)"),
+                        "-n,--predict,--n-predict", &G::n_predict));
   all.push_back(
       of_text(typed(OptionType::texts, "stop",
                     "text, or a control token by its name, that ends the answer and is not printed; "
@@ -196,11 +207,11 @@ void add_generate(std::vector<Option>& all) {
       typed(OptionType::tokens, "follow", "token ids that the answer goes along, whatever it would choose"),
       "", &G::follow));
   Option grammar = of_text(text("grammar", 0, "GBNF that the text must follow"), "--grammar", &G::grammar);
-  grammar.file = true;
+  grammar.file_flag = "--grammar-file";
   all.push_back(grammar);
   all.push_back(apart(typed(OptionType::json, "json_schema",
                             "JSON schema (a subset, see docs/methods.md) that the text must follow"),
-                      OptionGroup::generate, "--json-schema"));
+                      OptionGroup::generate, "-j,--json-schema", "--json-schema-file"));
   all.push_back(
       of_sampling(typed(OptionType::natural, "seed", "seed of the sampling"), "-s,--seed", &S::seed));
   all.push_back(of_sampling(real("temp", 0, kMost, "temperature; 0 is greedy"), "--temp", &S::temperature));

@@ -36,9 +36,10 @@ struct Option {
   std::string flag = "";        ///< as CLI11 takes it ("-c,--ctx-size"); empty: not on the command line
   std::string short_flag = "";  ///< llama.cpp's of several letters ("-ngl"); or empty
   std::string methods = "";     ///< those that read it, space-separated; empty: all
-  bool file = false;            ///< the command line names a file that holds the value
+  std::string file_flag = "";   ///< another flag: names a file that holds the value
   bool request = false;         ///< a request may set it, and a line of a batch
   bool variant = false;         ///< "scmoe beta=0.8" may
+  const char* no_effect = "";   ///< a switch that other programs have: why it changes nothing here
   void (*check)(const Json& value) = nullptr;  ///< beyond what its type says; throws Error
   std::function<OptionPlace(const OptionTargets&)> place = {};
 

@@ -193,7 +193,7 @@ std::vector<std::unique_ptr<Generation>> start_request(const Session& session, c
                  " is for several samples of one text");
   check_options(request.method, request.generate);
   const std::vector<int> prompt = prompt_tokens(request.prompt, *session.tokenizer);
-  GenerateOptions generate = request.generate;
+  GenerateOptions generate = session.limited(request.generate);
   generate.reasoning = reasoning_of(request.prompt, *session.tokenizer, prompt);
   return start_samples(session.engines(), *session.tokenizer,
                        sample_methods(request.method, request.n_sample, session.models()), prompt, generate,

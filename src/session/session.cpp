@@ -72,6 +72,8 @@ Session::Session(const ModelOptions& o, const Needs& needs) {
   options.n_cell = static_cast<int>(cells);
   options.n_batch = o.n_batch;
   options.n_sequence = needs.n_text + 8;  // what is kept, samples, continuations that are scored
+  require_option(o.kv_type_v.empty() || o.kv_type_v == o.kv_type, "cache_type_v", " is ", o.kv_type_v,
+                 ", expected ", o.kv_type, ": keys and values have one type, that of kv_type");
   options.kv_type = kv_type_of(o.kv_type);
   options.flash_attention = o.flash == "on";
   engine = opened.engine(options);
@@ -93,12 +95,17 @@ MethodModels Session::models() const {
   return out;
 }
 
+GenerateOptions Session::limited(GenerateOptions options) const {
+  if (options.n_predict < 0) options.n_predict = engine->n_ctx();
+  return options;
+}
+
 std::unique_ptr<Generation> Session::start(const MethodOptions& method, std::vector<int> prompt,
                                            const GenerateOptions& options, OnText on_text,
                                            OnText on_reasoning) const {
   check_options(method, options);
   return std::make_unique<Generation>(engines(), *tokenizer, make_method(method, models()), std::move(prompt),
-                                      options, std::move(on_text), std::move(on_reasoning));
+                                      limited(options), std::move(on_text), std::move(on_reasoning));
 }
 
 }  // namespace rouse

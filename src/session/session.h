@@ -25,6 +25,8 @@ struct Session {
   Engines engines() const { return {engine.get(), amateur_engine.get()}; }
   MethodModels models() const;
   const RouterSpec& router() const { return spec->router; }
+  /// With n_predict = -1 as what fills the context.
+  GenerateOptions limited(GenerateOptions options) const;
   /// A generation whose options were checked against each other. Throws Error (exit 2).
   std::unique_ptr<Generation> start(const MethodOptions& method, std::vector<int> prompt,
                                     const GenerateOptions& options, OnText on_text = {},

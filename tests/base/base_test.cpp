@@ -151,4 +151,19 @@ TEST(Statistics, BootstrapIntervalCoversTheMeanAndSkipsUndefinedDraws) {
   EXPECT_TRUE(std::isnan(bootstrap_interval(1, 0, 10, [](Random&) { return NAN; }).low));
 }
 
+/// Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
+TEST(Statistics, WilsonsIntervalsAreThePublishedOnes) {
+  struct Row {
+    double success, n, low, high;
+  };
+  for (const Row& r : {Row{81, 263, 0.2553, 0.3662}, Row{15, 148, 0.0624, 0.1605}, Row{0, 20, 0, 0.1611},
+                       Row{1, 29, 0.0061, 0.1718}}) {
+    const Interval i = wilson_interval(r.success, r.n);
+    EXPECT_NEAR(i.low, r.low, 5e-5) << r.success;
+    EXPECT_NEAR(i.high, r.high, 5e-5) << r.success;
+  }
+  EXPECT_NEAR(wilson_interval(60, 60).low, 60 / (60 + 1.959963984540054 * 1.959963984540054), 1e-12);
+  EXPECT_DOUBLE_EQ(wilson_interval(60, 60).high, 1);
+}
+
 }  // namespace rouse

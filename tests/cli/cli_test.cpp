@@ -87,7 +87,7 @@ TEST(Cli, RefusesBadInputWithTheRightExitCode) {
   std::string many = "1";
   for (int i = 0; i < 300; ++i) many += ",1";
   refused("run" + kModel + "-c 256 --tokens " + many, 2, "raise -c");
-  refused("", 2, "subcommand");
+  refused("", 2, "Usage: rouse COMMAND");
   EXPECT_EQ(rouse("--help").code, 0);
   EXPECT_EQ(rouse("--version").out, "rouse 0.1.0\n");
 }

@@ -103,8 +103,7 @@ std::vector<std::pair<std::string, Door>> doors_of(const Option& option, const J
   const OptionType type = option.spec.type;
   // A switch has no value, and a file's text is no flag's.
   const bool listed = type == OptionType::tokens && !value.is_array();
-  if (!option.flag.empty() && !option.file && type != OptionType::boolean && !listed)
-    out.emplace_back("flag", by_flag);
+  if (!option.flag.empty() && type != OptionType::boolean && !listed) out.emplace_back("flag", by_flag);
   if (option.request) out.emplace_back("request", by_request);
   if (option.request && in_json(value) && option.spec.name != std::string("n"))
     out.emplace_back("line", by_line);
@@ -263,7 +262,10 @@ TEST(Options, AreReadFromEveryDoorTheyBelongTo) {
     }
     if (!option.short_flag.empty()) {
       CommandLine other("test");
-      other.parse({"run", option.short_flag, option.spec.type == OptionType::integer ? "1" : "on"});
+      other.parse({"run", option.short_flag,
+                   option.spec.type == OptionType::integer ? "1"
+                   : option.spec.type == OptionType::word  ? option.spec.word_list()[0]
+                                                           : "on"});
       EXPECT_EQ(other.app().get_subcommand("run")->get_option(option.long_flag())->count(), 1u) << name;
     }
     Filled usual;
@@ -281,7 +283,7 @@ TEST(Options, AnErrorNamesTheFlagOnTheCommandLineAlone) {
     return message_of([&] { run_command_line(words, "test", stop); });
   };
   EXPECT_EQ(refused({"run", "--alpha", "3"}), "--alpha is 3, expected a number in (0, 1]");
-  EXPECT_EQ(refused({"run", "-n", "2.7"}), "--predict is 2.7, expected an integer of 0 to 16777216");
+  EXPECT_EQ(refused({"run", "-n", "2.7"}), "--predict is 2.7, expected an integer of -1 to 16777216");
   EXPECT_EQ(refused({"run", "-ngl", "x"}), "--n-gpu-layers is \"x\", expected an integer of 0 to 10000");
   EXPECT_EQ(refused({"compare", "-p", "x", "--with", "scmoe alpha=3"}),
             "method \"scmoe alpha=3\": alpha is 3, expected a number in (0, 1]");

@@ -74,7 +74,8 @@ TEST(Prompts, AreWrittenByTheTemplateThatTheCommandLineNames) {
 TEST(Prompts, OfAConversationSplitReasoningFromTheAnswer) {
   const TempDir dir;
   std::ofstream(dir / "g") << "root ::= \"<think>\\nOne\\n</think>\\n\\nTwo\"";
-  const std::string run = std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf --grammar " + dir / "g";
+  const std::string run =
+      std::string("run -m ") + ROUSE_MODELS + "/rouse-lab.gguf --grammar-file " + dir / "g";
   const auto json = [&](const std::string& arguments) {
     const CommandResult r = rouse(run + " --json " + arguments);
     EXPECT_EQ(r.code, 0) << r.err;

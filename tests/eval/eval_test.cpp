@@ -438,4 +438,29 @@ TEST(EvalRun, SamplesVote) {
   EXPECT_EQ(rouse("eval --tasks lab_contrast --samples 3 --temp 1 -o " + dir / "x").code, 2);
 }
 
+TEST(EvalTasks, AreNamedByPatternsAndLimitedByShares) {
+  const std::vector<std::string> wanted{"arc_easy", "arc_*"};
+  EXPECT_EQ(named_tasks(wanted), (std::vector<std::string>{"arc_easy", "arc_challenge"}));
+  const std::vector<std::string> all{"all"};
+  EXPECT_EQ(named_tasks(all).size(), task_registry().size());
+  const TempDir dir;
+  std::ofstream out(dir / "arc_easy.jsonl");
+  for (int i = 0; i < 25; ++i)
+    out << EvalJson{{"id", cat("q", i)}, {"question", "x"}, {"choices", {"a", "b"}}, {"answer", 0}} << "\n";
+  out.close();
+  const TaskInput input{.folder = dir.path.string(), .shots = {}};
+  EXPECT_EQ(load_task(kArcEasy, input, 0.1, 1).items.size(), 3u) << "rounded up, as the harness does";
+  EXPECT_EQ(load_task(kArcEasy, input, 1, 1).items.size(), 1u);
+  EXPECT_EQ(load_task(kArcEasy, input, 0, 1).items.size(), 25u);
+}
+
+TEST(EvalStatistics, SixtyOfSixtyAreNotSurelyAll) {
+  std::vector<EvalJson> rows(60, EvalJson{{"acc", 1}, {"f1", 1}});
+  rows[0]["f1"] = 0.5;
+  const EvalJson s = summarise(rows);
+  EXPECT_NEAR(s["acc"]["interval"][0].get<double>(), 0.939828, 1e-6);
+  EXPECT_EQ(s["f1"]["interval"][1], 1.0) << "no share of right items: by bootstrap";
+  EXPECT_GT(s["f1"]["interval"][0], 0.96);
+}
+
 }  // namespace rouse

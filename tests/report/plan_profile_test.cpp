@@ -14,7 +14,7 @@ Plan plan() {
   p.intensity = {1, 3};
   p.impact = {{0.1, 0.2, 0.3, NAN}, {0.9, 0.4, 0.5, 0.8}};
   p.gate = {{0.4, 0.4, 0.4, 0.1}, {0.6, 0.3, 0.2, 0.1}};
-  p.samples = {{1, 2, 3, 0}, {5, 6, 7, 8}};
+  p.samples = {{11, 12, 13, 0}, {15, 16, 17, 18}};
   p.budget = {1, 3};
   return p;
 }
@@ -34,6 +34,21 @@ TEST(PlanProfile, ListsCausalAndDormantExperts) {
   EXPECT_EQ(profile["most_causal"].size(), 2u);
   EXPECT_EQ(profile["dormant"][0]["expert"], "2.3");
   EXPECT_EQ(profile["layers"][1]["k"], 3);
+}
+
+TEST(PlanProfile, RanksByWhatAnImpactIsAtLeastAndNotByAHandfulOfTokens) {
+  Plan p = plan();
+  p.n_scored = 400, p.n_hard = 40;
+  p.samples[1] = {15, 16, 9, 18};
+  p.impact_ci[1] = {{0.1, 1.7}, {0.35, 0.45}, {0.4, 0.6}, {0.3, 1.3}};
+  const auto rows = experts_by_impact(p);
+  ASSERT_EQ(rows.size(), 6u) << "2.2 rests on 9 tokens";
+  EXPECT_EQ(rows[0].expert, 1);
+  EXPECT_EQ(rows[0].low, 0.35);
+  EXPECT_EQ(plan_profile(p, "p", 1)["most_causal"][0]["at_least"], 0.35);
+  EXPECT_TRUE(plan_warning(p).starts_with("this plan rests on 40 hard tokens of 400 scored ones"));
+  p.n_hard = 200;
+  EXPECT_EQ(plan_warning(p), "");
 }
 
 TEST(PlanProfile, TellsTheEvidenceOrWhyThereIsNone) {

@@ -1,0 +1,23 @@
+/// cli/terminal.h - how wide what people read may be, and text within that width.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace rouse {
+
+/// Characters of a line of the terminal behind `fd`: COLUMNS where it is set, else what the terminal says, 80
+/// where there is none.
+size_t terminal_width(int fd);
+
+/// Every line within `width` characters, broken at blanks; a word that is longer stands alone. What a line
+/// goes on with stands below the second column where it has one ("  name    what it is"), else below its
+/// beginning.
+std::string wrapped(std::string_view text, size_t width);
+/// Characters, not bytes.
+size_t character_count(std::string_view utf8);
+/// At most `width` characters, the last of them "..." where some are left out.
+std::string shortened(const std::string& utf8, size_t width);
+
+}  // namespace rouse
