@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/hub_flags.h"
 #include "cli/terminal.h"
 #include "session/options.h"
 
