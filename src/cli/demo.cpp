@@ -154,12 +154,12 @@ class Tour {
   void your_own() {
     stage_.scene("Your own model");
     stage_.say(
-        "   rouse inspect model.gguf                     what it is, and what can be done with it\n"
-        "   rouse run -m model.gguf -p '...'             an answer; --method scmoe, --routing topk:4\n"
-        "   rouse compare -m model.gguf -p '...'         several routings side by side\n"
-        "   rouse headroom -m model.gguf                 whether other experts would know better\n"
-        "   rouse eval -m model.gguf --tasks arc_easy    what a method is worth, with intervals\n"
-        "   rouse serve -m model.gguf                    OpenAI's API, a routing a request");
+        "   rouse inspect model.gguf                   what it is and what can be done\n"
+        "   rouse run -m model.gguf -p '...'           an answer; --routing topk:4\n"
+        "   rouse compare -m model.gguf -p '...'       several routings side by side\n"
+        "   rouse headroom -m model.gguf               can other experts know better?\n"
+        "   rouse eval -m model.gguf --tasks arc_easy  what a method is worth\n"
+        "   rouse serve -m model.gguf                  OpenAI's API, routed by request");
   }
 
   static std::string quoted(const std::string& text) { return "'" + text + "'"; }
