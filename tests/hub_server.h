@@ -50,8 +50,9 @@ class HubServer {
   }
 
   std::string url() const { return hub_.url(); }
+  /// Of a command that is to ask this hub.
   std::string environment(const TempDir& cache) const {
-    return kEnvironment + "HF_ENDPOINT=" + url() + " ROUSE_CACHE=" + cache.path.string() + " ";
+    return cat("HF_ENDPOINT=", url(), " ROUSE_CACHE=", cache.path.string(), " ");
   }
 
   std::string repo = "lab/tiny", revision = std::string(40, 'a');

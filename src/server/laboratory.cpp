@@ -95,7 +95,11 @@ void score(Exchange& x) {
   const Lanes lanes = lanes_of(service, x.body, {"lanes", "context", "continuations"});
   const EncodedPairs pairs = encode_pairs(service.tokenizer(), {{context, true}}, continuations);
   int n_cell = static_cast<int>(pairs.context.size());
-  for (const auto& c : pairs.continuations) n_cell += static_cast<int>(c.size());
+  for (size_t i = 0; i < pairs.continuations.size(); ++i) {
+    require_option(!pairs.continuations[i].empty(), "continuations", "[", i,
+                   "] has no token of its own behind this context");
+    n_cell += static_cast<int>(pairs.continuations[i].size());
+  }
   Json out = Json::array();
   for (size_t i = 0; i < lanes.requests.size(); ++i) {
     Scored scored;
@@ -135,7 +139,7 @@ void whatif(Exchange& x) {
   const Request request = read_lane(service, prompt);
   EncodedPairs pair = prompt_pair(request.prompt, service.tokenizer(), request.prompt.prompt,
                                   body.at("continuation").text(size_t{1} << 20));
-  require_option(!pair.continuations[0].empty(), "continuation", " is empty");
+  require_option(!pair.continuations[0].empty(), "continuation", " has no token of its own");
   WhatIf question{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
   if (const auto token = body.find("token")) question.token = static_cast<int>(token->integer(0, 1 << 20));
   if (const auto rank = body.find("rank")) question.rank = rank->boolean();

@@ -79,7 +79,7 @@ Json schemas(const Service& service) {
   whatif["ban"] = whatif["force"] = list_of({{"type", "string"}, {"description", "BLOCK.EXPERT"}});
   whatif["token"] = {{"type", "integer"}, {"minimum", 0}};
   whatif["rank"] = typed("boolean");
-  const Json nullable = {{"type", "string"}, {"nullable", true}};
+  const Json nullable = {{"type", {"string", "null"}}};
   const Json error = object({{"error", object({{"message", typed("string")},
                                                {"type", typed("string")},
                                                {"param", nullable},
@@ -134,7 +134,7 @@ Json openapi_json(const Service& service) {
                                   {"content", {{"application/json", {{"schema", ref(r.request)}}}}}};
     paths[path][std::string(r.method) == "GET" ? "get" : "post"] = std::move(operation);
   }
-  return {{"openapi", "3.0.3"},
+  return {{"openapi", "3.1.0"},
           {"info", {{"title", "rouse: " + service.id()}, {"version", "1"}}},
           {"paths", std::move(paths)},
           {"components",

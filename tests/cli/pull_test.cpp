@@ -17,7 +17,7 @@ struct Setting {
     hub.files["README.md"] = "# tiny";
   }
   CommandResult run(const std::string& arguments, const std::string& more = "") const {
-    return rouse(arguments, hub.environment(cache) + more);
+    return rouse(arguments, kEnvironment + hub.environment(cache) + more);
   }
   std::string file(const std::string& name) const { return cache / ("models/lab/tiny/" + name); }
   HubServer hub;

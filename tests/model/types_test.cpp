@@ -2,6 +2,7 @@
 #include <set>
 
 #include "edited.h"
+#include "model/synth/synth.h"
 #include "model/tensors.h"
 
 namespace rouse {
@@ -132,11 +133,11 @@ TEST(Types, NeighboursOfDifferentTypesAreMultipliedApart) {
 TEST(Types, EveryTypeOfLongBlocksRuns) {
   const TempDir dir;
   const std::string wide = dir / "wide.gguf", path = dir / "m.gguf";
-  const CommandResult made =
-      rouse(cat("synth --arch llama --experts 2 --experts-used 1 --layers 1 --embd 256 "
-                "--heads 4 --expert-ff 256 --quant f32 --vocab-from ",
-                golden("llama.gguf"), " -o ", wide));
-  ASSERT_EQ(made.code, 0) << made.err;
+  SynthOptions shape;
+  shape.arch = "llama", shape.type = "f32";
+  shape.fields = {{"--experts", 2}, {"--experts-used", 1}, {"--layers", 1},
+                  {"--embd", 256},  {"--heads", 4},        {"--expert-ff", 256}};
+  Synth(shape, GgufFile(golden("llama.gguf"))).write(wide);
   int n = 0;
   for (const ggml_type type : types_of_blocks(256)) {
     if (!kProductTypes.count(ggml_type_name(type)) || ggml_blck_size(type) <= 32) continue;

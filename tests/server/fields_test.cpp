@@ -67,6 +67,9 @@ TEST(Fields, ThatAreWrongAreRefusedByName) {
   EXPECT_EQ(r.post("/v1/completions", Json::object(), 400)["error"]["param"], "prompt");
   EXPECT_EQ(r.post("/tokenize", {{"prompt", "x"}, {"with_pieces", 3}}, 400)["error"]["param"], "with_pieces");
   EXPECT_EQ(r.post("/detokenize", {{"tokens", {-1}}}, 400)["error"]["param"], "tokens");
+  EXPECT_EQ(
+      r.post("/v1/rouse/score", {{"context", "a"}, {"continuations", {"b", "a"}}}, 400)["error"]["param"],
+      "continuations");
   EXPECT_EQ(r.post("/v1/rouse/whatif", {{"prompt", "x"}, {"continuation", ""}, {"ban", {"0.0"}}},
                    400)["error"]["param"],
             "continuation");
