@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -28,6 +29,12 @@ std::string file_text(const std::string& path, const char* what) {
   std::ifstream in(path, std::ios::binary);
   require_usage(in.good(), path, ": cannot open the ", what);
   return stream_text(in, path);
+}
+
+std::string user_folder(const char* variable, const char* below_home) {
+  const char *own = std::getenv(variable), *home = std::getenv("HOME");
+  if (own && *own == '/') return own;
+  return home && *home == '/' ? std::string(home) + "/" + below_home : "";
 }
 
 bool written_in_place(const std::string& path) {

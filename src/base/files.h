@@ -12,6 +12,9 @@ std::string stream_text(std::istream& in, const std::string& name);
 /// The whole file. Throws Error (usage) where it cannot be opened or read (a folder); `what` names it:
 /// "PATH: cannot open the WHAT".
 std::string file_text(const std::string& path, const char* what);
+/// Where a user's files of a kind lie: the folder that `variable` names (XDG_CACHE_HOME), else `below_home`
+/// in the home folder. A relative path does not count, by the XDG specification; "" where there is none.
+std::string user_folder(const char* variable, const char* below_home);
 /// Writes the file whole or not at all: beside it first, on the disk, then renamed. A link stays a link; what
 /// is no file (/dev/stdout, a pipe) is written in place. Throws Error.
 void write_whole(const std::string& path, const std::string& text);

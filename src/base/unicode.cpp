@@ -4,6 +4,8 @@
 #include <unicode/uchar.h>
 #include <unicode/unistr.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace rouse {
@@ -20,6 +22,11 @@ static std::u32string utf32(const icu::UnicodeString& text) {
   // A buffer that the text fills to the last character earns a warning: there is no terminator.
   require(U_SUCCESS(status), "Unicode: ", u_errorName(status));
   return out;
+}
+
+size_t n_character(std::string_view utf8) {
+  return static_cast<size_t>(std::count_if(
+      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
 }
 
 std::u32string code_points(std::string_view utf8) {

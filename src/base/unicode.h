@@ -8,6 +8,8 @@
 
 namespace rouse {
 
+/// Characters of UTF-8, not its bytes.
+size_t n_character(std::string_view utf8);
 /// Code points of UTF-8; what is no UTF-8 becomes U+FFFD.
 std::u32string code_points(std::string_view utf8);
 std::string utf8(std::u32string_view text);

@@ -74,13 +74,6 @@ void group_commands(CLI::App& app) {
   }
 }
 
-std::vector<std::string> command_names(const CLI::App& app) {
-  std::vector<std::string> out;
-  for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; }))
-    out.push_back(c->get_name());
-  return out;
-}
-
 /// What the flag parser refused, in rouse's words.
 std::string refusal_of(const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App& command = innermost(app);

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/quoting.h"
 #include "base/text.h"
 #include "calibration/whatif.h"
 #include "cli/command.h"
 #include "cli/expert_map.h"
 #include "cli/output.h"
+#include "cli/terminal.h"
 #include "report/expert_use.h"
 
 namespace rouse {
@@ -80,28 +82,27 @@ class Tour {
     return g;
   }
   static std::string text_of(const Generation& g) { return std::string(trim(g.answer_text())); }
-  void show(const std::string& name, const Generation& g) {
-    stage_.say(cat("   ", name, std::string(name.size() < 9 ? 9 - name.size() : 1, ' '), stage_.bold(),
-                   text_of(g), stage_.off()));
+  void show(const char* name, const std::string& text) {
+    stage_.say(cat("   ", padded(name, 9), stage_.bold(), text, stage_.off()));
   }
 
   void what_it_is() {
     const RouterSpec& r = session_.router();
     stage_.scene("A mixture of experts");
-    stage_.say(
-        wrapped(cat(session_.spec->name, " has ", r.layers.size(), " blocks with ", r.n_expert,
-                    " small networks each, its experts. For every token a router picks the ", r.n_expert_used,
-                    " best-scored ones of a block; the other ", r.n_expert - r.n_expert_used,
-                    " sleep. rouse lets you choose otherwise, for each request, without training.")));
+    stage_.say(paragraph(
+        cat(session_.spec->name, " has ", r.layers.size(), " blocks with ", r.n_expert,
+            " small networks each, its experts. For every token a router picks the ", r.n_expert_used,
+            " best-scored ones of a block; the other ", r.n_expert - r.n_expert_used,
+            " sleep. rouse lets you choose otherwise, for each request, without training.")));
   }
   void who_answered() {
     stage_.scene("Who answered?");
     const auto g = answer(kFact, "greedy");
     stage_.say(cat("   ", kFact));
-    show("answer", *g);
+    fact_ = text_of(*g);
+    show("answer", fact_);
     stage_.say(cat("\n   ", kExpertMapLegend));
     stage_.map(*g, 0, session_.router());
-    fact_ = text_of(*g);
   }
   /// Bans each expert that chose the answer's first token, in turn: the worst loss, and the median as
   /// control.
@@ -120,7 +121,7 @@ class Tour {
     const auto& [worst, expert] = bans.at(0);
     const double median = bans.at(bans.size() / 2).first;
     const size_t dot = expert.find('.');
-    stage_.say(wrapped(
+    stage_.say(paragraph(
         cat(bans.size(),
             " experts made that answer's first token. Taking each away in turn, most change nothing (median ",
             formatted("%+.3f", median), " nats). Without expert ", expert.substr(dot + 1), " of block ",
@@ -129,27 +130,27 @@ class Tour {
     const std::string routing = "topk+mask:" + expert;
     const auto g = answer(kFact, routing);
     stage_.say(cat("\n   ", kFact));
-    show("all", *answer(kFact, "greedy"));
-    show("without", *g);
-    stage_.say(
-        cat("\n   ", stage_.dim(), "rouse run -p ", quoted(kFact), " --routing ", routing, stage_.off()));
+    show("all", fact_);
+    show("without", text_of(*g));
+    stage_.say(cat("\n   ", stage_.dim(), "rouse run -p ", shell_quoted(kFact), " --routing ", routing,
+                   stage_.off()));
   }
   void two_routings() {
     stage_.scene("One question, two routings");
-    stage_.say(wrapped("SCMoE contrasts the model with a weak routing of itself: each token's best expert "
-                       "alone. Of the test "
-                       "problems, this is the first where it changes the answer:") +
+    stage_.say(paragraph("SCMoE contrasts the model with a weak routing of itself: each token's best expert "
+                         "alone. Of the test "
+                         "problems, this is the first where it changes the answer:") +
                "\n");
-    stage_.say(wrapped(kProblem, 5));
+    stage_.say(paragraph(kProblem, 5));
     const auto greedy = answer(kProblem, "greedy"), scmoe = answer(kProblem, "scmoe");
-    stage_.say("\n   greedy says\n" + wrapped(text_of(*greedy), 5));
-    stage_.say("   SCMoE says\n" + wrapped(text_of(*scmoe), 5));
+    stage_.say("\n   greedy says\n" + paragraph(text_of(*greedy), 5));
+    stage_.say("   SCMoE says\n" + paragraph(text_of(*scmoe), 5));
     stage_.say("\n   the experts of SCMoE's strong stream");
     stage_.map(*scmoe, 0, session_.router());
     stage_.say("   and of its weak one");
     stage_.map(*scmoe, 1, session_.router());
-    stage_.say("\n" + wrapped(cat("The right answer is ", kProblemAnswer, ". One example proves nothing: ",
-                                  kProblemScores, " (docs/results.md). So measure before you choose.")));
+    stage_.say("\n" + paragraph(cat("The right answer is ", kProblemAnswer, ". One example proves nothing: ",
+                                    kProblemScores, " (docs/results.md). So measure before you choose.")));
   }
   void your_own() {
     stage_.scene("Your own model");
@@ -162,18 +163,8 @@ class Tour {
         "   rouse serve -m model.gguf                  OpenAI's API, routed by request");
   }
 
-  static std::string quoted(const std::string& text) { return "'" + text + "'"; }
-  /// In lines of at most 80 characters, each indented.
-  static std::string wrapped(const std::string& text, size_t indent = 3) {
-    std::string out;
-    std::istringstream words(text);
-    size_t column = 0;
-    for (std::string word; words >> word;) {
-      if (column > 0 && column + 1 + word.size() > 80) out += '\n', column = 0;
-      out += (column == 0 ? std::string(indent, ' ') : " ") + word;
-      column += (column == 0 ? indent : 1) + word.size();
-    }
-    return out;
+  static std::string paragraph(const std::string& text, size_t indent = 3) {
+    return wrapped(std::string(indent, ' ') + text, 80);
   }
 
   Stage& stage_;

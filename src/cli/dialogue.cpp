@@ -13,7 +13,7 @@
 namespace rouse {
 
 void print_note(const std::string& text) {
-  const bool dim = isatty(STDERR_FILENO) && !std::getenv("NO_COLOR");
+  const bool dim = use_color(STDERR_FILENO);
   std::fprintf(stderr, "%s%s%s\n", dim ? "\033[2m" : "", printable(text, true).c_str(), dim ? "\033[0m" : "");
 }
 

@@ -1,4 +1,5 @@
 /// cli/help.cpp - the command line about itself: help, a manual page, completions, options as JSON schemas.
+#include <algorithm>
 #include <iostream>
 
 #include "base/error.h"
@@ -12,14 +13,10 @@ namespace rouse {
 static const CLI::App& command_of(const CLI::App& app, const std::vector<std::string>& words) {
   const CLI::App* at = &app;
   for (const std::string& word : words) {
-    std::vector<std::string> known;
-    const CLI::App* next = nullptr;
-    for (const CLI::App* c : at->get_subcommands([](const CLI::App*) { return true; })) {
-      known.push_back(c->get_name());
-      if (word == c->get_name()) next = c;
-    }
-    require_usage(next, full_name(*at), ": unknown command \"", word, "\"", did_you_mean(word, known));
-    at = next;
+    const std::vector<std::string> known = command_names(*at);
+    require_usage(std::count(known.begin(), known.end(), word) > 0, full_name(*at), ": unknown command \"",
+                  word, "\"", did_you_mean(word, known));
+    at = at->get_subcommand(word);
   }
   return *at;
 }
@@ -46,9 +43,7 @@ void add_help(CLI::App& app, const std::string& version) {
     else if (o->options)
       std::cout << options_json().dump(2) << '\n';
     else
-      std::cout << command_of(app, o->command)
-                       .get_formatter()
-                       ->make_help(&command_of(app, o->command), "", CLI::AppFormatMode::Normal);
+      std::cout << HelpFormatter().make_help(&command_of(app, o->command), "", CLI::AppFormatMode::Normal);
     return 0;
   });
 }

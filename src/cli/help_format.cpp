@@ -8,19 +8,11 @@
 #include "base/text.h"
 #include "cli/hub_flags.h"
 #include "cli/terminal.h"
-#include "session/options.h"
 
 namespace rouse {
 namespace {
 
 constexpr size_t kColumn = 28;  // of the help of a flag or of a command
-
-const Option* option_of(const CLI::Option& flag) {
-  for (const Option& o : options())
-    if (!o.flag.empty() && !flag.get_lnames().empty() && o.long_flag() == "--" + flag.get_lnames()[0])
-      return &o;
-  return nullptr;
-}
 
 /// "N" of "INT:INT in [1 - 9]", which CLI11 says.
 std::string value_name(const CLI::Option& flag) {
@@ -73,6 +65,20 @@ std::string usage_of(const CLI::App& app, size_t width) {
 }
 
 }  // namespace
+
+const Option* option_of(const CLI::Option& flag) {
+  for (const Option& o : options())
+    if (!o.flag.empty() && !flag.get_lnames().empty() && o.long_flag() == "--" + flag.get_lnames()[0])
+      return &o;
+  return nullptr;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> out;
+  for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; }))
+    out.push_back(c->get_name());
+  return out;
+}
 
 std::string full_name(const CLI::App& command) {
   return command.get_parent() ? full_name(*command.get_parent()) + " " + command.get_name() : "rouse";

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "session/options.h"
+
 namespace rouse {
 
 class HelpFormatter final : public CLI::Formatter {
@@ -12,6 +14,10 @@ class HelpFormatter final : public CLI::Formatter {
   std::string make_help(const CLI::App* app, std::string name, CLI::AppFormatMode mode) const override;
 };
 
+/// The option of the table that a flag is, or null.
+const Option* option_of(const CLI::Option& flag);
+/// The commands below one, by name.
+std::vector<std::string> command_names(const CLI::App& app);
 /// "rouse plan show": a command and those above it.
 std::string full_name(const CLI::App& command);
 /// "-n", "--predict": all that a flag is called, llama.cpp's short name too.

@@ -21,11 +21,8 @@ namespace rouse {
 namespace fs = std::filesystem;
 
 std::string history_path() {
-  // The specification of XDG: a path that is not absolute does not count.
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state && *state == '/') return cat(state, "/rouse/chat_history");
-  const char* home = std::getenv("HOME");
-  return home && *home == '/' ? cat(home, "/.local/state/rouse/chat_history") : "";
+  const std::string state = user_folder("XDG_STATE_HOME", ".local/state");
+  return state.empty() ? "" : state + "/rouse/chat_history";
 }
 
 /// Adds to a file that only its owner may read, or begins it anew. False: errno says why not.

@@ -18,12 +18,8 @@ std::vector<std::string> words_of(const Option* option) {
 FlagPage flag_page(const CLI::Option& flag) {
   FlagPage out;
   out.names = flag_names(flag);
-  const Option* option = nullptr;
-  for (const Option& o : options())
-    if (!o.flag.empty() && !flag.get_lnames().empty() && o.long_flag() == "--" + flag.get_lnames()[0])
-      option = &o;
   out.takes_value = flag.get_items_expected_max() > 0;
-  if (out.takes_value) out.words = words_of(option);
+  if (out.takes_value) out.words = words_of(option_of(flag));
   out.help = flag.get_description();
   out.usual = flag.get_default_str();
   return out;

@@ -10,8 +10,8 @@
 
 namespace rouse {
 
-bool use_color() {
-  return isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+bool use_color(int file) {
+  return isatty(file) && !std::getenv("NO_COLOR");
 }
 
 ProgressBar::ProgressBar(std::string label)

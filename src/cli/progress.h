@@ -20,7 +20,7 @@ class ProgressBar {
   bool enabled_, shown_ = false;
 };
 
-/// A terminal that wants colour: NO_COLOR is unset and standard output is a terminal.
-bool use_color();
+/// A terminal that wants colour: NO_COLOR is unset and the file, standard output if not said, is a terminal.
+bool use_color(int file = 1);
 
 }  // namespace rouse

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "base/unicode.h"
 
 namespace rouse {
 
@@ -19,16 +20,11 @@ size_t terminal_width(int fd) {
   return kUsual;
 }
 
-size_t character_count(std::string_view utf8) {
-  return static_cast<size_t>(std::count_if(
-      utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 std::string shortened(const std::string& utf8, size_t width) {
-  if (character_count(utf8) <= width) return utf8;
+  if (n_character(utf8) <= width) return utf8;
   constexpr std::string_view kMore = "...";
   std::string out = utf8;
-  while (!out.empty() && character_count(out) + kMore.size() > width)
+  while (!out.empty() && n_character(out) + kMore.size() > width)
     out.resize(complete_utf8_prefix(std::string_view(out).substr(0, out.size() - 1)));
   return out + std::string(kMore.substr(0, width));
 }
@@ -42,14 +38,14 @@ static size_t hanging_indent(std::string_view line) {
 }
 
 static std::string wrapped_line(std::string_view line, size_t width) {
-  if (character_count(line) <= width) return std::string(line);
+  if (n_character(line) <= width) return std::string(line);
   const size_t hang = std::min(hanging_indent(line), width / 2);
   const std::string indent(hang, ' ');
   std::string out(line.substr(0, hang));
   size_t used = hang;
   bool empty = true;
   for (const std::string& word : split(line.substr(hang), ' ')) {
-    const size_t n = character_count(word);
+    const size_t n = n_character(word);
     if (!empty && used + 1 + n > width) {
       out += "\n" + indent;
       used = hang, empty = true;

@@ -15,8 +15,6 @@ size_t terminal_width(int fd);
 /// goes on with stands below the second column where it has one ("  name    what it is"), else below its
 /// beginning.
 std::string wrapped(std::string_view text, size_t width);
-/// Characters, not bytes.
-size_t character_count(std::string_view utf8);
 /// At most `width` characters, the last of them "..." where some are left out.
 std::string shortened(const std::string& utf8, size_t width);
 

@@ -119,10 +119,10 @@ class Engine {
   int64_t n_graph_built_ = 0;
 
  private:
-  std::vector<std::atomic<int64_t>> expert_reads_;  ///< [block]
   size_t check(const Step& step) const;
   void begin_result(const Step& step, size_t n_row);
 
+  std::vector<std::atomic<int64_t>> expert_reads_;  ///< [block]
   const ModelSpec& spec_;
   const GgufFile& file_;
   EngineOptions options_;

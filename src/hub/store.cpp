@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/files.h"
 #include "base/lock.h"
 #include "base/text.h"
 
@@ -143,16 +144,11 @@ uint64_t ModelStore::remove(const StoredModel& model) const {
 }
 
 std::string models_folder() {
-  const auto folder = [](const char* name) -> std::string {
-    const char* value = std::getenv(name);
-    return value && *value == '/' ? value : "";  // the XDG specification: a relative one is to be ignored
-  };
   if (const char* own = std::getenv("ROUSE_CACHE"); own && *own)
     return fs::absolute(own).string() + "/models";
-  if (const std::string cache = folder("XDG_CACHE_HOME"); !cache.empty()) return cache + "/rouse/models";
-  const std::string home = folder("HOME");
-  require_usage(!home.empty(), "no folder for models: set ROUSE_CACHE, XDG_CACHE_HOME or HOME");
-  return home + "/.cache/rouse/models";
+  const std::string cache = user_folder("XDG_CACHE_HOME", ".cache");
+  require_usage(!cache.empty(), "no folder for models: set ROUSE_CACHE, XDG_CACHE_HOME or HOME");
+  return cache + "/rouse/models";
 }
 
 }  // namespace rouse

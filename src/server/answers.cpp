@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "base/text.h"
+#include "base/unicode.h"
 #include "server/exchange.h"
 #include "server/tool_calls.h"
 #include "session/prompt.h"
@@ -26,12 +27,6 @@ Json bytes_of(const std::string& text) {
   Json out = Json::array();
   for (const char c : text) out.push_back(static_cast<unsigned char>(c));
   return out;
-}
-
-size_t n_character(std::string_view text) {
-  size_t n = 0;
-  for (const char c : text) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
 }
 
 }  // namespace

@@ -17,7 +17,7 @@
 namespace rouse {
 
 /// GCC's OpenMP threads turn at a barrier for milliseconds before they sleep, and take the core from the
-/// thread that all are waiting for where another process runs too. There are fewer turns, for some 40 us,
+/// thread that all are waiting for where another process runs too. It turns a hundred times only
 /// once the process has more of those threads than cores; so it gets one more, which sleeps.
 static void bound_waiting() {
 #if defined(_OPENMP) && !defined(__clang__)

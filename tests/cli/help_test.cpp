@@ -1,5 +1,6 @@
 /// --help of every command, and what is said to who mistypes.
 #include "base/text.h"
+#include "base/unicode.h"
 #include "cli/app.h"
 #include "cli/help_format.h"
 #include "cli/terminal.h"
@@ -14,7 +15,7 @@ void walk(const CLI::App& app, size_t& n) {
   EXPECT_EQ(r.code, 0) << name;
   EXPECT_TRUE(r.out.starts_with("Usage: " + name + " ")) << r.out.substr(0, 80);
   for (const std::string& line : split(r.out, '\n'))
-    EXPECT_LE(character_count(line), 80u) << name << ": " << line;
+    EXPECT_LE(n_character(line), 80u) << name << ": " << line;
   EXPECT_EQ(rouse("help " + words, kEnvironment + "COLUMNS=80 ").out, r.out) << name;
   ++n;
   for (const CLI::App* c : app.get_subcommands([](const CLI::App*) { return true; })) walk(*c, n);

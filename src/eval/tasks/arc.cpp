@@ -3,18 +3,12 @@
 /// Protocol: zero shot, "Question: ...\nAnswer:" and the text of each choice; acc by the summed
 /// log-likelihood, acc_norm by that over the choice's length in characters, as lm-evaluation-harness does.
 #include "base/json.h"
+#include "base/unicode.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 
 namespace rouse {
 namespace {
-
-/// Characters, not bytes.
-double length_of(const std::string& utf8) {
-  double n = 0;
-  for (const char c : utf8) n += (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  return n;
-}
 
 Item item(const JsonValue& record, const TaskInput&) {
   Item out;
@@ -31,7 +25,8 @@ Scores score(const Item& item, const Response& response) {
   const std::vector<double> sums = totals(response);
   std::vector<double> by_length;
   for (size_t i = 0; i < sums.size(); ++i)
-    by_length.push_back(sums[i] / (length_of(item.choices[i]) - 1));  // without the leading space
+    by_length.push_back(
+        sums[i] / (static_cast<double>(n_character(item.choices[i])) - 1));  // without the leading space
   const auto answer = item.doc["answer"].get<size_t>();
   return {{"acc", best_of(sums) == answer}, {"acc_norm", best_of(by_length) == answer}};
 }
