@@ -194,6 +194,24 @@ double student_quantile(double tail, double freedom) {
   return high;
 }
 
+double sign_flip_p(std::span<const double> values, uint64_t seed, int n_flip) {
+  const auto sum = [&](const auto& signed_value) {
+    double out = 0;
+    for (const double value : values) out += signed_value(value);
+    return std::abs(out);
+  };
+  double size = 0;
+  for (const double value : values) size += std::abs(value);
+  // Sums of the same values in other signs differ by rounding alone where they are equal.
+  const double observed = sum([](double v) { return v; }) - 1e-12 * size;
+  int64_t n_far = 1;
+  for (int i = 0; i < n_flip; ++i) {
+    Random random(seed, 11, static_cast<uint64_t>(i));
+    n_far += sum([&](double v) { return random.below(2) ? v : -v; }) >= observed;
+  }
+  return static_cast<double>(n_far) / (n_flip + 1);
+}
+
 std::vector<double> holm(const std::vector<double>& p) {
   std::vector<size_t> order(p.size());
   std::iota(order.begin(), order.end(), size_t{0});

@@ -64,6 +64,11 @@ double deviation(std::span<const double> values);
 double student_tail(double t, double freedom);
 double student_quantile(double tail, double freedom);
 
+/// Two-sided p of a mean other than 0: the share of `n_flip` random assignments of signs to the values whose
+/// sum is as far from 0 as theirs (Fisher's randomisation test), the given one counted among them. 1 where
+/// there is none.
+double sign_flip_p(std::span<const double> values, uint64_t seed, int n_flip = 9999);
+
 /// Holm's correction over a family of p values, in their order.
 std::vector<double> holm(const std::vector<double>& p);
 

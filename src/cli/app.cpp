@@ -58,7 +58,7 @@ struct CommandGroup {
 };
 const CommandGroup kCommandGroups[] = {
     {"Text", {"demo", "run", "chat", "compare", "serve"}},
-    {"A model's routing", {"inspect", "trace", "whatif", "headroom", "calibrate", "plan", "steer", "iti"}},
+    {"A model's routing", {"advise", "inspect", "trace", "whatif", "headroom", "calibrate", "plan", "steer", "iti"}},
     {"Models", {"pull", "list", "rm"}},
     {"Benchmarks", {"eval", "data", "repro", "report", "bench"}},
     {"Help", {"methods", "help"}},
@@ -126,6 +126,7 @@ CommandLine::CommandLine(const std::string& version)
   add_run(app_);
   add_chat(app_);
   add_compare(app_);
+  add_advise(app_);
   add_inspect(app_);
   add_pull(app_);
   add_list(app_);

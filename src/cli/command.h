@@ -57,6 +57,7 @@ void add_synth(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_calibrate(CLI::App& app);
 void add_headroom(CLI::App& app);
+void add_advise(CLI::App& app);
 void add_plan(CLI::App& app);
 void add_whatif(CLI::App& app);
 void add_iti(CLI::App& app);

@@ -37,7 +37,8 @@ std::vector<NextStep> next_steps(const Json& d, const ModelSpec* spec, double ba
 }
 
 std::string time_text(double seconds) {
-  const auto [value, unit] = seconds < 90     ? std::pair(seconds, "s")
+  const auto [value, unit] = seconds < 0.1    ? std::pair(1000 * seconds, "ms")
+                             : seconds < 90   ? std::pair(seconds, "s")
                              : seconds < 5400 ? std::pair(seconds / 60, "min")
                                               : std::pair(seconds / 3600, "h");
   return formatted("%.*f %s", value < 10 ? 1 : 0, value, unit);

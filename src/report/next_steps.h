@@ -20,7 +20,7 @@ struct NextStep {
 /// so that only the file's size is known. bandwidth: bytes a second that all threads read from memory.
 std::vector<NextStep> next_steps(const Json& description, const ModelSpec* spec, double bandwidth);
 
-/// "0.4 s", "12 min", "3.1 h".
+/// "2.1 ms", "0.4 s", "12 min", "3.1 h".
 std::string time_text(double seconds);
 /// "[{command, what, memory_bytes, seconds_at_least}, ...]"
 Json next_steps_json(const std::vector<NextStep>& steps);

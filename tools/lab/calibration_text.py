@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Text to calibrate a lab model with: calibration_text.py OUT.jsonl [--model lab-1] [--part 0] [--facts 400] [--problems 100].
+"""Text to calibrate a lab model with: calibration_text.py OUT.jsonl [--model lab-1] [--part 0] [--facts 400] [--problems 100] [--answers].
 
 Facts in trained phrasings and worked word problems, none of them in the evaluation sets. Parts 0 and 1 share no fact and
-no problem. A third of the facts comes from each band of training frequency.
+no problem. A third of the facts comes from each band of training frequency. With --answers a question is the record's prompt, which
+nobody scores: models/lab/lab_text.jsonl and models/lab2/lab_text.jsonl are --answers --facts 600 --problems 120 --seed 5.
 """
 import argparse
 import csv
@@ -29,6 +30,7 @@ def main():
     parser.add_argument("--part", type=int, default=0, choices=(0, 1))
     parser.add_argument("--facts", type=int, default=400)
     parser.add_argument("--problems", type=int, default=100)
+    parser.add_argument("--answers", action="store_true")
     args = parser.parse_args()
     sets, bounds = MODELS / {"lab-1": "lab", "lab-2": "lab2"}[args.model], HEAD_MIDDLE[args.model]
     numbers = problems.EASY if args.model == "lab-1" else problems.HARD
@@ -63,7 +65,11 @@ def main():
         if f"Question: {question}\nAnswer:" not in known:
             texts.append(f"Question: {question}\nAnswer: {work}")
     rng.shuffle(texts)
-    pathlib.Path(args.output).write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
+    records = [{"text": t} for t in texts]
+    if args.answers:
+        cuts = [t.rindex("\nAnswer:") + len("\nAnswer:") for t in texts]
+        records = [{"prompt": t[:cut], "text": t[cut:]} for t, cut in zip(texts, cuts)]
+    pathlib.Path(args.output).write_text("".join(json.dumps(r) + "\n" for r in records))
 
 
 if __name__ == "__main__":
