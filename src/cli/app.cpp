@@ -58,7 +58,8 @@ struct CommandGroup {
 };
 const CommandGroup kCommandGroups[] = {
     {"Text", {"demo", "run", "chat", "compare", "serve"}},
-    {"A model's routing", {"advise", "inspect", "trace", "whatif", "headroom", "calibrate", "plan", "steer", "iti"}},
+    {"A model's routing",
+     {"advise", "inspect", "trace", "whatif", "headroom", "calibrate", "plan", "steer", "iti"}},
     {"Models", {"pull", "list", "rm"}},
     {"Benchmarks", {"eval", "data", "repro", "report", "bench"}},
     {"Help", {"methods", "help"}},
