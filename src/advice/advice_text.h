@@ -18,7 +18,4 @@ std::string reckoning_text(const Reckoning& r, double budget_seconds);
 std::string advice_words(const Json& advice);
 std::string advice_text(const Json& advice);
 
-/// The same as HTML, with the evidence drawn: one self-contained file that works without scripts.
-std::string advice_html(const Json& advice);
-
 }  // namespace rouse

@@ -3,6 +3,7 @@
 
 #include <iostream>
 
+#include "advice/advice_page.h"
 #include "advice/advice_text.h"
 #include "base/error.h"
 #include "base/files.h"
@@ -61,7 +62,8 @@ int advise(const AdviseCommand& c, const std::atomic<bool>& stop) {
     return 0;
   }
   const std::string page = (std::filesystem::path(o.output) / "advice.html").string();
-  write_whole(page, advice_html(advice));
+  const SavedReport report = advice_report(advice);
+  write_whole(page, html_page(report.title, report.intro, report.sections));
   std::cout << (c.json ? advice.dump(2) + "\n"
                        : wrapped(advice_words(advice), terminal_width(1)) + advice_text(advice));
   std::fprintf(stderr, "\n%s, and the same as a page: %s\n",

@@ -1,6 +1,12 @@
-/// cli/report.cpp - the flags of `rouse report`: analyses of saved runs and of a model's routings, as JSON.
+/// cli/report.cpp - the flags of `rouse report`: saved results as a page, and analyses of them and of a
+/// model's routings as JSON.
+#include <filesystem>
 #include <iostream>
 
+#include "advice/advice_page.h"
+#include "base/error.h"
+#include "base/files.h"
+#include "base/output_file.h"
 #include "cli/steps.h"
 #include "report/frontier.h"
 
@@ -11,9 +17,85 @@ Json run_divergence(const DivergenceOptions& o, const std::atomic<bool>& stop) {
       o, [&](double done) { bar.update(done); }, &stop);
 }
 
+namespace {
+
+struct HtmlCommand {
+  std::vector<std::string> paths;
+  std::string output, svg, markdown, title;
+  bool force = false;
+};
+
+/// One page of all that is named.
+SavedReport joined_report(const HtmlCommand& c) {
+  SavedReport out;
+  for (size_t i = 0; i < c.paths.size(); ++i) {
+    const std::string id = c.paths.size() == 1 ? "f" : cat("f", i + 1), advice = c.paths[i] + "/advice.json";
+    SavedReport one =
+        std::filesystem::exists(advice) ? advice_report(read_json(advice), id) : saved_report(c.paths[i], id);
+    if (c.paths.size() == 1) out.title = one.title;
+    out.intro += cat(out.intro.empty() ? "" : "\n", one.intro);
+    for (Section& s : one.sections) {
+      if (c.paths.size() > 1) s.title = cat(c.paths[i], ": ", s.title);
+      out.sections.push_back(std::move(s));
+    }
+  }
+  if (!c.title.empty()) out.title = c.title;
+  if (out.title.empty()) out.title = "Report";
+  return out;
+}
+
+int write_report(const HtmlCommand& c) {
+  namespace fs = std::filesystem;
+  const SavedReport report = joined_report(c);
+  OutputFile page(c.output, c.force);
+  std::optional<OutputFile> markdown;
+  if (!c.markdown.empty()) markdown.emplace(c.markdown, c.force);
+  size_t n = 0;
+  if (!c.svg.empty()) fs::create_directories(c.svg);
+  for (const Section& s : report.sections)
+    for (const Figure& f : s.figures) {
+      ++n;
+      if (!c.svg.empty() && !f.svg.empty())
+        write_whole((fs::path(c.svg) / (f.id + ".svg")).string(), standalone_svg(f.svg));
+    }
+  page.stream() << html_page(report.title, report.intro, report.sections);
+  page.commit();
+  if (markdown) {
+    const fs::path beside = fs::absolute(c.markdown).parent_path();
+    markdown->stream() << markdown_page(
+        report.title, report.intro, report.sections,
+        c.svg.empty() ? "" : fs::absolute(c.svg).lexically_relative(beside).string());
+    markdown->commit();
+  }
+  std::fprintf(stderr, "%s: %zu figures\n", c.output.c_str(), n);
+  return 0;
+}
+
+void add_html(CLI::App& report) {
+  auto c = std::make_shared<HtmlCommand>();
+  CLI::App* sub = report.add_subcommand(
+      "html",
+      "Figures and tables of saved results as one page that needs nothing else: scores, sweeps, cost, votes, "
+      "divergence, latency, plans, headroom, advice");
+  sub->add_option("results", c->paths,
+                  "folders of `rouse repro`, `rouse eval -o` or `rouse advise`, plans, JSON of headroom, "
+                  "report divergence and bench")
+      ->required();
+  sub->add_option("-o,--output", c->output, "page to write")->required();
+  sub->add_option("--svg", c->svg, "also every figure as an SVG into this folder");
+  sub->add_option("--markdown", c->markdown,
+                  "also the tables as Markdown into this file, with the figures of --svg");
+  sub->add_option("--title", c->title, "the page's title");
+  add_force_option(*sub, c->force);
+  on_run(*sub, [c] { return write_report(*c); });
+}
+
+}  // namespace
+
 void add_report(CLI::App& app) {
-  CLI::App* sub = app.add_subcommand("report", "Analyses of saved runs and of a model's routings, as JSON");
+  CLI::App* sub = app.add_subcommand("report", "Saved results as a page of figures, and analyses as JSON");
   sub->require_subcommand(1);
+  add_html(*sub);
   sub->footer(
       "The layer profile and dormant experts of a plan: rouse plan show PLAN --json. Latencies: rouse bench "
       "--json.");

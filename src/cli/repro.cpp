@@ -15,6 +15,7 @@
 #include "eval/data.h"
 #include "eval/saved_runs.h"
 #include "report/repro_tables.h"
+#include "report/saved_report.h"
 #include "report/tables.h"
 
 namespace rouse {
@@ -135,8 +136,10 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
   std::vector<std::string> identities;
   for (const ReproStep& step : steps) {
     identities.push_back(identity_of(step, record["fingerprint"], o.eval.output));
-    record["steps"].push_back(
-        {{"name", step.name}, {"command", shell_text(step.command)}, {"identity", identities.back()}});
+    record["steps"].push_back({{"name", step.name},
+                               {"title", step.title},
+                               {"command", shell_text(step.command)},
+                               {"identity", identities.back()}});
   }
   check_products(steps, identities, s.at("repro.json"));
   fs::create_directories(o.eval.output);
@@ -170,7 +173,9 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
     write_whole(s.at("tables.md"), tables);
     write_whole(s.at("repro.json"), record.dump(2) + "\n");
   }
-  std::fprintf(stderr, "tables: %s\n", s.at("tables.md").c_str());
+  const SavedReport report = saved_report(o.eval.output);
+  write_whole(s.at("report.html"), html_page(report.title, report.intro, report.sections));
+  std::fprintf(stderr, "tables: %s\nfigures: %s\n", s.at("tables.md").c_str(), s.at("report.html").c_str());
   return static_cast<int>(partial ? Exit::partial : Exit::ok);
 }
 

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 
+#include "advice/advice_page.h"
 #include "advice/advice_text.h"
 #include "base/files.h"
 #include "own_text.h"
@@ -135,7 +136,8 @@ TEST(Advise, AsAPageHoldsHostileNamesAsText) {
   o.budget_seconds = 60;
   Json advice = advise(o);
   advice["model"]["name"] = "<script>alert(\"1\")</script>\u202e";
-  const std::string page = advice_html(advice);
+  const SavedReport report = advice_report(advice);
+  const std::string page = html_page(report.title, report.intro, report.sections);
   EXPECT_EQ(page.find("<script"), std::string::npos);
   EXPECT_NE(page.find("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;\\u202e"), std::string::npos);
 }

@@ -105,6 +105,7 @@ TEST(Repro, WritesItsTablesAndGoesOn) {
   const CommandResult first = rouse(command);
   ASSERT_EQ(first.code, 0) << first.err;
   const std::string tables = read_file(dir / "o/tables.md");
+  EXPECT_NE(read_file(dir / "o/report.html").find("<figure id=\"f-main-"), std::string::npos);
   for (const char* part : {"## Main results at equal cost", "plan:plan.cor.json,lambda=0.1,layers-only",
                            "| block | R | experts |", "**lab_facts**", "**lab_contrast**"})
     EXPECT_NE(tables.find(part), std::string::npos) << part;
