@@ -12,6 +12,7 @@
 #include "eval/samples.h"
 #include "eval/similarity.h"
 #include "eval/source.h"
+#include "eval/task_file.h"
 #include "eval/tasks/tasks.h"
 #include "report/plan_profile.h"
 #include "report/tables.h"
@@ -251,6 +252,14 @@ std::vector<Format> formats() {
         {std::string("import ") + task->name, file, {record}, [task = task](const std::string& path) {
            (void)task->import(Source(path));
          }});
+  out.push_back(
+      {"task file",
+       "task.json",
+       {R"({"task":"mine","dataset_kwargs":{"data_files":{"test":"no.jsonl"}},"test_split":"test","output_type":"generate_until","description":"d","doc_to_text":"{{q}}","doc_to_target":"a","fewshot_config":{"sampler":"first_n","samples":[{"q":"x","a":"y"}],"doc_to_target":"{{a}}"},"num_fewshot":1,"generation_kwargs":{"until":["\\n"],"max_gen_toks":8},"extractor":"line","metric_list":[{"metric":"exact_match","ignore_case":true},{"metric":"f1"}],"metadata":{"version":1}})"},
+       [](const std::string& path) {
+         const TaskFile file(path);
+         ASSERT_TRUE(*file.entry().name && *file.entry().metric && file.entry().n_shot <= 64);
+       }});
   return out;
 }
 

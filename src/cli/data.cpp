@@ -45,11 +45,16 @@ void add_data(CLI::App& app) {
   std::string footer = "What FILE is:\n";
   for (const TaskEntry* task : task_registry())
     if (!comes_with_rouse(*task)) footer += cat("  ", padded(task->name, 16), " ", task->source, "\n");
+  footer +=
+      "A prompt as text or Markdown, \"Question: ...\" and \"Answer: ...\" (or Q: and A:) with a blank line "
+      "between two examples, becomes the few-shot file of gsm8k, strategyqa or truthfulqa_mc1. The file of "
+      "mbpp, and gsm8k's where train.jsonl lies beside, come with the benchmark.\n";
   add->footer(footer);
   on_run(*add, [o] {
-    const Imported file = import_data(*o);
-    std::printf("%s: %lld records, sha256 %s\n", file.path.c_str(), static_cast<long long>(file.n_record),
-                file.sha256.c_str());
+    const std::vector<Imported> files = import_data(*o);
+    for (const Imported& file : files)
+      std::printf("%s: %lld records, sha256 %s\n", file.path.c_str(), static_cast<long long>(file.n_record),
+                  file.sha256.c_str());
     return 0;
   });
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "cli/steps.h"
 #include "eval/saved_runs.h"
+#include "eval/task_file.h"
 #include "report/tables.h"
 
 namespace rouse {
@@ -97,6 +98,14 @@ void add_eval_options(CLI::App& app, EvalOptions& o) {
                "run model-written programs with limits alone where this machine cannot isolate them");
 }
 
+static void print_tasks(std::span<const std::string> task_files) {
+  const auto line = [](const TaskEntry& task) {
+    std::cout << padded(task.name, 16) << " " << printable(task.help) << "\n";
+  };
+  for (const TaskEntry* task : task_registry()) line(*task);
+  for (const auto& file : read_task_files(task_files)) line(file->entry());
+}
+
 void add_eval(CLI::App& app) {
   struct Command {
     EvalOptions eval;
@@ -111,6 +120,10 @@ void add_eval(CLI::App& app) {
          "--tasks", o->tasks,
          "benchmarks, separated by commas (see below): also all, or patterns such as arc_*; list prints them")
       ->delimiter(',');
+  sub->add_option("--task-file", o->task_files,
+                  "a task of your own: a JSON file with the keys of lm-evaluation-harness's task files "
+                  "(docs/eval.md); repeatable; --tasks is not needed then")
+      ->allow_extra_args(false);
   sub->add_option("--methods", o->methods,
                   "\"METHOD|POLICY [name=value...]\", as in compare; repeatable; the first is the baseline. "
                   "A value may be a "
@@ -168,13 +181,13 @@ void add_eval(CLI::App& app) {
     on_run(*c, report);
   }
   on_run(*sub, [command](const std::atomic<bool>& stop) {
-    if (command->eval.tasks == std::vector<std::string>{"list"}) {
-      for (const TaskEntry* task : task_registry())
-        std::cout << padded(task->name, 16) << " " << task->help << "\n";
+    const EvalOptions& eval = command->eval;
+    if (eval.tasks == std::vector<std::string>{"list"}) {
+      print_tasks(eval.task_files);
       return static_cast<int>(Exit::ok);
     }
-    require_usage(!command->eval.tasks.empty() && !command->eval.output.empty(),
-                  "rouse eval: give --tasks and -o DIR");
+    require_usage((!eval.tasks.empty() || !eval.task_files.empty()) && !eval.output.empty(),
+                  "rouse eval: give --tasks or --task-file, and -o DIR");
     const EvalOutcome outcome = run_evaluation(command->eval, stop);
     if (!outcome.whole) return static_cast<int>(Exit::interrupted);
     print_report(report_of(read_runs(command->eval.output)), command->json, false);

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/files.h"
 #include "base/output_file.h"
+#include "eval/fewshot.h"
 #include "eval/source.h"
 #include "gguf/hash.h"
 #include "session/session.h"
@@ -51,7 +52,7 @@ Json data_state(const TaskEntry& task, const std::string& folder) {
     out["state"] = *task.sha256 && sha256 == task.sha256 ? "the copy that rouse is tested with" : "there";
   }
   if (*task.shots && !fs::exists(fs::path(folder) / task.shots))
-    out["shots"] = std::string(task.shots) + " is missing";
+    out["shots"] = cat(task.shots, " is missing; rouse's own examples stand in");
   return out;
 }
 
@@ -72,17 +73,37 @@ static std::string lines_of(const TaskEntry& task, const Source& source) {
   return out;
 }
 
-Imported import_data(const ImportOptions& o) {
-  const TaskEntry& task = task_entry(o.task);
-  require_usage(!comes_with_rouse(task), o.task, " comes with rouse");
-  const std::string path = (fs::path(o.folder) / task.file).string();
-  require_of(o.replace || !fs::exists(path), ErrorKind::usage, "force", path, ": is there already");
-  const std::string text = lines_of(task, Source(o.from));
-  fs::create_directories(o.folder);  // nothing is made before the file was understood
+/// The few-shot file, or "" where the source holds none.
+static std::string shots_of(const TaskEntry& task, const Source& source) {
+  const Json shots = task.import_shots ? task.import_shots(source) : Json();
+  return shots.is_null() ? "" : shots.dump(1) + "\n";
+}
+
+static Imported written(const ImportOptions& o, const std::string& path, const std::string& text, int64_t n) {
+  fs::create_directories(fs::path(path).parent_path());  // nothing is made before the file was understood
   OutputFile output(path, o.replace, {&o.from, 1});
   output.stream() << text;
   output.commit();
-  return {path, sha256_of(text), std::count(text.begin(), text.end(), '\n')};
+  return {path, sha256_of(text), n};
+}
+
+std::vector<Imported> import_data(const ImportOptions& o) {
+  const TaskEntry& task = task_entry(o.task);
+  require_usage(!comes_with_rouse(task), o.task, " comes with rouse");
+  const Source source(o.from);
+  const bool prompt = is_prompt_text(o.from) && task.import;
+  require_usage(!prompt || task.import_shots, o.from, ": is a prompt, but ", o.task, " takes none from text");
+  const std::string path = (fs::path(o.folder) / task.file).string(),
+                    shots_path = (fs::path(o.folder) / task.shots).string();
+  const std::string& first = prompt ? shots_path : path;
+  require_of(o.replace || !fs::exists(first), ErrorKind::usage, "force", first, ": is there already");
+  const std::string text = prompt ? "" : lines_of(task, source), shots = shots_of(task, source);
+  std::vector<Imported> out;
+  if (!prompt) out.push_back(written(o, path, text, std::count(text.begin(), text.end(), '\n')));
+  if (!shots.empty() && (o.replace || !fs::exists(shots_path)))
+    out.push_back(written(o, shots_path, shots,
+                          static_cast<int64_t>(parse_json(shots, shots_path)["examples"].size())));
+  return out;
 }
 
 }  // namespace rouse

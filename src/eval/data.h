@@ -22,12 +22,15 @@ struct ImportOptions {
   std::string folder;  ///< to write to
   bool replace = false;
 };
+/// A file that was written, and how many records or examples it holds.
 struct Imported {
   std::string path, sha256;
   int64_t n_record = 0;
 };
-/// The official distribution in the form that rouse reads, each record checked as the task will read it.
+/// The official distribution in the form that rouse reads, each record checked as the task will read it, and
+/// the few-shot file, where the distribution holds that and none is there; of a prompt (text or Markdown) the
+/// few-shot file alone.
 /// Throws Error (usage) before anything is written.
-Imported import_data(const ImportOptions& options);
+std::vector<Imported> import_data(const ImportOptions& options);
 
 }  // namespace rouse

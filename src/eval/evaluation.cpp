@@ -11,6 +11,7 @@
 #include "eval/method_run.h"
 #include "eval/saved_runs.h"
 #include "eval/sweep.h"
+#include "eval/task_file.h"
 #include "session/variant.h"
 
 namespace rouse {
@@ -58,8 +59,8 @@ std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEnt
   const auto folders = data_folders(o.data, o.model.model);
   for (const TaskEntry* entry : entries) {
     TaskInput input;
-    input.folder = find_task(*entry, folders);
-    require_usage(!input.folder.empty(), entry->name, ": ", entry->file, " is not in ",
+    input.folder = entry->from ? "" : find_task(*entry, folders);
+    require_usage(entry->from || !input.folder.empty(), entry->name, ": ", entry->file, " is not in ",
                   folders.empty() ? "any folder" : join(folders, " nor in "),
                   "; give the folder that holds it as data");
     input.n_shot = *entry->shots ? o.n_shot : -1;
@@ -68,8 +69,12 @@ std::vector<LoadedEval> load_tasks(const EvalOptions& o, std::span<const TaskEnt
     LoadedTask task = load_task(*entry, input, o.limit, o.sample_seed);
     for (const std::string& e : task.errors) events.tell(cat(e, "; left out"));
     n_error += task.errors.size();
+    if (task.fewshot.is_object() && task.fewshot["own"] == true)
+      events.tell(cat(entry->name, ": the few-shot examples are rouse's own (",
+                      task.fewshot["file"].get<std::string>(), "), not the published ones; ", input.folder,
+                      "/", entry->shots, " is not there"));
     require_usage(!task.items.empty(), entry->name, ": no item could be read");
-    tasks.push_back({entry, std::move(task.items)});
+    tasks.push_back({entry, std::move(task.items), std::move(task.fewshot)});
   }
   return tasks;
 }
@@ -79,7 +84,8 @@ namespace {
 std::vector<LoadedEval> parts_of(std::span<const LoadedEval> tasks, const EvalOptions& o, bool development) {
   std::vector<LoadedEval> out;
   for (const LoadedEval& task : tasks)
-    out.push_back({task.entry, part_of(*task.entry, task.items, o.dev_share, o.sample_seed, development)});
+    out.push_back({task.entry, part_of(*task.entry, task.items, o.dev_share, o.sample_seed, development),
+                   task.fewshot});
   return out;
 }
 
@@ -177,12 +183,15 @@ class Evaluation {
 
 EvalOutcome evaluate(EvalOptions o, const EvalEvents& events) {
   if (o.methods.empty()) o.methods = {"greedy"};
+  const std::vector<std::unique_ptr<TaskFile>> files = read_task_files(o.task_files);
+  require_option(files.empty() || o.protocol == kOwnProtocol, "protocol", " is ", o.protocol,
+                 ", which no task file has");
   std::vector<const TaskEntry*> entries;
-  for (const std::string& name : named_tasks(o.tasks)) {
-    entries.push_back(&task_entry(name, o.protocol));
-    require_option(o.runner.n_sample == 1 || entries.back()->vote, "samples", " is ", o.runner.n_sample,
-                   ", but task ", name, " has no answers to vote on");
-  }
+  for (const std::string& name : named_tasks(o.tasks)) entries.push_back(&task_entry(name, o.protocol));
+  for (const auto& file : files) entries.push_back(&file->entry());
+  for (const TaskEntry* entry : entries)
+    require_option(o.runner.n_sample == 1 || entry->vote, "samples", " is ", o.runner.n_sample, ", but task ",
+                   entry->name, " has no answers to vote on");
   std::vector<std::string> texts;
   std::vector<Sweep> sweeps;
   for (const std::string& text : o.sweeps) sweeps.push_back(parse_sweep(text));

@@ -8,7 +8,7 @@ namespace rouse {
 
 struct EvalOptions {
   ModelOptions model;
-  std::vector<std::string> tasks, methods, sweeps;
+  std::vector<std::string> tasks, task_files, methods, sweeps;
   std::string protocol = kOwnProtocol;
   std::string data, output;  ///< folders
   double limit = 0;          ///< items of a task, below 1 a share of them; 0: all
@@ -38,6 +38,7 @@ struct EvalEvents {
 struct LoadedEval {
   const TaskEntry* entry;
   std::vector<Item> items;
+  EvalJson fewshot = {};  ///< as in LoadedTask
 };
 
 /// Tasks with their items; records that could not be read are told, left out and counted. Running text needs

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "eval/saved_runs.h"
 #include "eval/summary.h"
+#include "eval/task_file.h"
 #include "session/variant.h"
 
 namespace rouse {
@@ -56,6 +57,13 @@ void check_settings(const fs::path& folder, Json& settings) {
   }
   for (const auto& [key, value] : before.items())
     if (!settings.contains(key)) settings[key] = value;
+}
+
+/// One of them before the others, so that the cause is named and not what it entails.
+void check_setting(const fs::path& folder, const std::string& key, const Json& value, Json& settings) {
+  settings[key] = value;
+  Json one{{key, value}};
+  check_settings(folder, one);
 }
 
 uint64_t hash_of(const std::vector<Item>& items) {
@@ -142,9 +150,14 @@ bool MethodRun::run_task(const LoadedEval& task, const EvalModel& model) {
       !fs::exists(folder_) ? "" : newest_file(folder_, cat("samples_", task.entry->name, "_"), ".jsonl");
   const bool again = !fs::exists(samples) && !before.empty();  // all may be done, or all but what failed
   auto log = std::make_unique<SampleLog>(again ? before : samples.string());
+  if (task.entry->from)
+    check_setting(folder_, cat("items of ", task.entry->name, ", task file"), task.entry->from->sha256(),
+                  settings_);
   log->check(task.items);
   settings_[cat("items of ", task.entry->name)] = hex64(hash_of(task.items));
   settings_[cat("items of ", task.entry->name, ", number")] = task.items.size();
+  if (task.fewshot.is_object() && task.fewshot["own"] == true)
+    settings_[cat("items of ", task.entry->name, ", few-shot")] = "rouse's own";
   check_settings(folder_, settings_);
   if (again && finished(task, *log)) return true;
   fs::create_directories(folder_);
@@ -188,6 +201,12 @@ void MethodRun::add_results(const LoadedEval& loaded, const std::vector<EvalJson
       {"sha256", task.sha256},
       {"metric", task.metric},
       {"output_type", task.kind == TaskKind::text ? "generate_until" : "loglikelihood"}};
+  if (!loaded.fewshot.is_null()) results_["configs"][task.name]["fewshot"] = loaded.fewshot;
+  if (task.from) {
+    results_["configs"][task.name]["task_file"] = task.source;
+    results_["configs"][task.name]["task_file_sha256"] = task.from->sha256();
+    results_["configs"][task.name]["task_file_text"] = task.from->config();
+  }
   // From the rows alone: a run that was killed and goes on ends with what an undisturbed one has.
   const auto total = total_cost(rows);
   results_["rouse"]["tasks"][task.name] = {{"groups", groups},

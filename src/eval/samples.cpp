@@ -42,6 +42,7 @@ std::string item_hash(const Item& item) {
   for (const std::string& choice : item.choices) text += cat('\n', choice.size(), ' ', choice);
   for (const std::vector<int>* tokens : {&item.prefix, &item.tokens})
     for (const int token : *tokens) text += cat(',', token);
+  if (!item.gold.is_null()) text += '\n' + item.gold.dump(-1, ' ', false, kReplace);
   return hex64(hash_text(text));
 }
 

@@ -48,15 +48,18 @@ static void add_unfinished(EvalRun& run, const fs::path& folder) {
   if (!fs::exists(path)) return;
   const Json settings = read_json(path.string());
   const JsonValue s(settings, path.string());
-  for (const TaskEntry* task : task_registry()) {
-    const fs::path samples = folder / cat("samples_", task->name, ".jsonl");
-    if (run.samples.count(task->name) || !fs::exists(samples)) continue;
+  constexpr std::string_view kItems = "items of ";
+  for (const auto& [key, value] : s.fields()) {
+    if (!key.starts_with(kItems)) continue;
+    const std::string task = key.substr(kItems.size(), key.find(',') - kItems.size());
+    const fs::path samples = folder / cat("samples_", task, ".jsonl");
+    if (run.samples.count(task) || !fs::exists(samples)) continue;
     std::vector<EvalJson> rows = read_samples(samples.string());
     if (rows.empty()) continue;
-    const auto n_item = s.find(cat("items of ", task->name, ", number"));
-    run.unfinished[task->name] =
+    const auto n_item = s.find(cat(kItems, task, ", number"));
+    run.unfinished[task] =
         n_item ? cat(rows.size(), " of ", n_item->integer(1, INT32_MAX)) : cat(rows.size(), " so far");
-    run.samples[task->name] = std::move(rows);
+    run.samples[task] = std::move(rows);
   }
   if (run.results.is_null() && !run.unfinished.empty()) {
     run.method = variant_label(s.at("method").text(), s.at("policy").text());
@@ -72,6 +75,14 @@ static std::optional<EvalRun> find_run(const fs::path& folder, bool unfinished) 
   run.folder = folder.string();
   if (unfinished) add_unfinished(run, folder);
   return run.samples.empty() ? std::nullopt : std::optional(std::move(run));
+}
+
+std::string metric_of(const EvalRun& run, const std::string& task) {
+  const JsonValue results(run.results, run.folder);
+  const auto configs = results.find("configs");
+  const auto config = configs ? configs->find(task) : std::nullopt;
+  const auto metric = config ? config->find("metric") : std::nullopt;
+  return metric ? metric->text() : task_entry(task).metric;
 }
 
 std::vector<EvalRun> read_runs(const std::string& folder, bool unfinished) {

@@ -22,6 +22,9 @@ std::string newest_file(const std::filesystem::path& folder, const std::string& 
 /// The newest results file of a folder, each task with its groups and cost. Throws Error when there is none,
 /// or when it is damaged (usage: or of an earlier rouse).
 EvalJson newest_results(const std::filesystem::path& folder);
+/// The metric of a finished task that is shown first, as its results name it. Throws Error (usage) where they
+/// do not and rouse does not know the task.
+std::string metric_of(const EvalRun& run, const std::string& task);
 /// Results and samples.
 EvalRun read_run(const std::filesystem::path& folder);
 /// The run in a folder, or the runs in the folders it holds; `unfinished`: with tasks that are not done.

@@ -13,7 +13,10 @@
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "eval/fewshot.h"
 #include "eval/source.h"
+#include "eval/task_file.h"
+#include "gguf/hash.h"
 
 namespace rouse {
 
@@ -138,15 +141,15 @@ std::string task_path(const TaskEntry& task, const std::string& folder) {
   return "";
 }
 
-static void read_shots(const TaskEntry& task, TaskInput& input) {
-  const std::string path = input.folder + "/" + task.shots;
-  require_usage(std::filesystem::exists(path), task.name, ": ", path,
-                " is not there (its few-shot examples); see `rouse data list`");
-  input.shots_path = path;
-  input.shots = read_json(path);
-  const size_t n = JsonValue(input.shots, path).at("examples").list(0, 1 << 16).size();
+/// What the run's record says of them.
+static EvalJson read_shots(const TaskEntry& task, TaskInput& input) {
+  const FewshotFile file = find_fewshot(task, input.folder);
+  input.shots_path = file.path;
+  input.shots = read_json(file.path);
+  const size_t n = JsonValue(input.shots, file.path).at("examples").list(0, 1 << 16).size();
   require_usage(static_cast<size_t>(input.n_shot) <= n, task.name, ": ", input.n_shot, " shots are wanted, ",
-                path, " has ", n);
+                file.path, " has ", n);
+  return {{"file", file.path}, {"sha256", sha256_of_file(file.path)}, {"own", file.own}};
 }
 
 /// Records a line each; one that cannot be read is an error of its own, but two of one name have no meaning.
@@ -178,15 +181,19 @@ LoadedTask load_task(const TaskEntry& task, TaskInput input, double limit, uint6
   if (input.n_shot < 0) input.n_shot = task.n_shot;
   require_usage(*task.shots || input.n_shot == 0, task.name, ": has no few-shot examples, ", input.n_shot,
                 " are wanted");
-  if (input.n_shot > 0) read_shots(task, input);
-  const std::string path = task_path(task, input.folder);
-  require_usage(!path.empty(), task.name, ": ", input.folder, "/", task.file,
-                " is not there; see `rouse data list`");
   LoadedTask out;
-  if (task.items)
-    out.items = task.items(path, input);
-  else
-    read_records(task, input, path, out);
+  if (task.from) {
+    out = task.from->load(input.n_shot);
+  } else {
+    if (input.n_shot > 0) out.fewshot = read_shots(task, input);
+    const std::string path = task_path(task, input.folder);
+    require_usage(!path.empty(), task.name, ": ", input.folder, "/", task.file,
+                  " is not there; see `rouse data list`");
+    if (task.items)
+      out.items = task.items(path, input);
+    else
+      read_records(task, input, path, out);
+  }
   const auto n_limit =
       static_cast<size_t>(std::ceil(limit < 1 ? limit * static_cast<double>(out.items.size()) : limit));
   if (n_limit > 0 && n_limit < out.items.size()) {

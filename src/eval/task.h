@@ -16,6 +16,7 @@ namespace rouse {
 
 class JsonValue;
 class Source;
+class TaskFile;
 using EvalJson = nlohmann::ordered_json;
 
 enum class TaskKind {
@@ -33,6 +34,8 @@ struct Item {
   EndSpace end_space = EndSpace::continuation;  ///< choices: what white space at the prompt's end counts to
   std::vector<int> prefix, tokens;  ///< tokens: the window's first tokens and those that are scored
   std::string target;               ///< what is right, for people to read
+  EvalJson gold;                   ///< of a task file: the numbers of the right choices, or the right answers
+  const TaskFile* from = nullptr;  ///< the task file
 };
 
 /// How a program that a model wrote ran.
@@ -62,6 +65,8 @@ struct TaskInput {
   std::string shots_path = "";  ///< where the few-shot file came from
 };
 
+inline constexpr size_t kMostStops = 16;
+
 /// The way of asking and scoring that a task has by default. Others are published ones.
 inline constexpr const char* kOwnProtocol = "rouse";
 
@@ -76,10 +81,10 @@ struct TaskEntry {
   Item (*item)(const JsonValue& record, const TaskInput& input);
   Scores (*score)(const Item& item, const Response& response);
   const char* protocol = kOwnProtocol;
-  int version = 1;           ///< of the protocol: raised when its scores change
-  const char* shots = "";    ///< few-shot file
-  int n_shot = 0;            ///< how many by default
-  const char* stop[4] = {};  ///< text: what ends it
+  int version = 1;                    ///< of the protocol: raised when its scores change
+  const char* shots = "";             ///< few-shot file
+  int n_shot = 0;                     ///< how many by default
+  const char* stop[kMostStops] = {};  ///< text: what ends it
   /// text: where it is whole although no stop came; npos: not yet.
   size_t (*end)(const std::string& text) = nullptr;
   int n_predict = 512;  ///< text
@@ -90,8 +95,12 @@ struct TaskEntry {
   /// Records in the documented form from the official distribution; null: the file is taken as it is. Throws
   /// Error.
   std::vector<EvalJson> (*import)(const Source& source) = nullptr;
+  /// The few-shot file that the official distribution holds, or a prompt as text (eval/fewshot.h); null: it
+  /// holds none. Throws Error.
+  EvalJson (*import_shots)(const Source& source) = nullptr;
   /// Instead of `item`, for files that hold no records.
   std::vector<Item> (*items)(const std::string& path, const TaskInput& input) = nullptr;
+  const TaskFile* from = nullptr;  ///< instead of both, where the task is a file of a user (eval/task_file.h)
 };
 
 std::span<const TaskEntry* const> task_registry();
@@ -137,6 +146,8 @@ std::string task_path(const TaskEntry& task, const std::string& folder);
 struct LoadedTask {
   std::vector<Item> items;
   std::vector<std::string> errors;
+  /// {"file", "sha256", "own": whether the examples are rouse's and not published ones}; null: zero shot.
+  EvalJson fewshot;
 };
 /// limit > 0: a sample of that size, below 1 of that share rounded up, drawn by seed (of running text the
 /// beginning); else all. Throws Error (exit 2) when the file is not there, or has one id twice, naming both

@@ -13,7 +13,7 @@ Json points_of(std::span<const EvalRun> runs) {
   for (const EvalRun& run : runs) {
     if (run.results.is_null()) continue;
     for (const auto& [task, entry] : run.results["rouse"]["tasks"].items()) {
-      const std::string metric = task_entry(task).metric;
+      const std::string metric = metric_of(run, task);
       // DoLa's score is no likelihood, so it has no perplexity; or no item could be scored
       if (!entry["groups"]["all"].contains(metric)) continue;
       const Json& score = entry["groups"]["all"][metric];
@@ -40,7 +40,7 @@ static double cost_of(const Json& point) {
 Json pareto_of(Json tasks) {
   for (auto& task : tasks.items()) {
     Json& points = task.value();
-    const double sign = task_entry(task.key()).kind == TaskKind::tokens ? -1 : 1;
+    const double sign = !points.empty() && points[0]["metric"] == "perplexity" ? -1 : 1;
     std::stable_sort(points.begin(), points.end(),
                      [](const Json& a, const Json& b) { return cost_of(a) < cost_of(b); });
     const auto beaten = [&](const Json& p) {

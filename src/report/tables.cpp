@@ -52,6 +52,8 @@ Json report_of(const std::vector<EvalRun>& runs) {
         const Json& saved = run.results["rouse"]["tasks"][task];
         entry["groups"] = saved["groups"];
         entry["n_failed"] = saved.value("n_failed", 0);
+        const Json& settings = run.results["rouse"]["settings"];
+        if (settings.contains(cat("items of ", task, ", few-shot"))) entry["own_few_shot"] = true;
       }
       entry["cost"] = task_cost_json(rows);
       const auto base = runs[0].samples.find(task);
@@ -144,7 +146,8 @@ std::string table_text(const Table& table, bool markdown) {
   return out;
 }
 
-/// What to know before reading the tables: "news, topk: 3 items failed and are left out".
+/// What to know before reading the tables: "news, topk: 3 items failed and are left out", or that a score
+/// does not compare with papers'.
 static std::string notes_text(const Json& report, bool markdown) {
   std::string out;
   for (const Json& note : report["notes"]) out += cat(markdown ? "\n" : "", note.get<std::string>(), "\n");
@@ -153,6 +156,9 @@ static std::string notes_text(const Json& report, bool markdown) {
       if (e.value("n_failed", 0) > 0)
         out += cat("\n", task, ", ", e["method"].get<std::string>(), ": ", e["n_failed"].get<int>(),
                    " items failed and are left out\n");
+  for (const auto& [task, entries] : report["tasks"].items())
+    if (std::any_of(entries.begin(), entries.end(), [](const Json& e) { return e.contains("own_few_shot"); }))
+      out += cat("\n", task, ": with rouse's own few-shot examples, not the published ones\n");
   return out;
 }
 

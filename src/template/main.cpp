@@ -75,14 +75,42 @@ jinja::value messages_of(const common_json& messages) {
   return out;
 }
 
+/// What the engine prints as nothing, jinja2 of lm-evaluation-harness refuses or writes out.
+void refuse_unprintable(const std::vector<jinja::value>& printed) {
+  for (const jinja::value& v : printed) {
+    if (v->is_undefined()) {
+      const std::string& name = jinja::cast_val<jinja::value_undefined>(v)->hint;
+      if (name.empty()) continue;  // a statement, which prints nothing
+      throw std::runtime_error("Error: " + (name == "object_property" ? "a member of a value" : name) +
+                               " is not there");
+    }
+    if (v->is_none()) throw std::runtime_error("Error: a value to print is null");
+    if (jinja::is_val<jinja::value_object>(v) || jinja::is_val<jinja::value_array>(v))
+      throw std::runtime_error("Error: a value to print is a list or an object");
+  }
+}
+
+/// Python's list.index, which the engine lacks.
+jinja::value index_of(const jinja::func_args& args) {
+  const jinja::value list = args.get_pos(0), wanted = args.get_pos(1);
+  for (size_t i = 0; i < list->as_array().size(); ++i)
+    if (*list->as_array()[i] == *wanted) return jinja::mk_val<jinja::value_int>(static_cast<int64_t>(i));
+  throw std::runtime_error("Error: index() finds no such value in the list");
+}
+
 std::string render(const jinja::program& program, const common_json& request, const common_json& variables,
                    const common_json& messages) {
   jinja::context context(request.at("template").get<std::string>());
   context.current_time = static_cast<std::time_t>(request.at("now").get<int64_t>());
   jinja::global_from_json(context, request.at("plain"), false);
   jinja::global_from_json(context, variables, true);
-  context.set_val("messages", messages_of(messages));
+  const bool strict = request.at("strict").get<bool>();
+  if (strict)
+    context.set_val("index_of", jinja::mk_val<jinja::value_func>("index_of", index_of));
+  else
+    context.set_val("messages", messages_of(messages));
   const jinja::value results = jinja::runtime(context).execute(program);
+  if (strict) refuse_unprintable(results->as_array());
   const auto parts = jinja::runtime::gather_string_parts(results)->val_str.parts;
   std::string out = "=" + std::to_string(parts.size()) + "\n";
   for (const jinja::string_part& part : parts) {

@@ -2,9 +2,10 @@
 ///
 /// The request is one JSON object on standard input, to its end: {"template", "conversations": [[{"role",
 /// "content", "extra": further fields, or null}]], "plain": {variables of rouse}, "input": {variables of
-/// whoever asks}, "now": seconds since 1970 of the local clock}. The answer on standard output is, for each
-/// conversation, a line "=N" and N parts, each a line "tN" or "iN" (of the template, of the input) and N
-/// bytes; or a line "!KIND" and a message.
+/// whoever asks}, "now": seconds since 1970 of the local clock, "strict": true where the variables of whoever
+/// asks are all there is, no messages, and what cannot be printed is an error}. The answer on standard output
+/// is, for each conversation, a line "=N" and N parts, each a line "tN" or "iN" (of the template, of the
+/// input) and N bytes; or a line "!KIND" and a message.
 #pragma once
 
 #include <cstddef>

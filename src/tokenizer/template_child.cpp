@@ -138,11 +138,8 @@ Json messages_json(const std::vector<ChatMessage>& messages) {
 }
 
 std::string request_text(const TemplateJob& job) {
-  Json request{{"template", job.source},
-               {"conversations", Json::array()},
-               {"inputs", job.inputs},
-               {"plain", job.plain},
-               {"now", job.local_seconds}};
+  Json request{{"template", job.source}, {"conversations", Json::array()}, {"inputs", job.inputs},
+               {"plain", job.plain},     {"now", job.local_seconds},       {"strict", job.strict}};
   for (const auto& messages : job.conversations) request["conversations"].push_back(messages_json(messages));
   return request.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -19,6 +19,9 @@ struct TemplateJob {
   Json plain;                             ///< an object of variables by rouse
   int64_t local_seconds = 0;              ///< since 1970, of the clock that strftime_now shows
   ErrorKind kind = ErrorKind::bad_model;  ///< of a template that fails or takes too much
+  /// No messages: inputs alone. What a template prints outside of its blocks must be there, and no null and
+  /// no object.
+  bool strict = false;
 };
 
 constexpr size_t kMostTemplateBytes = size_t{64} << 10;

@@ -56,6 +56,19 @@ TEST(EvalShow, AnUnfinishedRunShowsWhatIsThereAndReadsOnly) {
   expect_refusal([&] { read_runs(dir.path.string(), true); }, ErrorKind::usage, "samples_lab_facts.jsonl:3");
 }
 
+/// A task file's name is known from the run alone.
+TEST(EvalShow, AnUnfinishedTaskOfAFileIsShown) {
+  const TempDir dir;
+  const std::string folder = dir / "topk-4-abc";
+  std::filesystem::create_directories(folder);
+  std::ofstream(folder + "/settings.json")
+      << Json{{"model", "0123456789"}, {"method", "greedy"},
+              {"policy", "topk:4"},    {"items of mine, task file", "00"},
+              {"items of mine", "00"}, {"items of mine, number", 3}};
+  std::ofstream(folder + "/samples_mine.jsonl") << row(0, 1).dump() << '\n';
+  EXPECT_EQ(read_runs(dir.path.string(), true).at(0).unfinished.at("mine"), "1 of 3");
+}
+
 TEST(EvalShow, RunsOfSeveralModelsAreNamed) {
   const TempDir dir;
   write_finished(dir / "a", results_of("greedy", "large", "aaaaaaaaaa"));

@@ -154,8 +154,7 @@ TEST(EvalTasks, WrongRecordsAreNamedByFileAndLineAndTheOthersStay) {
   EXPECT_NE(task.errors[2].find("arc_easy.jsonl:5: answer is 2, expected an integer of 0 to 1"),
             std::string::npos);
   EXPECT_NE(task.errors[3].find("arc_easy.jsonl:6: question is 7, expected text"), std::string::npos);
-  expect_refusal([&] { load_task(kGsm8k, input, 0, 1); }, ErrorKind::usage,
-                 "fewshot/gsm8k.json is not there");
+  expect_refusal([&] { load_task(kGsm8k, input, 0, 1); }, ErrorKind::usage, "gsm8k_test.jsonl is not there");
   expect_refusal([&] { task_entry("arc"); }, ErrorKind::usage, "unknown task \"arc\"");
 }
 

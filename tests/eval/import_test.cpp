@@ -1,6 +1,7 @@
 /// The official distributions of data sets, in small, turned into the documented form.
 #include <zlib.h>
 
+#include "eval/fewshot.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
 #include "support.h"
@@ -117,6 +118,105 @@ TEST(Import, TheOtherForms) {
   EXPECT_EQ(mmlu[1]["id"], "mmlu_astronomy_0001");
   EXPECT_EQ(mmlu[2]["question"], "Which, then?");
   EXPECT_EQ(mmlu[2]["answer"], 2);
+}
+
+TEST(Import, FewShotFilesComeFromTheDistributionOrFromAPublishedPrompt) {
+  const TempDir dir;
+  const auto import = [&](const std::string& task, const std::string& file, const std::string& more = "") {
+    return rouse("data import " + task + " " + file + " --data " + dir / "data" + more);
+  };
+  const auto shots = [&](const char* task) {
+    return Record::parse(read_file(dir / "data/fewshot/" + task + ".json"));
+  };
+  std::string tasks;
+  for (int i = 1; i <= 11; ++i)
+    tasks += R"({"task_id": )" + std::to_string(i) + R"(, "text": "T)" + std::to_string(i) +
+             R"(", "code": "a\r\nb", "test_list": ["assert 1"], "test_setup_code": ""})" + "\n";
+  ASSERT_EQ(import("mbpp", written(dir / "mbpp.jsonl", tasks)).code, 0);
+  EXPECT_EQ(shots("mbpp")["examples"].size(), 3u);
+  EXPECT_EQ(shots("mbpp")["examples"][0],
+            Record::parse(R"({"id": "mbpp_2", "prompt": "T2", "test_list": ["assert 1"], "code": "a\nb"})"));
+
+  std::string train;
+  for (int i = 0; i < 9; ++i)
+    train += R"({"question": "Q)" + std::to_string(i) +
+             R"(", "answer": "One: 1+1=<<1+1=2>>2.\nSo 2.\n#### 2"})" + "\n";
+  written(dir / "train.jsonl", train);
+  const std::string test = written(dir / "test.jsonl", R"({"question": "Q", "answer": "x\n#### 5"})");
+  const CommandResult both = import("gsm8k", test);
+  ASSERT_EQ(both.code, 0) << both.err;
+  EXPECT_NE(both.out.find("fewshot/gsm8k.json: 8 records"), std::string::npos) << both.out;
+  EXPECT_EQ(shots("gsm8k")["examples"][7],
+            Record::parse(R"({"question": "Q7", "rationale": "One: 1+1=2. So 2.", "answer": "2"})"));
+  EXPECT_EQ(load_task(kGsm8k, {.folder = dir / "data", .n_shot = 8, .shots = {}}, 0, 1).fewshot["own"],
+            false);
+
+  // What repositories print, as SCMoE's data/gsm8k/shots.md.
+  const std::string prompt = written(dir / "shots.md",
+                                     "Question: 2 and 2?\r\nAnswer: 2 + 2 = 4. The answer is 4.\r\n\r\n"
+                                     "Q: 3 and 3?\nA: It is 6. The answer is 6.\n");
+  const CommandResult there = import("gsm8k", prompt);
+  EXPECT_EQ(there.code, 2) << "one is there";
+  EXPECT_EQ(import("gsm8k", prompt, " --force").code, 0);
+  EXPECT_EQ(shots("gsm8k")["examples"],
+            Record::parse(R"([{"question": "2 and 2?", "rationale": "2 + 2 = 4.", "answer": "4"},
+                              {"question": "3 and 3?", "rationale": "It is 6.", "answer": "6"}])"));
+  EXPECT_EQ(import("truthfulqa_mc1", written(dir / "qa.txt", "Q: Who?\nA: Nobody.\n")).code, 0);
+  EXPECT_EQ(shots("truthfulqa")["examples"][0]["answer"], "Nobody.");
+  EXPECT_NE(import("strategyqa", prompt)
+                .err.find("shots.md: example 1: its answer does not end in \"So the answer is {answer}.\""),
+            std::string::npos);
+  EXPECT_NE(import("arc_easy", prompt).err.find("arc_easy takes none from text"), std::string::npos);
+  EXPECT_NE(
+      import("strategyqa", written(dir / "bad.txt", "Hello\n")).err.find("bad.txt: example 1: expected"),
+      std::string::npos);
+}
+
+TEST(Import, WithoutAFewShotFileRousesOwnExamplesStandInAndTheRunSaysSo) {
+  const TempDir dir;
+  written(dir / "data/gsm8k_test.jsonl", R"({"id": "a", "question": "1 and 1?", "answer": "2"})");
+  const std::string command = "eval --tasks gsm8k -n 4 --data " + dir / "data" + " -o ";
+  const CommandResult r = rouse(command + dir / "out");
+  ASSERT_EQ(r.code, 0) << r.err;
+  EXPECT_NE(r.err.find("gsm8k: the few-shot examples are rouse's own ("), std::string::npos) << r.err;
+  bool found = false;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "out")) {
+    if (entry.path().filename() == "settings.json")
+      EXPECT_EQ(Record::parse(read_file(entry.path().string()))["items of gsm8k, few-shot"], "rouse's own");
+    if (entry.path().filename().string().rfind("results_", 0) != 0) continue;
+    const Record shots = Record::parse(read_file(entry.path().string()))["configs"]["gsm8k"]["fewshot"];
+    EXPECT_EQ(shots["own"], true);
+    EXPECT_EQ(shots["sha256"].get<std::string>().size(), 64u);
+    found = true;
+  }
+  EXPECT_TRUE(found);
+  const CommandResult published = rouse(command + dir / "other --protocol scmoe");
+  EXPECT_EQ(published.code, 2);
+  EXPECT_NE(published.err.find("protocol scmoe is that of the published ones"), std::string::npos)
+      << published.err;
+}
+
+/// Every task has its own number of them, and none is a question of a benchmark that is at hand.
+TEST(Import, RousesOwnExamplesAreWholeAndInNoTestSet) {
+  std::string data;
+  for (const char* up : {"/../../../shared/data", "/../../../../shared/data"})
+    if (std::filesystem::exists(std::string(ROUSE_GOLDEN) + up)) data = std::string(ROUSE_GOLDEN) + up;
+  const TempDir none;
+  for (const TaskEntry* task : task_registry()) {
+    if (!*task->shots) continue;
+    const FewshotFile file = find_fewshot(*task, none.path.string());
+    ASSERT_TRUE(file.own) << task->name;
+    const Record shots = Record::parse(read_file(file.path));
+    EXPECT_EQ(shots["examples"].size(), static_cast<size_t>(task->n_shot)) << task->name;
+    EXPECT_EQ(shots["source"].get<std::string>().rfind("rouse's own", 0), 0u);
+    if (data.empty()) continue;
+    std::string all = read_file(data + "/" + task->file);
+    for (const Record& e : shots["examples"]) {
+      const std::string question = e.contains("question") ? e["question"] : e["prompt"];
+      EXPECT_EQ(all.find(Record(question).dump()), std::string::npos) << task->name << ": " << question;
+      EXPECT_EQ(all.find(question.substr(0, 45)), std::string::npos) << task->name << ": " << question;
+    }
+  }
 }
 
 TEST(Import, TheCommandChecksAndNeverReplaces) {

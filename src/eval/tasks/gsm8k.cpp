@@ -5,9 +5,13 @@
 /// else the last number. Departure: 512 tokens at most and the end token is allowed (the SCMoE code forbids
 /// it:
 /// --ignore-eos). Published scorings of the same examples: scmoe, and harness (its task gsm8k_cot).
+#include <algorithm>
+#include <filesystem>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "decoding/vote.h"
+#include "eval/fewshot.h"
 #include "eval/published.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -60,6 +64,38 @@ std::vector<EvalJson> import(const Source& source) {
   });
 }
 
+/// "She has 2+2=<<2+2=4>>4 eggs." without the calculator's marks, in one line.
+std::string rationale_of(const std::string& worked) {
+  std::string out;
+  for (size_t at = 0; at < worked.size();) {
+    const size_t mark = std::min(worked.find("<<", at), worked.size());
+    out += worked.substr(at, mark - at);
+    const size_t end = worked.find(">>", mark);
+    at = end == std::string::npos ? worked.size() : end + 2;
+  }
+  std::replace(out.begin(), out.end(), '\n', ' ');
+  return out;
+}
+
+/// A prompt as text; else, where train.jsonl lies beside, its first eight. (The published examples are not
+/// from there.)
+EvalJson import_shots(const Source& source) {
+  constexpr const char* kSentence = "The answer is {answer}.";
+  constexpr size_t kShots = 8;
+  if (is_prompt_text(source.path())) return worked_examples(source, kSentence);
+  const auto train = std::filesystem::path(source.path()).parent_path() / "train.jsonl";
+  if (!std::filesystem::exists(train)) return nullptr;
+  EvalJson examples = EvalJson::array();
+  for (const EvalJson& r : import(Source(train.string()))) {
+    if (examples.size() == kShots) break;
+    examples.push_back(
+        {{"question", r["question"]}, {"rationale", rationale_of(r["rationale"])}, {"answer", r["answer"]}});
+  }
+  return {{"source", "openai/grade-school-math, the first records of train.jsonl"},
+          {"answer_sentence", kSentence},
+          {"examples", examples}};
+}
+
 }  // namespace
 
 static constexpr TaskEntry kEntry = {
@@ -78,6 +114,7 @@ static constexpr TaskEntry kEntry = {
     .stop = {"\n\n", "\nQuestion:"},
     .vote = last_number,
     .import = import,
+    .import_shots = import_shots,
 };
 constinit const TaskEntry kGsm8k = kEntry;
 

@@ -47,10 +47,10 @@ std::string scmoe_program(const Item& item, const std::string& text) {
 
 /// {"task_id", "text", "code", "test_list", "test_setup_code", "challenge_test_list"}; the test split is 11
 /// to 510.
-std::vector<EvalJson> import(const Source& source) {
-  return source.convert(source.records(), [](const JsonValue& r, size_t) -> EvalJson {
+std::vector<EvalJson> import_tasks(const Source& source, int64_t first, int64_t last) {
+  return source.convert(source.records(), [&](const JsonValue& r, size_t) -> EvalJson {
     const int64_t number = integer_field(r, "task_id", 1, INT32_MAX);
-    if (number < 11 || number > 510) return nullptr;
+    if (number < first || number > last) return nullptr;
     std::string code = text_field(r, "code");
     std::erase(code, '\r');
     const auto challenge = r.find("challenge_test_list"), setup = r.find("test_setup_code");
@@ -61,6 +61,20 @@ std::vector<EvalJson> import(const Source& source) {
             {"setup_code", setup ? setup->text() : ""},
             {"code", code}};
   });
+}
+
+std::vector<EvalJson> import(const Source& source) {
+  return import_tasks(source, 11, 510);
+}
+
+/// The paper's: tasks 2, 3 and 4, of the split that is for prompts.
+EvalJson import_shots(const Source& source) {
+  EvalJson examples = EvalJson::array();
+  for (const EvalJson& r : import_tasks(source, 2, 4))
+    examples.push_back(
+        {{"id", r["id"]}, {"prompt", r["prompt"]}, {"test_list", r["test_list"]}, {"code", r["code"]}});
+  if (examples.size() < 3) return nullptr;
+  return {{"source", "google-research/google-research, mbpp.jsonl, tasks 2 to 4"}, {"examples", examples}};
 }
 
 }  // namespace
@@ -82,6 +96,7 @@ static constexpr TaskEntry kEntry = {
     .end = fence_end,
     .program = program,
     .import = import,
+    .import_shots = import_shots,
 };
 constinit const TaskEntry kMbpp = kEntry;
 

@@ -5,6 +5,7 @@
 /// question; the last yes or no after "answer is", else the last anywhere, else no. Published scoring: scmoe.
 #include "base/json.h"
 #include "decoding/vote.h"
+#include "eval/fewshot.h"
 #include "eval/published.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -37,6 +38,11 @@ std::vector<EvalJson> import(const Source& source) {
   });
 }
 
+/// A prompt as text. (What is asked here is the labelled set, so none of it can be an example.)
+EvalJson import_shots(const Source& source) {
+  return is_prompt_text(source.path()) ? worked_examples(source, "So the answer is {answer}.") : EvalJson();
+}
+
 }  // namespace
 
 static constexpr TaskEntry kEntry = {
@@ -55,6 +61,7 @@ static constexpr TaskEntry kEntry = {
     .stop = {"\n\n", "\nQuestion:"},
     .vote = last_yes_no,
     .import = import,
+    .import_shots = import_shots,
 };
 constinit const TaskEntry kStrategyqa = kEntry;
 

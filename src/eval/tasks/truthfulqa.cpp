@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "decoding/vote.h"
+#include "eval/fewshot.h"
 #include "eval/similarity.h"
 #include "eval/source.h"
 #include "eval/tasks/tasks.h"
@@ -143,6 +144,11 @@ std::vector<EvalJson> import(const Source& source) {
   });
 }
 
+/// A prompt as text.
+EvalJson import_shots(const Source& source) {
+  return is_prompt_text(source.path()) ? plain_examples(source) : EvalJson();
+}
+
 }  // namespace
 
 constinit const TaskEntry kTruthfulqaMc1 = {
@@ -158,6 +164,7 @@ constinit const TaskEntry kTruthfulqaMc1 = {
     .shots = "fewshot/truthfulqa.json",
     .n_shot = 6,
     .import = import,
+    .import_shots = import_shots,
 };
 
 constinit const TaskEntry kTruthfulqaMc2 = {
@@ -173,6 +180,7 @@ constinit const TaskEntry kTruthfulqaMc2 = {
     .shots = "fewshot/truthfulqa.json",
     .n_shot = 6,
     .import = import,
+    .import_shots = import_shots,
 };
 
 constinit const TaskEntry kTruthfulqaGen = {
@@ -191,6 +199,7 @@ constinit const TaskEntry kTruthfulqaGen = {
     .stop = {"\n"},
     .n_predict = 64,
     .import = import,
+    .import_shots = import_shots,
 };
 
 }  // namespace rouse
