@@ -91,7 +91,7 @@ class TaskFigures {
         entries_(entries),
         runs_(runs),
         id_(id),
-        metric_(task_entry_metric()),
+        metric_(shown_metric()),
         scale_(scale_of(metric_)),
         names_(short_names(entries)) {
     std::set<std::string> files;
@@ -110,18 +110,13 @@ class TaskFigures {
   }
 
  private:
-  std::string task_entry_metric() const {
-    for (const Json& e : entries_)
-      for (const auto& [metric, score] : e["groups"]["all"].items())
-        if (const TaskEntry* known = known_task(); known && metric == known->metric) return metric;
-    for (const Json& e : entries_)
+  std::string shown_metric() const {
+    for (const EvalRun& run : runs_)
+      if (!run.results.is_null() && run.results["rouse"]["tasks"].contains(task_))
+        return metric_of(run, task_);
+    for (const Json& e : entries_)  // of what is unfinished the first there is
       for (const auto& [metric, score] : e["groups"]["all"].items()) return metric;
     return "";
-  }
-  const TaskEntry* known_task() const {
-    for (const TaskEntry* t : task_registry())
-      if (t->name == task_) return t;
-    return nullptr;
   }
   const Json* score_of(const Json& entry) const {
     const Json& all = entry["groups"]["all"];
@@ -130,10 +125,13 @@ class TaskFigures {
   }
   Figure& add(const std::string& what, const std::string& title, const std::string& description) {
     const Json* first = score_of(entries_[0]);
+    const bool own_shots =
+        std::ranges::any_of(entries_, [](const Json& e) { return e.contains("own_few_shot"); });
     Figure& f = out_.emplace_back();
     f.id = cat(id_, "-", what), f.title = cat(task_, ": ", title), f.description = description;
     f.provenance = cat(from_, "n = ", first ? (*first)["n"].get<int64_t>() : 0,
-                       " items; 95% intervals: Wilson's of shares, bootstrap over items of everything else.");
+                       " items; 95% intervals: Wilson's of shares, bootstrap over items of everything else.",
+                       own_shots ? " With rouse's own few-shot examples, not the published ones." : "");
     return f;
   }
 
@@ -235,7 +233,7 @@ class TaskFigures {
   }
 
   void pareto() {
-    const Json tasks = known_task() ? pareto_of(points_of(runs_)) : Json::object();
+    const Json tasks = pareto_of(points_of(runs_));
     if (!tasks.contains(task_)) return;
     Chart c{"",
             "",

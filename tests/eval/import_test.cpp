@@ -181,8 +181,9 @@ TEST(Import, WithoutAFewShotFileRousesOwnExamplesStandInAndTheRunSaysSo) {
   EXPECT_NE(r.err.find("gsm8k: the few-shot examples are rouse's own ("), std::string::npos) << r.err;
   bool found = false;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(dir / "out")) {
-    if (entry.path().filename() == "settings.json")
+    if (entry.path().filename() == "settings.json") {
       EXPECT_EQ(Record::parse(read_file(entry.path().string()))["items of gsm8k, few-shot"], "rouse's own");
+    }
     if (entry.path().filename().string().rfind("results_", 0) != 0) continue;
     const Record shots = Record::parse(read_file(entry.path().string()))["configs"]["gsm8k"]["fewshot"];
     EXPECT_EQ(shots["own"], true);
