@@ -1,6 +1,5 @@
 /// cli/report.cpp - the flags of `rouse report`: analyses of saved runs and of a model's routings, as JSON.
-#include <iostream>
-
+#include "cli/output.h"
 #include "cli/steps.h"
 #include "report/frontier.h"
 
@@ -21,13 +20,15 @@ void add_report(CLI::App& app) {
   const auto over_runs = [&](const char* name, const char* help, Json (*make)(std::span<const EvalRun>)) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
-    on_run(*c, [folders, make] {
-      std::vector<EvalRun> runs;
-      for (const std::string& folder : *folders)
-        for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
-      std::cout << make(runs).dump(2) << '\n';
-      return 0;
-    });
+    on_result(
+        *c,
+        [folders, make](const std::atomic<bool>&) {
+          std::vector<EvalRun> runs;
+          for (const std::string& folder : *folders)
+            for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
+          return make(runs);
+        },
+        print_json);
   };
   over_runs("sweep", "every run's score and cost, by task: routing sweeps (k, rank) and grids", points_of);
   over_runs("pareto", "the same by cost: which settings nothing as cheap is as good as",
@@ -52,10 +53,8 @@ void add_report(CLI::App& app) {
   d->add_option("--document-tokens", o->n_token, "a text is cut to this many tokens")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 16));
-  on_run(*d, [o](const std::atomic<bool>& stop) {
-    std::cout << run_divergence(*o, stop).dump(2) << '\n';
-    return 0;
-  });
+  on_result(
+      *d, [o](const std::atomic<bool>& stop) { return run_divergence(*o, stop); }, print_json);
 }
 
 }  // namespace rouse
