@@ -37,6 +37,11 @@ class Terminal {
   void type(const std::string& keys) {
     EXPECT_EQ(write(file_, keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
   }
+  /// The window gets another width, of which the program hears.
+  void resize(unsigned short columns) {
+    const winsize size{24, columns, 0, 0};
+    EXPECT_EQ(ioctl(file_, TIOCSWINSZ, &size), 0);
+  }
   /// Waits until this is shown behind what was awaited before. Returns what stood between.
   std::string await(const std::string& text) {
     size_t at = std::string::npos;

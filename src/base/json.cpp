@@ -8,6 +8,7 @@
 #include <iterator>
 #include <unordered_set>
 
+#include "base/known.h"
 #include "base/text.h"
 
 namespace rouse {
@@ -103,7 +104,7 @@ void JsonValue::only(std::initializer_list<std::string_view> keys) const {
   for (const auto& field : object().items())
     if (std::find(keys.begin(), keys.end(), field.key()) == keys.end())
       throw Error(cat(place(), "unknown field ", json_text(field.key()),
-                      "; known: ", join({keys.begin(), keys.end()}, ", ")),
+                      known_names(field.key(), std::vector<std::string>(keys.begin(), keys.end()))),
                   kind_);
 }
 

@@ -97,7 +97,10 @@ ItiFile fit_iti(const ItiData& d, const ItiFitOptions& o, const std::function<vo
   shuffle(order, random);
   std::map<int, size_t> place;
   for (size_t i = 0; i < order.size(); ++i) place[order[i]] = i;
-  const size_t n_head = d.n_head_total(), n_pick = std::min(static_cast<size_t>(o.n_pick), n_head);
+  const size_t n_head = d.n_head_total(),
+               wanted =
+                   static_cast<size_t>(o.n_pick > 0 ? o.n_pick : usual_iti_heads(static_cast<int>(n_head))),
+               n_pick = std::min(wanted, n_head);
 
   std::vector<double> across(n_head, 0.0);
   nlohmann::ordered_json folds = nlohmann::ordered_json::array();

@@ -24,7 +24,7 @@ struct ItiData {
 };
 
 struct ItiFitOptions {
-  int n_pick = 48;     ///< heads reported
+  int n_pick = 0;      ///< heads reported; 0: as many as --iti shifts
   double ridge = 1.0;  ///< L2 penalty of a probe, scikit-learn's default
   uint64_t seed = 1;
 };

@@ -9,6 +9,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
 
 namespace rouse {
@@ -58,14 +59,16 @@ int advise(const AdviseCommand& c, const std::atomic<bool>& stop) {
     throw Error(cat("interrupted; what is done is kept in ", o.output, ", the same command goes on"),
                 ErrorKind::interrupted);
   if (o.reckon_only) {
-    if (c.json) std::cout << advice.dump(2) << '\n';
+    if (c.json) print_json(advice);
     return 0;
   }
   const std::string page = (std::filesystem::path(o.output) / "advice.html").string();
   const SavedReport report = advice_report(advice);
   write_whole(page, html_page(report.title, report.intro, report.sections));
-  std::cout << (c.json ? advice.dump(2) + "\n"
-                       : wrapped(advice_words(advice), terminal_width(1)) + advice_text(advice));
+  if (c.json)
+    print_json(advice);
+  else
+    std::cout << wrapped(advice_words(advice), terminal_width(1)) << advice_text(advice);
   std::fprintf(stderr, "\n%s, and the same as a page: %s\n",
                (std::filesystem::path(o.output) / "advice.json").c_str(), page.c_str());
   return 0;
@@ -99,7 +102,7 @@ void add_advise(CLI::App& app) {
                   "folder for all that is made; running again goes on there (default: advice-MODEL)");
   sub->add_flag("--dry-run", o->reckon_only, "say what would be run and how long it would take, and stop");
   add_force_option(*sub, o->force);
-  sub->add_flag("--json", c->json, "print the JSON instead of tables");
+  add_json_option(*sub, c->json);
   on_run(*sub, [c](const std::atomic<bool>& stop) { return advise(*c, stop); });
 }
 

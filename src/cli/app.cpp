@@ -7,11 +7,14 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/verbose.h"
 #include "cli/command.h"
 #include "cli/environment.h"
 #include "cli/help_format.h"
 #include "cli/hub_flags.h"
+#include "cli/output.h"
 #include "cli/terminal.h"
+#include "cli/version.h"
 
 namespace rouse {
 namespace {
@@ -75,6 +78,19 @@ void group_commands(CLI::App& app) {
   }
 }
 
+/// -v for every command that opens a model.
+void add_verbose_flag(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; })) {
+    add_verbose_flag(*command);
+    if (!command->get_option_no_throw("--threads")) continue;
+    command
+        ->add_flag_function(
+            "-v,--verbose", [](int64_t) { verbose = true; },
+            "tell on standard error what is loaded where, the threads, and what every step took")
+        ->group("Model");
+  }
+}
+
 /// What the flag parser refused, in rouse's words.
 std::string refusal_of(const CLI::App& app, const CLI::ParseError& e) {
   const CLI::App& command = innermost(app);
@@ -111,17 +127,36 @@ void on_run(CLI::App& command, std::function<int()> run) {
   on_run(command, [run = std::move(run)](const std::atomic<bool>&) { return run(); });
 }
 
+void on_result(CLI::App& command, std::function<Json(const std::atomic<bool>& stop)> make,
+               std::function<void(const Json&)> print) {
+  auto json = std::make_shared<bool>(false);
+  add_json_option(command, *json);
+  on_run(command, [json, make = std::move(make), print = std::move(print)](const std::atomic<bool>& stop) {
+    const Json result = make(stop);
+    *json ? print_json(result) : print(result);
+    return 0;
+  });
+}
+
 CommandLine::CommandLine(const std::string& version)
     : app_("rouse: programmable routing for Mixture-of-Experts language models") {
   app_.require_subcommand(1);
-  app_.set_version_flag("--version", "rouse " + version);
+  auto json = std::make_shared<bool>(false);
+  add_json_option(app_, *json, "with --version: print JSON");
+  app_.set_version_flag(
+      "--version",
+      [version, json] {
+        const Json about = version_json(version);
+        return *json ? about.dump(2) : std::string(trim(version_text(about)));
+      },
+      "print the version, what this was built of and what it finds here, and exit");
   app_.formatter(std::make_shared<HelpFormatter>());
   const std::string footer =
-      "Every flag can be set by the environment: --kv-type by ROUSE_KV_TYPE, or for `rouse run` alone by\n"
+      "Every flag can be set by the environment: --kv-type by ROUSE_KV_TYPE, or for `rouse run` alone by "
       "ROUSE_RUN_KV_TYPE; flags that can be repeated take a value from every line.\n"
       "A value with blanks, commas, + or quotes in a method or a policy stands in quotes:\n"
-      "--with \"scmoe weak='plan:my file.json'\", --routing \"plan:'a, b.json',lambda=0.2\".\n"
-      "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted,\n"
+      "  --with \"scmoe weak='plan:my file.json'\"\n  --routing \"plan:'a, b.json',lambda=0.2\"\n"
+      "Exit codes: 0 ok, 1 failed, 2 usage, 3 bad model or plan, 4 partial, 5 no sandbox, 130 interrupted, "
       "141 nobody reads standard output any more.";
   add_demo(app_);
   add_run(app_);
@@ -149,6 +184,7 @@ CommandLine::CommandLine(const std::string& version)
   add_methods(app_);
   add_help(app_, version);
   add_hub_flags(app_);
+  add_verbose_flag(app_);
   group_commands(app_);
   app_.footer(footer);  // the program's alone
 }
@@ -159,6 +195,7 @@ void CommandLine::parse(std::vector<std::string> words) {
   std::transform(words.begin(), words.end(), words.begin(), long_name);
   std::reverse(words.begin(), words.end());  // as CLI11 takes them
   app_.parse(words);
+  require_usage(app_.count("--json") == 0, "--json belongs behind the command: rouse COMMAND --json");
   if (chosen.command) fill_from_environment(*chosen.command);
 }
 

@@ -52,7 +52,7 @@ static Json provenance_of(const CalibrateCommand& c) {
           {"kv_type", c.model.kv_type}};
 }
 
-void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
+Json run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   CalibrateOptions& o = c.options;
   require_usage(c.percentiles.size() == 2 && c.percentiles[0] >= 0 && c.percentiles[0] < c.percentiles[1] &&
                     c.percentiles[1] <= 100,
@@ -86,11 +86,21 @@ void run_calibration(CalibrateCommand c, const std::atomic<bool>& stop) {
   if (!plan) throw interrupted_with(state);
   save_plan(*plan, output.file());
   std::filesystem::remove(state);
+  const double seconds = now_seconds() - begin;
+  const std::string warning = plan_warning(*plan);
   std::fprintf(stderr, "%s: %d scored tokens (%d hard, %d easy), %zu layers, %.1f s\n", c.output.c_str(),
-               plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), now_seconds() - begin);
-  if (const std::string warning = plan_warning(*plan); !warning.empty())
-    std::fprintf(stderr, "rouse: %s\n", warning.c_str());
+               plan->n_scored, plan->n_hard, plan->n_easy, plan->layers.size(), seconds);
+  if (!warning.empty()) std::fprintf(stderr, "rouse: %s\n", warning.c_str());
   if (plan->evidence) std::fprintf(stderr, "%s\n", plan->evidence->verdict.c_str());
+  return {{"output", c.output},
+          {"scored", plan->n_scored},
+          {"hard", plan->n_hard},
+          {"easy", plan->n_easy},
+          {"layers", plan->layers},
+          {"budget", plan->budget},
+          {"warning", warning.empty() ? Json(nullptr) : Json(warning)},
+          {"verdict", plan->evidence ? Json(plan->evidence->verdict) : Json(nullptr)},
+          {"seconds", seconds}};
 }
 
 static void add_intensity_options(CLI::App& app, CalibrateCommand& c) {
@@ -155,10 +165,8 @@ void add_calibrate(CLI::App& app) {
          "command goes on")
       ->required();
   add_force_option(*sub, c->force);
-  on_run(*sub, [c](const std::atomic<bool>& stop) {
-    run_calibration(*c, stop);
-    return 0;
-  });
+  on_result(
+      *sub, [c](const std::atomic<bool>& stop) { return run_calibration(*c, stop); }, [](const Json&) {});
 }
 
 }  // namespace rouse

@@ -28,7 +28,7 @@ bool hear(Dialogue& dialogue, const std::string& line, const std::atomic<bool>& 
 
 int in_terminal(Dialogue& dialogue, const ChatOptions& o) {
   Interrupts interrupts;
-  LineEditor editor(interrupts, o.history ? history_path() : "");
+  LineEditor editor(interrupts, o.history ? history_path() : "", complete_chat_command);
   print_note(cat(std::filesystem::path(dialogue.model_file()).stem().string(), " | ", dialogue.method_line(),
                  " | /help lists commands, Ctrl-D ends"));
   std::string problem;
@@ -85,6 +85,8 @@ void add_chat(CLI::App& app) {
   for (const char* name : {"system", "chat_template", "chat_template_kwargs", "template_date", "special"})
     add_option(*sub, *find_option(name), {.prompt = &o->prompt});
   sub->footer("Lines that begin with a slash are commands:\n" + chat_help() + sub->get_footer());
+  refuse_json(
+      *sub, "it is a conversation with a person; rouse run --json answers a program, /save writes this one");
   on_run(*sub, [o](const std::atomic<bool>& stop) { return chat(*o, stop); });
 }
 

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/quoting.h"
 #include "base/text.h"
+#include "routing/policy.h"
+#include "session/options.h"
 
 namespace rouse {
 namespace {
@@ -143,6 +146,44 @@ std::string chat_help() {
   return out +
          "Several lines: paste them, Alt-Enter, or end a line in \\. A blank before a slash\n"
          "makes a message of it. Ctrl-C stops an answer, Ctrl-R searches the history.\n";
+}
+
+/// Files and folders that a name begins.
+static std::vector<std::string> files_like(const std::string& begun) {
+  namespace fs = std::filesystem;
+  const size_t slash = begun.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "" : begun.substr(0, slash + 1);
+  std::vector<std::string> out;
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(file_name(folder.empty() ? "./" : folder), ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(".") && !begun.substr(folder.size()).starts_with(".")) continue;
+    out.push_back(folder + name + (entry.is_directory(ignored) ? "/" : ""));
+  }
+  return out;
+}
+
+std::vector<std::string> complete_chat_command(const std::string& before) {
+  const std::string name = before.substr(0, before.find(' '));
+  const std::string word = before.substr(before.find_last_of(' ') + 1);  // npos + 1 is 0
+  const bool first = static_cast<size_t>(std::ranges::count(before, ' ')) == 1;
+  std::vector<std::string> out;
+  if (before == name)
+    for (const ChatCommand& c : kCommands) out.emplace_back(c.name);
+  if (first && name == "/method")
+    for (const MethodEntry& e : method_registry()) out.emplace_back(e.name);
+  if (first && (name == "/method" || name == "/routing"))
+    for (const ChoiceEntry& e : choice_registry()) {
+      const std::string must = cat(e.name, ":");  // "rank:K", but "topk[:K]"
+      out.push_back(std::string_view(e.usage).starts_with(must) ? must : e.name);
+    }
+  if (!first && name == "/method")
+    for (const Option& o : options())
+      if (o.variant) out.push_back(cat(dashed(o.spec.name), "="));
+  if (before != name && (name == "/save" || name == "/load")) out = files_like(word);
+  std::erase_if(out, [&](const std::string& other) { return !other.starts_with(word); });
+  std::ranges::sort(out);
+  return out;
 }
 
 bool is_chat_command(const std::string& line) {

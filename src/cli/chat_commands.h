@@ -23,5 +23,8 @@ bool is_chat_command(const std::string& line);
 bool run_chat_command(Dialogue& dialogue, const std::string& line, const std::atomic<bool>& stop);
 /// One line a command.
 std::string chat_help();
+/// What the last word of a command that is being typed could become: commands, methods and their options,
+/// policies, files.
+std::vector<std::string> complete_chat_command(const std::string& before);
 
 }  // namespace rouse

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "cli/exit.h"
 #include "cli/progress.h"
 #include "session/options.h"
@@ -22,6 +23,14 @@ namespace rouse {
 /// true when the user wants it to end; long work looks at it between steps.
 void on_run(CLI::App& command, std::function<int(const std::atomic<bool>& stop)> run);
 void on_run(CLI::App& command, std::function<int()> run);
+/// For a command that has one result: with --json that, as print_json has it, else what `print` says of it.
+void on_result(CLI::App& command, std::function<Json(const std::atomic<bool>& stop)> make,
+               std::function<void(const Json&)> print);
+/// --json is the same in every command: one JSON document on standard output, in the place of what people
+/// read; a command whose output is a stream prints a document a line.
+void add_json_option(CLI::App& command, bool& json, const std::string& help = "print JSON");
+/// For a command that has no result: --json says why.
+void refuse_json(CLI::App& command, const std::string& why);
 
 /// A flag for an option of the table; a group's flags. The targets must outlive the command.
 void add_option(CLI::App& app, const Option& option, const OptionTargets& targets);

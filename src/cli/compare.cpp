@@ -104,10 +104,7 @@ int compare(const CompareOptions& o, const std::atomic<bool>& stop) {
                                         if (bar) bar->update(done);
                                       },
                                       print, &stop});
-  if (o.json)
-    std::cout << Json{{"model", session.engine->spec().name}, {"rows", rows}}.dump(
-                     -1, ' ', false, Json::error_handler_t::replace)
-              << '\n';
+  if (o.json) print_json({{"model", session.engine->spec().name}, {"rows", rows}});
   return stop ? static_cast<int>(Exit::interrupted) : 0;
 }
 
@@ -131,7 +128,7 @@ void add_compare(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1, 1000));
   sub->add_flag("--strip", o->strip, "show the used experts of every block (default for small models)");
-  sub->add_flag("--json", o->json, "print JSON");
+  add_json_option(*sub, o->json);
   sub->footer("Routing policies:\n" + policy_help() + "Methods:\n" + method_help());
   on_run(*sub, [o](const std::atomic<bool>& stop) { return compare(*o, stop); });
 }

@@ -1,12 +1,23 @@
 /// cli/data.cpp - which benchmarks' data is at hand, and where a user gets the rest.
 #include "eval/data.h"
 
-#include <iostream>
-
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
+
+static void print_states(const Json& all) {
+  for (const Json& t : all) {
+    const auto line = [](const std::string& name, const std::string& text) {
+      print_text(cat(padded(name, 16), "  ", text, "\n"));
+    };
+    const std::string records = t.contains("records") ? cat(t["records"], " lines, ") : "";
+    line(t["task"], cat(padded(t["file"], 24), " ", records, t["state"].get<std::string>()));
+    if (t["state"] == "missing") line("", cat("from ", t["source"].get<std::string>()));
+    if (t.contains("shots")) line("", t["shots"]);
+  }
+}
 
 void add_data(CLI::App& app) {
   CLI::App* sub =
@@ -14,26 +25,15 @@ void add_data(CLI::App& app) {
   sub->require_subcommand(1);
   CLI::App* list = sub->add_subcommand("list", "Every benchmark's file, checked against its sha256");
   auto folder = std::make_shared<std::string>();
-  auto json = std::make_shared<bool>(false);
   list->add_option("--data", *folder, "folder with the files");
-  list->add_flag("--json", *json, "print JSON");
-  on_run(*list, [folder, json] {
-    Json all = Json::array();
-    for (const TaskEntry* task : task_registry()) all.push_back(data_state(*task, *folder));
-    if (*json) {
-      std::cout << all.dump(2) << '\n';
-      return 0;
-    }
-    for (const Json& t : all) {
-      const std::string records = t.contains("records") ? cat(t["records"], " lines, ") : "";
-      std::printf("%-16s %-24s %s%s\n", t["task"].get<std::string>().c_str(),
-                  t["file"].get<std::string>().c_str(), records.c_str(),
-                  t["state"].get<std::string>().c_str());
-      if (t["state"] == "missing") std::printf("%-16s from %s\n", "", t["source"].get<std::string>().c_str());
-      if (t.contains("shots")) std::printf("%-16s %s\n", "", t["shots"].get<std::string>().c_str());
-    }
-    return 0;
-  });
+  on_result(
+      *list,
+      [folder](const std::atomic<bool>&) {
+        Json all = Json::array();
+        for (const TaskEntry* task : task_registry()) all.push_back(data_state(*task, *folder));
+        return all;
+      },
+      print_states);
 
   CLI::App* add = sub->add_subcommand(
       "import", "Turn the official distribution of a benchmark into the form that rouse reads, and check it");
@@ -50,13 +50,19 @@ void add_data(CLI::App& app) {
       "between two examples, becomes the few-shot file of gsm8k, strategyqa or truthfulqa_mc1. The file of "
       "mbpp, and gsm8k's where train.jsonl lies beside, come with the benchmark.\n";
   add->footer(footer);
-  on_run(*add, [o] {
-    const std::vector<Imported> files = import_data(*o);
-    for (const Imported& file : files)
-      std::printf("%s: %lld records, sha256 %s\n", file.path.c_str(), static_cast<long long>(file.n_record),
-                  file.sha256.c_str());
-    return 0;
-  });
+  on_result(
+      *add,
+      [o](const std::atomic<bool>&) {
+        Json files = Json::array();
+        for (const Imported& file : import_data(*o))
+          files.push_back({{"path", file.path}, {"records", file.n_record}, {"sha256", file.sha256}});
+        return Json{{"task", o->task}, {"files", files}};
+      },
+      [](const Json& d) {
+        for (const Json& file : d["files"])
+          std::printf("%s: %lld records, sha256 %s\n", file["path"].get<std::string>().c_str(),
+                      file["records"].get<long long>(), file["sha256"].get<std::string>().c_str());
+      });
 }
 
 }  // namespace rouse

@@ -180,6 +180,7 @@ void add_demo(CLI::App& app) {
   CLI::App* sub = app.add_subcommand("demo", "A tour of routing on the default model, in five short scenes");
   sub->add_flag("--pause,!--no-pause", *pause,
                 "wait for Enter after each scene where a person reads (default)");
+  refuse_json(*sub, "it is a show; the commands that it names have one");
   on_run(*sub, [pause](const std::atomic<bool>& stop) {
     Stage stage(*pause && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));
     return Tour(stage, stop).run();

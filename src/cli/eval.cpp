@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/steps.h"
+#include "cli/terminal.h"
 #include "eval/saved_runs.h"
 #include "eval/task_file.h"
 #include "report/tables.h"
@@ -49,9 +51,9 @@ EvalOutcome run_evaluation(const EvalOptions& o, const std::atomic<bool>& stop) 
 
 static void print_report(const Json& report, bool json, bool markdown) {
   if (json)
-    std::cout << report.dump(2) << '\n';
+    print_json(report);
   else
-    std::cout << printable(report_text(report, markdown), true);
+    std::cout << printable(report_text(report, markdown, output_width()), true);
 }
 
 void add_eval_options(CLI::App& app, EvalOptions& o) {
@@ -98,12 +100,16 @@ void add_eval_options(CLI::App& app, EvalOptions& o) {
                "run model-written programs with limits alone where this machine cannot isolate them");
 }
 
-static void print_tasks(std::span<const std::string> task_files) {
-  const auto line = [](const TaskEntry& task) {
-    std::cout << padded(task.name, 16) << " " << printable(task.help) << "\n";
-  };
-  for (const TaskEntry* task : task_registry()) line(*task);
-  for (const auto& file : read_task_files(task_files)) line(file->entry());
+static void print_tasks(std::span<const std::string> task_files, bool json) {
+  std::vector<const TaskEntry*> tasks(task_registry().begin(), task_registry().end());
+  const auto files = read_task_files(task_files);
+  for (const auto& file : files) tasks.push_back(&file->entry());
+  Json out = Json::array();
+  for (const TaskEntry* task : tasks) {
+    out.push_back({{"name", task->name}, {"help", task->help}});
+    if (!json) print_text(cat(padded(task->name, 16), " ", printable(task->help), "\n"));
+  }
+  if (json) print_json(out);
 }
 
 void add_eval(CLI::App& app) {
@@ -152,7 +158,7 @@ void add_eval(CLI::App& app) {
                   "sample among the best that hold P of the probability");
   sub->add_option("--top-k", o->runner.sampling.top_k, "sample among the K best (0: all)");
   sub->add_option("-s,--seed", o->runner.sampling.seed, "seed of the sampling")->capture_default_str();
-  sub->add_flag("--json", command->json, "print the report as JSON");
+  add_json_option(*sub, command->json);
   std::string footer = "Tasks:\n";
   for (const TaskEntry* task : task_registry())
     footer += cat("  ", padded(task->name, 16), " ", task->help, "\n");
@@ -176,14 +182,14 @@ void add_eval(CLI::App& app) {
         std::pair{"compare", "saved runs on the same items, each against the first"}}) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
-    c->add_flag("--json", *json, "print JSON");
+    add_json_option(*c, *json);
     c->add_flag("--markdown", *markdown, "print Markdown tables");
     on_run(*c, report);
   }
   on_run(*sub, [command](const std::atomic<bool>& stop) {
     const EvalOptions& eval = command->eval;
     if (eval.tasks == std::vector<std::string>{"list"}) {
-      print_tasks(eval.task_files);
+      print_tasks(eval.task_files, command->json);
       return static_cast<int>(Exit::ok);
     }
     require_usage((!eval.tasks.empty() || !eval.task_files.empty()) && !eval.output.empty(),

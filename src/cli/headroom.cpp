@@ -2,10 +2,10 @@
 #include "calibration/headroom.h"
 
 #include <filesystem>
-#include <iostream>
 
 #include "base/error.h"
 #include "base/output_file.h"
+#include "cli/output.h"
 #include "cli/steps.h"
 #include "report/headroom_table.h"
 
@@ -65,7 +65,10 @@ int headroom(HeadroomCommand c, const std::atomic<bool>& stop) {
   output.stream() << json.dump(2) << '\n';
   output.commit();
   std::filesystem::remove(state);
-  std::cout << (c.json ? json.dump(2) + "\n" : headroom_text(*result));
+  if (c.json)
+    print_json(json);
+  else
+    print_text(headroom_text(*result));
   return 0;
 }
 
@@ -97,7 +100,7 @@ void add_headroom(CLI::App& app) {
          "JSON to write; what is done is kept in FILE.state until it is whole, and the same command goes on")
       ->required();
   add_force_option(*sub, c->force);
-  sub->add_flag("--json", c->json, "print the JSON instead of a table");
+  add_json_option(*sub, c->json);
   on_run(*sub, [c](const std::atomic<bool>& stop) { return headroom(*c, stop); });
 }
 

@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/help_format.h"
 #include "cli/manual.h"
+#include "cli/output.h"
 
 namespace rouse {
 
@@ -23,7 +24,7 @@ static const CLI::App& command_of(const CLI::App& app, const std::vector<std::st
 
 void add_help(CLI::App& app, const std::string& version) {
   struct Help {
-    bool man = false, options = false;
+    bool man = false, options = false, json = false;
     std::string shell;
     std::vector<std::string> command;
   };
@@ -35,13 +36,16 @@ void add_help(CLI::App& app, const std::string& version) {
                   "what a shell needs to complete commands and flags: bash, zsh or fish");
   sub->add_flag("--options", o->options,
                 "JSON schemas of what opening a model and what a request takes: types, bounds, defaults");
+  add_json_option(*sub, o->json, "the commands and their flags as JSON");
   on_run(*sub, [&app, o, version] {
     if (o->man)
       std::cout << man_page(pages_of(app), version);
     else if (!o->shell.empty())
       std::cout << completions(pages_of(app), o->shell);
     else if (o->options)
-      std::cout << options_json().dump(2) << '\n';
+      print_json(options_json());
+    else if (o->json)
+      print_json(pages_json(pages_of(command_of(app, o->command))));
     else
       std::cout << HelpFormatter().make_help(&command_of(app, o->command), "", CLI::AppFormatMode::Normal);
     return 0;

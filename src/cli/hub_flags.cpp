@@ -7,10 +7,10 @@ namespace rouse {
 
 static constexpr HubFlag kFlags[] = {
     {"-hf", "--hf-repo",
-     "(-hf) in the place of -m: a model of huggingface.co (HF_ENDPOINT), OWNER/REPO or OWNER/REPO:QUANT; "
+     "in the place of -m: a model of huggingface.co (HF_ENDPOINT), OWNER/REPO or OWNER/REPO:QUANT; "
      "taken from "
      "the cache, or fetched into it as `rouse pull` does"},
-    {"-hff", "--hf-file", "(-hff) with -hf: this file of the repository"},
+    {"-hff", "--hf-file", "with -hf: this file of the repository"},
 };
 
 std::span<const HubFlag> hub_flags() {
@@ -25,7 +25,7 @@ void add_hub_flags(CLI::App& app) {
     auto others = model->get_excludes();
     others.insert(model);
     for (const HubFlag& flag : kFlags) {
-      CLI::Option* added = command->add_option(flag.name)->description(flag.help);
+      CLI::Option* added = command->add_option(flag.name)->description(flag.help)->group(model->get_group());
       for (CLI::Option* other : others) added->excludes(other);
     }
   }

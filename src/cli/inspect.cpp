@@ -1,11 +1,11 @@
 /// cli/inspect.cpp - the description of a model file, for people.
 #include <cstdio>
-#include <iostream>
 #include <optional>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "model/describe.h"
 #include "model/tensors.h"
 #include "report/latency.h"
@@ -24,7 +24,7 @@ int list_architectures(bool as_json) {
   Json list = Json::array();
   for (const ArchEntry& entry : arch_registry()) list.push_back({{"name", entry.name}, {"help", entry.help}});
   if (as_json)
-    std::cout << Json{{"architectures", list}}.dump(2) << '\n';
+    print_json({{"architectures", list}});
   else
     for (const ArchEntry& entry : arch_registry()) std::printf("%-12s %s\n", entry.name, entry.help);
   return 0;
@@ -38,7 +38,7 @@ std::string sizes_text(const Json& sizes) {
 }
 
 void print_line(const char* label, const std::string& text) {
-  std::printf("  %-14s %s\n", label, printable(text).c_str());
+  print_text(cat("  ", padded(label, 15), " ", printable(text), "\n"));
 }
 
 void print_model(const Json& d, const ModelSpec& spec) {
@@ -111,7 +111,7 @@ int print_placement(const ModelOptions& m, bool as_json) {
   for (const auto& [where, bytes] : model.native->placement())
     rows.push_back({{"part", where.first}, {"buffer", where.second}, {"bytes", bytes}});
   if (as_json) {
-    std::cout << Json{{"devices", devices->text()}, {"placement", rows}}.dump(2) << '\n';
+    print_json({{"devices", devices->text()}, {"placement", rows}});
     return 0;
   }
   std::printf("%s\n", devices->text().c_str());
@@ -121,20 +121,31 @@ int print_placement(const ModelOptions& m, bool as_json) {
   return 0;
 }
 
+int list_keys(const GgufFile& file, bool as_json) {
+  if (as_json) {
+    Json keys = Json::object(), tensors = Json::array();
+    for (size_t i = 0; i < file.n_key(); ++i) keys[file.key_name(i)] = file.key_text(i);
+    for (const ggml_tensor* t : file.tensors())
+      tensors.push_back(
+          {{"name", t->name}, {"type", ggml_type_name(t->type)}, {"shape", {t->ne[0], t->ne[1], t->ne[2]}}});
+    print_json({{"keys", keys}, {"tensors", tensors}});
+    return 0;
+  }
+  for (size_t i = 0; i < file.n_key(); ++i)
+    std::printf("%-48s %s\n", printable(file.key_name(i)).c_str(), printable(file.key_text(i)).c_str());
+  for (const ggml_tensor* t : file.tensors())
+    std::printf("%-48s %-6s [%ld, %ld, %ld]\n", printable(t->name).c_str(), ggml_type_name(t->type), t->ne[0],
+                t->ne[1], t->ne[2]);
+  return 0;
+}
+
 int inspect(const InspectOptions& o) {
   if (o.list) return list_architectures(o.json);
   ModelOptions m = o.where;
   m.model = !o.positional.empty() ? o.positional : o.model;
   if (o.placement) return print_placement(m, o.json);
   const GgufFile file(model_path(m));
-  if (o.keys) {
-    for (size_t i = 0; i < file.n_key(); ++i)
-      std::printf("%-48s %s\n", printable(file.key_name(i)).c_str(), printable(file.key_text(i)).c_str());
-    for (const ggml_tensor* t : file.tensors())
-      std::printf("%-48s %-6s [%ld, %ld, %ld]\n", printable(t->name).c_str(), ggml_type_name(t->type),
-                  t->ne[0], t->ne[1], t->ne[2]);
-    return 0;
-  }
+  if (o.keys) return list_keys(file, o.json);
   Description description = describe(file);
   Json& d = description.json;
   const std::optional<ModelSpec>& spec = description.spec;
@@ -144,7 +155,7 @@ int inspect(const InspectOptions& o) {
                                                : std::vector<NextStep>{};
   d["next"] = next_steps_json(next);
   if (o.json) {
-    std::cout << d.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
+    print_json(d);
     return 0;
   }
   print_text(d, spec);
@@ -164,7 +175,7 @@ void add_inspect(CLI::App& app) {
   sub->add_flag("--keys", o->keys, "list every key and tensor of the file");
   sub->add_flag("--placement", o->placement, "load the weights and say where each part landed");
   add_placement_options(*sub, o->where);
-  sub->add_flag("--json", o->json, "print JSON");
+  add_json_option(*sub, o->json);
   on_run(*sub, [o] { return inspect(*o); });
 }
 

@@ -1,11 +1,11 @@
 /// cli/iti.cpp - inference-time intervention: the flags of `rouse iti fit`, and its report for people.
 #include <algorithm>
-#include <iostream>
 
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/text.h"
 #include "calibration/iti_read.h"
+#include "cli/output.h"
 #include "cli/steps.h"
 
 namespace rouse {
@@ -45,35 +45,44 @@ ItiFile run_iti_fit(const ItiOptions& o, const std::atomic<bool>& stop) {
   const std::string source =
       !o.task.empty() ? cat(o.task, ", development ", o.eval.dev_share, ", seed ", o.eval.sample_seed)
                       : o.eval.data.substr(o.eval.data.find_last_of('/') + 1);
-  file.options = {{"data", source},        {"answers", iti_hash(texts)},
-                  {"form", o.form},        {"fingerprint", session.engine->file().fingerprint()},
-                  {"heads", o.fit.n_pick}, {"ridge", o.fit.ridge},
+  file.options = {{"data", source},
+                  {"answers", iti_hash(texts)},
+                  {"form", o.form},
+                  {"fingerprint", session.engine->file().fingerprint()},
+                  {"heads", file.report["folds"][0]["heads"]},
+                  {"ridge", o.fit.ridge},
                   {"seed", o.fit.seed}};
   save_iti(file, output.file());
   return file;
+}
+
+/// Empty: in both folds the heads are surely better than who knows nothing.
+static std::string warning_of(const ItiFile& file) {
+  const Json& folds = file.report["folds"];
+  const bool unsure = std::any_of(folds.begin(), folds.end(), [](const Json& f) {
+    return f["interval"][0].get<double>() <= f["majority"].get<double>();
+  });
+  return unsure ? "these heads do not surely beat always giving the commoner verdict: --iti need not help"
+                : "";
 }
 
 static void print(const ItiOptions& o, const ItiFile& file) {
   std::printf("%s: %d heads of %d blocks\n", o.eval.output.c_str(), file.n_head, file.n_layer);
   for (size_t fold = 0; fold < 2; ++fold) {
     const Json& f = file.report["folds"][fold];
-    std::printf(
+    print_text(formatted(
         "  fold %zu, %d questions: %d heads picked on the other fold are right in %.1f%% [%.1f, %.1f] of "
-        "answers,"
-        " the best of them in %.1f%%; always the commoner verdict %.1f%%\n",
+        "answers, the best of them in %.1f%%; always the commoner verdict %.1f%%\n",
         fold + 1, f["questions"].get<int>(), f["heads"].get<int>(), 100 * f["accuracy"].get<double>(),
         100 * f["interval"][0].get<double>(), 100 * f["interval"][1].get<double>(),
-        100 * f["best_head_accuracy"].get<double>(), 100 * f["majority"].get<double>());
+        100 * f["best_head_accuracy"].get<double>(), 100 * f["majority"].get<double>()));
   }
-  const Json& folds = file.report["folds"];
-  if (std::any_of(folds.begin(), folds.end(), [](const Json& f) {
-        return f["interval"][0].get<double>() <= f["majority"].get<double>();
-      }))
-    std::printf("  these heads do not surely beat always giving the commoner verdict: --iti need not help\n");
-  std::printf("  best heads across both folds:");
+  if (const std::string warning = warning_of(file); !warning.empty()) std::printf("  %s\n", warning.c_str());
+  std::string best = "  best heads across both folds:";
   for (size_t i = 0; i < std::min<size_t>(8, file.heads.size()); ++i)
-    std::printf(" %d.%d (%.1f%%)", file.heads[i].layer, file.heads[i].head, 100 * file.heads[i].accuracy);
-  std::printf("\n");
+    best +=
+        formatted(" %d.%d (%.1f%%)", file.heads[i].layer, file.heads[i].head, 100 * file.heads[i].accuracy);
+  print_text(best + "\n");
 }
 
 void add_iti(CLI::App& app) {
@@ -98,22 +107,25 @@ void add_iti(CLI::App& app) {
   fit->add_option("--dev-share", e.dev_share, "with --task: share of the items")
       ->capture_default_str()
       ->check(CLI::Range(0.01, 0.99));
-  fit->add_option("--heads", o->fit.n_pick, "heads to pick and report")
-      ->capture_default_str()
+  fit->add_option("--heads", o->fit.n_pick,
+                  "heads to pick and report (left out: as many as --iti shifts, 48 of every 1024)")
       ->check(CLI::Range(1, 1 << 20));
   fit->add_option("--ridge", o->fit.ridge, "L2 penalty of a probe")
       ->capture_default_str()
       ->check(CLI::Range(1e-6, 1e6));
   fit->add_option("-s,--seed", o->fit.seed, "seed of the folds")->capture_default_str();
   fit->add_option("-o,--output", e.output, "file to write")->required();
-  fit->add_flag("--json", o->json, "print the report as JSON");
+  add_json_option(*fit, o->json);
   add_force_option(*fit, o->force);
   on_run(*fit, [o](const std::atomic<bool>& stop) {
     require_usage(!o->task.empty() || !o->eval.data.empty(),
                   "rouse iti fit: give --data FILE or --task NAME");
     const ItiFile file = run_iti_fit(*o, stop);
+    const std::string warning = warning_of(file);
     if (o->json)
-      std::cout << Json{{"output", o->eval.output}, {"report", file.report}}.dump(2) << '\n';
+      print_json({{"output", o->eval.output},
+                  {"report", file.report},
+                  {"warning", warning.empty() ? Json(nullptr) : Json(warning)}});
     else
       print(*o, file);
     return 0;

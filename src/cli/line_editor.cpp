@@ -6,15 +6,18 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <clocale>
 #include <cstdlib>
 #include <cstring>
+#include <cwchar>
 
 #include "base/error.h"
 #include "base/text.h"
 #include "base/unicode.h"
+#include "cli/terminal.h"
 
 namespace rouse {
 namespace {
@@ -54,9 +57,10 @@ std::wstring plain_paste(const std::wstring& paste) {
 
 }  // namespace
 
-LineEditor::LineEditor(Interrupts& interrupts, const std::string& history)
+LineEditor::LineEditor(Interrupts& interrupts, const std::string& history, Complete complete)
     : interrupts_(interrupts),
       history_((use_utf8(), history)),
+      complete_(std::move(complete)),
       out_(isatty(STDOUT_FILENO) ? stdout : stderr),
       editor_(el_init("rouse", stdin, out_, stderr), el_end) {
   require(editor_ != nullptr, "standard input: the terminal cannot be edited on");
@@ -79,6 +83,7 @@ void LineEditor::bind_keys() {
   el_wset(e, EL_EDITOR, L"emacs");
   el_wset(e, EL_ADDFN, L"rouse-paste", L"Insert what the terminal pastes", &LineEditor::insert_paste);
   el_wset(e, EL_ADDFN, L"rouse-newline", L"Insert a newline", &LineEditor::insert_newline);
+  el_wset(e, EL_ADDFN, L"rouse-complete", L"Complete a command", &LineEditor::complete_word);
   constexpr std::array<std::array<const wchar_t*, 2>, 15> kKeys{{{L"\\e[200~", L"rouse-paste"},
                                                                  {L"\\e^M", L"rouse-newline"},
                                                                  {L"\\e^J", L"rouse-newline"},
@@ -93,7 +98,7 @@ void LineEditor::bind_keys() {
                                                                  {L"\\eOF", L"ed-move-to-end"},
                                                                  {L"\\e[1;5C", L"em-next-word"},
                                                                  {L"\\e[1;5D", L"ed-prev-word"},
-                                                                 {L"^I", L"ed-insert"}}};
+                                                                 {L"^I", L"rouse-complete"}}};
   for (const auto& [key, function] : kKeys) el_wset(e, EL_BIND, key, function, nullptr);
 }
 
@@ -121,6 +126,25 @@ wchar_t* LineEditor::prompt(EditLine* editor) {
   return self(editor)->continued_ ? next : first;
 }
 
+/// After the window has got another width. libedit takes the rows for those that it wrote; a terminal has
+/// broken them anew meanwhile, so the prompt is sought by what stands before the cursor.
+void LineEditor::draw_again() {
+  el_resize(editor_.get());
+  const LineInfoW* line = el_wline(editor_.get());
+  const auto width = static_cast<int>(terminal_width(fileno(out_)));
+  int row = 0, column = 2;  // the prompt
+  for (const wchar_t* c = line->buffer; c < line->cursor; ++c) {
+    const int n = *c == L'\n' ? 0 : std::max(1, wcwidth(*c));
+    if (*c == L'\n' || column + n > width) ++row, column = 0;
+    column += n;
+  }
+  if (column >= width) ++row;
+  if (row > 0) std::fprintf(out_, "\x1b[%dA", row);
+  std::fputs("\r\x1b[J", out_);
+  std::fflush(out_);
+  el_wset(editor_.get(), EL_REFRESH);
+}
+
 /// -1: interrupted; -2: nothing more comes.
 int LineEditor::next_byte(EditLine* editor) {
   for (;;) {
@@ -131,7 +155,7 @@ int LineEditor::next_byte(EditLine* editor) {
       interrupted_ = true;
       return -1;
     }
-    if (interrupts_.resized()) el_resize(editor);
+    if (interrupts_.resized()) draw_again();
     if (interrupts_.continued()) {  // the shell has had the terminal meanwhile
       el_wset(editor, EL_PREP_TERM, 0);
       take_terminal();
@@ -173,6 +197,33 @@ unsigned char LineEditor::insert_paste(EditLine* editor, int) {
 
 unsigned char LineEditor::insert_newline(EditLine* editor, int) {
   return el_winsertstr(editor, L"\n") == 0 ? CC_REFRESH : CC_ERROR;
+}
+
+/// Of a command; in a message a tab is a tab. What all candidates begin with is inserted, and where that is
+/// nothing they are listed.
+unsigned char LineEditor::complete_word(EditLine* editor, int) {
+  LineEditor& me = *self(editor);
+  const LineInfoW* line = el_wline(editor);
+  const std::string before = narrow({line->buffer, line->cursor});
+  if (me.continued_ || !before.starts_with('/'))
+    return el_winsertstr(editor, L"\t") == 0 ? CC_REFRESH : CC_ERROR;
+  const std::vector<std::string> all = me.complete_(before);
+  if (all.empty()) return CC_ERROR;
+  std::string common = all[0];
+  for (const std::string& word : all)
+    common.resize(static_cast<size_t>(std::ranges::mismatch(common, word).in1 - common.begin()));
+  common.resize(complete_utf8_prefix(common));
+  const size_t typed = before.size() - (before.find_last_of(' ') + 1);  // npos + 1 is 0
+  std::string more = common.size() > typed ? common.substr(typed) : "";
+  if (all.size() == 1 && !common.ends_with('=') && !common.ends_with('/') && !common.ends_with(':'))
+    more += ' ';
+  if (!more.empty()) {
+    const std::u32string text = code_points(more);
+    return el_winsertstr(editor, std::wstring(text.begin(), text.end()).c_str()) == 0 ? CC_REFRESH : CC_ERROR;
+  }
+  std::fprintf(me.out_, "\n%s\n", wrapped(join(all, "  "), terminal_width(fileno(me.out_))).c_str());
+  std::fflush(me.out_);
+  return CC_REDISPLAY;
 }
 
 LineEditor::Line LineEditor::read() {

@@ -2,8 +2,10 @@
 /// and what libedit lacks: several pasted lines are one message.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/interrupts.h"
 #include "cli/line_history.h"
@@ -16,9 +18,11 @@ namespace rouse {
 /// ~/.editrc has the last word on keys.
 class LineEditor {
  public:
+  /// Whole words that the last one of what stands before the cursor could become.
+  using Complete = std::function<std::vector<std::string>(const std::string& before)>;
   /// history: a file, or none (LineHistory). On standard output, or on standard error where that is no
   /// terminal. `interrupts` must outlive it. Throws Error where the terminal cannot be edited on.
-  LineEditor(Interrupts& interrupts, const std::string& history);
+  LineEditor(Interrupts& interrupts, const std::string& history, Complete complete);
   ~LineEditor();
 
   enum class End { line, interrupted, closed };
@@ -34,14 +38,17 @@ class LineEditor {
   static int read_character(editline* editor, wchar_t* character);
   static unsigned char insert_paste(editline* editor, int);
   static unsigned char insert_newline(editline* editor, int);
+  static unsigned char complete_word(editline* editor, int);
   static wchar_t* prompt(editline* editor);
   int next_byte(editline* editor);
   void bind_keys();
   void take_terminal();
+  void draw_again();
   void end_line(const char* shown);
 
   Interrupts& interrupts_;
   LineHistory history_;
+  Complete complete_;
   std::FILE* out_;
   std::unique_ptr<editline, void (*)(editline*)> editor_;
   bool interrupted_ = false, continued_ = false, brackets_;

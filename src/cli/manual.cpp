@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/help_format.h"
+#include "cli/terminal.h"
 
 namespace rouse {
 namespace {
@@ -30,7 +31,7 @@ void add_pages(const CLI::App& app, const std::string& name, std::vector<Command
   for (const CLI::Option* flag : app.get_options()) {
     if (flag->get_positional())
       page.positions.push_back(flag->get_single_name());
-    else
+    else if (!flag->get_group().empty())
       page.flags.push_back(flag_page(*flag));
   }
   const auto below = app.get_subcommands([](const CLI::App*) { return true; });
@@ -39,6 +40,8 @@ void add_pages(const CLI::App& app, const std::string& name, std::vector<Command
   for (const CLI::App* command : below)
     add_pages(*command, name.empty() ? command->get_name() : name + " " + command->get_name(), out);
 }
+
+constexpr size_t kManWidth = 72;  // of what man(1) shows as it is, set in by 7
 
 /// Text as troff takes it: no line begins with a request, dashes can be copied.
 std::string troff(const std::string& text) {
@@ -68,7 +71,24 @@ std::string troff_flag(const FlagPage& flag) {
 
 std::vector<CommandPage> pages_of(const CLI::App& app) {
   std::vector<CommandPage> out;
-  add_pages(app, "", out);
+  const std::string name = full_name(app);
+  add_pages(app, app.get_parent() ? name.substr(name.find(' ') + 1) : "", out);
+  return out;
+}
+
+Json pages_json(const std::vector<CommandPage>& pages) {
+  Json out = Json::array();
+  for (const CommandPage& page : pages) {
+    Json flags = Json::array();
+    for (const FlagPage& flag : page.flags)
+      flags.push_back({{"names", flag.names},
+                       {"takes_value", flag.takes_value},
+                       {"words", flag.words},
+                       {"help", flag.help},
+                       {"default", flag.usual.empty() ? Json(nullptr) : Json(flag.usual)}});
+    out.push_back(
+        {{"command", page.name}, {"help", page.help}, {"arguments", page.positions}, {"flags", flags}});
+  }
   return out;
 }
 
@@ -86,9 +106,9 @@ std::string man_page(const std::vector<CommandPage>& pages, const std::string& v
     for (const std::string& position : page.positions) out += " " + position;
     out += "\"\n" + troff(page.help) + "\n";
     for (const FlagPage& flag : page.flags) out += troff_flag(flag);
-    if (!page.footer.empty()) out += ".PP\n.nf\n" + troff(page.footer) + "\n.fi\n";
+    if (!page.footer.empty()) out += ".PP\n.nf\n" + troff(wrapped(page.footer, kManWidth)) + "\n.fi\n";
   }
-  return out + ".SH NOTES\n.nf\n" + troff(program.footer) + "\n.fi\n";
+  return out + ".SH NOTES\n.nf\n" + troff(wrapped(program.footer, kManWidth)) + "\n.fi\n";
 }
 
 }  // namespace rouse

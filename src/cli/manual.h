@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
+
 namespace rouse {
 
 struct FlagPage {
@@ -23,6 +25,8 @@ struct CommandPage {
 /// The program first, then every command, those below it following it.
 std::vector<CommandPage> pages_of(const CLI::App& app);
 
+/// [{"command", "help", "arguments", "flags": [{"names", "takes_value", "words", "help", "default"}]}].
+Json pages_json(const std::vector<CommandPage>& pages);
 /// For man(1), as `rouse help --man | man -l -`.
 std::string man_page(const std::vector<CommandPage>& pages, const std::string& version);
 /// For "bash", "zsh" or "fish".

@@ -2,9 +2,6 @@
 
 #include <string_view>
 
-#include "base/option.h"
-#include "base/text.h"
-
 namespace rouse {
 
 /// What helps, by the subject of an error.
@@ -23,25 +20,12 @@ static constexpr Hint kHints[] = {
     {"unsafe_exec", "--unsafe-exec runs them with limits alone, as you, with your files and your network"},
 };
 
-/// `unknown task "arc_esy"; known: arc_easy, ...` says which of them was meant, if one is near.
-static std::string nearest_known(const std::string& text) {
-  constexpr std::string_view kKnown = "\"; known: ";
-  const size_t list = text.find(kKnown);
-  const size_t quote = list == std::string::npos || list == 0 ? list : text.rfind('"', list - 1);
-  if (list == std::string::npos || quote == std::string::npos) return "";
-  const std::string name = text.substr(quote + 1, list - quote - 1);
-  std::vector<std::string> known;
-  for (const std::string& part : split(text.substr(list + kKnown.size()), ','))
-    known.emplace_back(trim(part));
-  return did_you_mean(name.substr(0, name.find(':')), known);
-}
-
 std::string message_of(const Error& e) {
   std::string text = e.what();
   const std::string& subject = e.subject();
   for (const Hint& hint : kHints)
     if (hint.subject == subject) text += cat("; ", hint.text);
-  return text + nearest_known(e.what());
+  return text;
 }
 
 }  // namespace rouse

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/environment.h"
+#include "cli/help_format.h"
 #include "tokenizer/grammar.h"
 
 namespace rouse {
@@ -104,7 +105,7 @@ void add_option(CLI::App& app, const Option& option, const OptionTargets& target
   auto* flag = app.add_option_function<std::string>(option.flag, set, help_of(option));
   flag->type_name(type_name_of(option.spec));
   const Json usual = option_value(option.place(targets));
-  if (usual.is_null() || usual == Json("") || usual.is_array()) return;
+  if (option.default_value().is_null() || usual.is_null() || usual == Json("") || usual.is_array()) return;
   flag->default_str(shown_default(usual));
 }
 
@@ -124,6 +125,20 @@ void add_placement_options(CLI::App& app, ModelOptions& o) {
     add_option(app, *find_option(name), {.model = &o});
 }
 
+void add_json_option(CLI::App& command, bool& json, const std::string& help) {
+  command.add_flag("--json", json, help);
+}
+
+void refuse_json(CLI::App& command, const std::string& why) {
+  command
+      .add_flag_function("--json",
+                         [&command, why](int64_t) {
+                           if (from_environment()) return;
+                           throw Error(cat(full_name(command), " has no --json: ", why), ErrorKind::usage);
+                         })
+      ->group("");
+}
+
 void add_force_option(CLI::App& app, bool& force) {
   app.add_flag("--force", force, "replace what is there already");
 }
@@ -137,7 +152,8 @@ void add_prompt_options(CLI::App& app, PromptOptions& o) {
   add_options(app, OptionGroup::prompt, {.prompt = &o});
   app.add_option("-f,--file", o.file,
                  "read the prompt from a file, - for standard input (as standard input: a byte order mark is "
-                 "dropped, \\r\\n is \\n)");
+                 "dropped, \\r\\n is \\n)")
+      ->group(app.get_option("--prompt")->get_group());
 }
 
 void add_method_options(CLI::App& app, MethodOptions& o) {

@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "base/error.h"
+#include "cli/terminal.h"
 
 namespace rouse {
 
@@ -29,6 +30,15 @@ void flush_output() {
     throw Error("standard output: nobody reads it any more", ErrorKind::closed_pipe);
   throw Error(
       cat("standard output: cannot write (", error ? std::strerror(error) : "what was printed is lost", ")"));
+}
+
+void print_text(const std::string& text) {
+  const size_t width = output_width();
+  std::cout << (width > 0 ? wrapped(text, width) : text);
+}
+
+void print_json(const Json& document) {
+  std::cout << document.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
 }
 
 void print_now(const std::string& text) {

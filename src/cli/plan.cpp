@@ -9,6 +9,7 @@
 #include "calibration/plan_controls.h"
 #include "calibration/plan_export.h"
 #include "cli/command.h"
+#include "cli/output.h"
 #include "report/plan_profile.h"
 
 namespace rouse {
@@ -36,14 +37,14 @@ int plan_show(const PlanOptions& o) {
   const Plan p = read_plan(o.first);
   const Json d = plan_profile(p, o.first, static_cast<size_t>(o.n_expert));
   if (o.json) {
-    std::cout << d.dump(2) << '\n';
+    print_json(d);
     return 0;
   }
-  std::printf("%s: %s, %zu MoE layers of %d experts, top-%d; %d tokens (%d hard, %d easy)\n\n",
-              o.first.c_str(), printable(p.arch).c_str(), p.layers.size(), p.n_expert, p.k, p.n_scored,
-              p.n_hard, p.n_easy);
+  print_text(cat(o.first, ": ", printable(p.arch), ", ", p.layers.size(), " MoE layers of ", p.n_expert,
+                 " experts, top-", p.k, "; ", p.n_scored, " tokens (", p.n_hard, " hard, ", p.n_easy,
+                 " easy)\n\n"));
   if (const std::string warning = plan_warning(p); !warning.empty())
-    std::printf("Warning: %s.\n\n", warning.c_str());
+    print_text(cat("Warning: ", warning, ".\n\n"));
   const bool shrunk = &p.shares() == &p.shrunk;
   std::printf("  block     k  R [95%% interval]%s\n", shrunk ? ", shrunk" : "");
   double most = 0;
@@ -61,16 +62,16 @@ int plan_show(const PlanOptions& o) {
   }
   print_experts("Most causal experts (ablating them costs hard tokens the most)", d["most_causal"]);
   print_experts("Dormant experts (causal, yet seldom preferred)", d["dormant"]);
-  if (p.evidence) std::printf("\nEvidence for moving experts\n%s", evidence_text(p, o.first, 5).c_str());
+  if (p.evidence) print_text("\nEvidence for moving experts\n" + evidence_text(p, o.first, 5));
   return 0;
 }
 
 int plan_evidence(const PlanOptions& o) {
   const Plan p = read_plan(o.first);
   if (o.json)
-    std::cout << evidence_json(evidence_of(p, o.first)).dump(2) << '\n';
+    print_json(evidence_json(evidence_of(p, o.first)));
   else
-    std::cout << evidence_text(p, o.first, static_cast<size_t>(o.n_expert));
+    print_text(evidence_text(p, o.first, static_cast<size_t>(o.n_expert)));
   return 0;
 }
 
@@ -78,7 +79,7 @@ int plan_diff(const PlanOptions& o) {
   const Plan a = read_plan(o.first), b = read_plan(o.second);
   const Json d = plan_difference(a, o.first, b, o.second);
   if (o.json) {
-    std::cout << d.dump(2) << '\n';
+    print_json(d);
     return 0;
   }
   for (const char* what : {"R", "CEI"}) {
@@ -98,6 +99,16 @@ int plan_diff(const PlanOptions& o) {
   return 0;
 }
 
+/// What a command that leaves a plan says with --json; without, it says nothing.
+int saved(const PlanOptions& o, const Plan& plan) {
+  if (!o.json) return 0;
+  print_json({{"output", o.output},
+              {"layers", plan.layers},
+              {"budget", plan.budget},
+              {"experts_per_token", std::accumulate(plan.budget.begin(), plan.budget.end(), 0)}});
+  return 0;
+}
+
 /// A plan of a model.
 template <class Make>
 Plan save_of_model(const PlanOptions& o, Make make) {
@@ -111,15 +122,16 @@ Plan save_of_model(const PlanOptions& o, Make make) {
 template <class Make>
 int save_of_plan(const PlanOptions& o, Make make) {
   const OutputFile output(o.output, o.force, {&o.first, 1});
-  save_plan(make(read_plan(o.first)), output.file());
-  return 0;
+  const Plan plan = make(read_plan(o.first));
+  save_plan(plan, output.file());
+  return saved(o, plan);
 }
 
 int plan_uniform(const PlanOptions& o) {
-  return save_of_model(o, uniform_plan), 0;
+  return saved(o, save_of_model(o, uniform_plan));
 }
 int plan_random(const PlanOptions& o) {
-  return save_of_model(o, [&](const GgufFile& file) { return random_plan(file, o.seed); }), 0;
+  return saved(o, save_of_model(o, [&](const GgufFile& file) { return random_plan(file, o.seed); }));
 }
 int plan_shuffle(const PlanOptions& o) {
   return save_of_plan(o, [&](const Plan& source) { return shuffled_plan(source, o.seed); });
@@ -133,7 +145,7 @@ int plan_from_counts(const PlanOptions& o) {
             usual = p.k * static_cast<int>(p.layers.size());
   if (sum != usual)
     std::fprintf(stderr, "note: %d expert evaluations a token, the model's own rule has %d\n", sum, usual);
-  return 0;
+  return saved(o, p);
 }
 int plan_export(const PlanOptions& o, const std::atomic<bool>& stop) {
   const std::string inputs[] = {o.first, o.gguf};
@@ -141,6 +153,7 @@ int plan_export(const PlanOptions& o, const std::atomic<bool>& stop) {
   ProgressBar bar("writing");
   export_plan(
       {o.first, o.gguf, o.lambda}, output.file(), [&](double done) { bar.update(done); }, &stop);
+  if (o.json) print_json({{"output", o.output}, {"plan", o.first}, {"gguf", o.gguf}, {"lambda", o.lambda}});
   return 0;
 }
 
@@ -158,6 +171,7 @@ void add_plan(CLI::App& app) {
       else
         return command(*o, stop);
     });
+    add_json_option(*c, o->json);
     return c;
   };
   const auto output = [&](CLI::App* c) {
@@ -175,19 +189,16 @@ void add_plan(CLI::App& app) {
   c->add_option("-n,--experts", o->n_expert, "experts to list")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20));
-  c->add_flag("--json", o->json, "print JSON");
   c = add("evidence", "what was measured before experts moved between blocks, or why none did",
           plan_evidence);
   source(c);
   c->add_option("-n,--moves", o->n_expert, "moves to list")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20));
-  c->add_flag("--json", o->json, "print JSON");
   c = add("diff", "rank correlations and budget changes of two plans: seeds, texts, quantisations",
           plan_diff);
   source(c);
   c->add_option("other", o->second, "another plan of the same shape")->required();
-  c->add_flag("--json", o->json, "print JSON");
   c = add("uniform", "the model's own budgets, no bias", plan_uniform), model(c), output(c);
   c = add("random", "random intensities and impacts", plan_random), model(c), seed(c), output(c);
   c = add("shuffle", "a plan's numbers at other places", plan_shuffle), source(c), seed(c), output(c);

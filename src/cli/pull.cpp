@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <iostream>
 
+#include "base/table.h"
 #include "base/text.h"
 #include "cli/command.h"
 #include "cli/hub_flags.h"
+#include "cli/terminal.h"
 #include "hub/download.h"
 
 namespace rouse {
@@ -76,11 +78,6 @@ class PullProgress {
   uint64_t from_ = 0;
 };
 
-struct PullCommand {
-  std::string name;
-  bool json = false;
-};
-
 Json model_json(const StoredModel& model, const ModelStore& store) {
   Json files = Json::array();
   for (const RepoFile& file : model.model.files) {
@@ -96,32 +93,33 @@ Json model_json(const StoredModel& model, const ModelStore& store) {
           {"files", files}};
 }
 
-int list(bool json) {
+Json list() {
   const ModelStore store(models_folder());
-  const auto models = store.models();
-  if (json) {
-    Json all = Json::array();
-    for (const StoredModel& model : models) all.push_back(model_json(model, store));
-    std::cout << all.dump(2) << '\n';
-    return 0;
-  }
-  size_t width = 0;
-  uint64_t n_byte = 0;
-  for (const StoredModel& model : models) width = std::max(width, model.name.size()), n_byte += model.n_byte;
-  for (const StoredModel& model : models) {
-    char when[32];
-    std::strftime(when, sizeof when, "%Y-%m-%d %H:%M", std::localtime(&model.time));
-    std::printf("%s  %10s  %s%s\n", padded(model.name, width).c_str(), bytes_text(model.n_byte).c_str(), when,
-                model.whole ? "" : "  unfinished: rouse pull continues");
-  }
-  if (models.empty())
-    std::fprintf(stderr, "no model is in %s; rouse pull OWNER/REPO fetches one\n", store.root().c_str());
-  else
-    std::fprintf(stderr, "%s in %s\n", bytes_text(n_byte).c_str(), store.root().c_str());
-  return 0;
+  Json all = Json::array();
+  for (const StoredModel& model : store.models()) all.push_back(model_json(model, store));
+  return all;
 }
 
-int rm(const std::string& text) {
+void print_list(const Json& models) {
+  const std::string root = ModelStore(models_folder()).root();
+  uint64_t n_byte = 0;
+  Table table;
+  for (const Json& m : models) {
+    char when[32];
+    const auto fetched = m["fetched"].get<std::time_t>();
+    std::strftime(when, sizeof when, "%Y-%m-%d %H:%M", std::localtime(&fetched));
+    n_byte += m["bytes"].get<uint64_t>();
+    table.push_back({m["name"], formatted("%10s", bytes_text(m["bytes"].get<uint64_t>()).c_str()), when,
+                     m["complete"].get<bool>() ? "" : "unfinished: rouse pull continues"});
+  }
+  if (!table.empty()) std::cout << table_text(table, output_width());
+  if (models.empty())
+    std::fprintf(stderr, "no model is in %s; rouse pull OWNER/REPO fetches one\n", root.c_str());
+  else
+    std::fprintf(stderr, "%s in %s\n", bytes_text(n_byte).c_str(), root.c_str());
+}
+
+Json rm(const std::string& text) {
   const ModelName name = parse_model_name(text);
   const ModelStore store(models_folder());
   const auto models = store.models();
@@ -143,22 +141,15 @@ int rm(const std::string& text) {
     for (const StoredModel* model : fit) names.push_back(model->name);
     throw Error(cat(text, ": could be ", join(names, " or "), "; name one"), ErrorKind::usage);
   }
-  const uint64_t freed = store.remove(*fit[0]);
-  std::printf("%s: removed, %s are free again\n", fit[0]->name.c_str(), bytes_text(freed).c_str());
-  return 0;
+  return {{"removed", fit[0]->name}, {"bytes", store.remove(*fit[0])}};
 }
 
-int pull(const PullCommand& o, const std::atomic<bool>& stop) {
-  const std::string path = pull_model(parse_model_name(o.name), stop);
-  if (!o.json) {
-    std::cout << path << '\n';
-    return 0;
-  }
+Json pull(const std::string& name, const std::atomic<bool>& stop) {
+  const std::string path = pull_model(parse_model_name(name), stop);
   const ModelStore store(models_folder());
   for (const StoredModel& model : store.models())
-    if (store.path(model.repo, model.model.files[0].path) == path)
-      std::cout << model_json(model, store).dump(2) << '\n';
-  return 0;
+    if (store.path(model.repo, model.model.files[0].path) == path) return model_json(model, store);
+  throw Error(cat(path, ": was fetched, and is not in the cache"));
 }
 
 }  // namespace
@@ -185,38 +176,43 @@ std::string pull_model(const ModelName& name, const std::atomic<bool>& stop) {
 }
 
 void add_pull(CLI::App& app) {
-  auto o = std::make_shared<PullCommand>();
+  auto name = std::make_shared<std::string>();
   CLI::App* sub =
       app.add_subcommand("pull", "Fetch a model of huggingface.co into the cache, or bring it up to date");
   sub->add_option(
-         "name", o->name,
+         "name", *name,
          "OWNER/REPO, or OWNER/REPO:QUANT (Q4_K_M), or OWNER/REPO:FILE.gguf; without one Q4_K_M, else Q8_0, "
          "else the first")
       ->required();
-  sub->add_flag("--json", o->json, "print JSON");
   sub->footer(
       "Prints the file's path, which -m takes; -hf OWNER/REPO:QUANT does both at once. Interrupted or cut "
-      "off, the next\n"
+      "off, the next "
       "pull goes on where it ended. HF_TOKEN opens gated repositories, HF_ENDPOINT names another hub. Models "
-      "lie in\n"
+      "lie in "
       "$ROUSE_CACHE/models, else $XDG_CACHE_HOME/rouse/models, else ~/.cache/rouse/models, as "
       "OWNER/REPO/FILE.gguf.");
-  on_run(*sub, [o](const std::atomic<bool>& stop) { return pull(*o, stop); });
+  on_result(
+      *sub, [name](const std::atomic<bool>& stop) { return pull(*name, stop); },
+      [](const Json& model) { std::cout << model["files"][0]["path"].get<std::string>() << '\n'; });
 }
 
 void add_list(CLI::App& app) {
-  auto json = std::make_shared<bool>(false);
   CLI::App* sub =
       app.add_subcommand("list", "The models in the cache: names as -hf takes them, sizes, when they came");
-  sub->add_flag("--json", *json, "print JSON");
-  on_run(*sub, [json] { return list(*json); });
+  on_result(
+      *sub, [](const std::atomic<bool>&) { return list(); }, print_list);
 }
 
 void add_rm(CLI::App& app) {
   auto name = std::make_shared<std::string>();
   CLI::App* sub = app.add_subcommand("rm", "Remove a model from the cache");
   sub->add_option("name", *name, "as rouse list shows it")->required();
-  on_run(*sub, [name] { return rm(*name); });
+  on_result(
+      *sub, [name](const std::atomic<bool>&) { return rm(*name); },
+      [](const Json& d) {
+        std::printf("%s: removed, %s are free again\n", d["removed"].get<std::string>().c_str(),
+                    bytes_text(d["bytes"].get<uint64_t>()).c_str());
+      });
 }
 
 }  // namespace rouse

@@ -1,12 +1,12 @@
 /// cli/report.cpp - the flags of `rouse report`: saved results as a page, and analyses of them and of a
 /// model's routings as JSON.
 #include <filesystem>
-#include <iostream>
 
 #include "advice/advice_page.h"
 #include "base/error.h"
 #include "base/files.h"
 #include "base/output_file.h"
+#include "cli/output.h"
 #include "cli/steps.h"
 #include "report/frontier.h"
 
@@ -44,7 +44,7 @@ SavedReport joined_report(const HtmlCommand& c) {
   return out;
 }
 
-int write_report(const HtmlCommand& c) {
+Json write_report(const HtmlCommand& c) {
   namespace fs = std::filesystem;
   const SavedReport report = joined_report(c);
   OutputFile page(c.output, c.force);
@@ -67,8 +67,7 @@ int write_report(const HtmlCommand& c) {
         c.svg.empty() ? "" : fs::absolute(c.svg).lexically_relative(beside).string());
     markdown->commit();
   }
-  std::fprintf(stderr, "%s: %zu figures\n", c.output.c_str(), n);
-  return 0;
+  return {{"page", c.output}, {"figures", n}};
 }
 
 void add_html(CLI::App& report) {
@@ -87,7 +86,12 @@ void add_html(CLI::App& report) {
                   "also the tables as Markdown into this file, with the figures of --svg");
   sub->add_option("--title", c->title, "the page's title");
   add_force_option(*sub, c->force);
-  on_run(*sub, [c] { return write_report(*c); });
+  on_result(
+      *sub, [c](const std::atomic<bool>&) { return write_report(*c); },
+      [](const Json& d) {
+        std::fprintf(stderr, "%s: %d figures\n", d["page"].get<std::string>().c_str(),
+                     d["figures"].get<int>());
+      });
 }
 
 }  // namespace
@@ -103,13 +107,15 @@ void add_report(CLI::App& app) {
   const auto over_runs = [&](const char* name, const char* help, Json (*make)(std::span<const EvalRun>)) {
     CLI::App* c = sub->add_subcommand(name, help);
     c->add_option("folders", *folders, "folders of `rouse eval -o`, or of single runs in them")->required();
-    on_run(*c, [folders, make] {
-      std::vector<EvalRun> runs;
-      for (const std::string& folder : *folders)
-        for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
-      std::cout << make(runs).dump(2) << '\n';
-      return 0;
-    });
+    on_result(
+        *c,
+        [folders, make](const std::atomic<bool>&) {
+          std::vector<EvalRun> runs;
+          for (const std::string& folder : *folders)
+            for (EvalRun& run : read_runs(folder)) runs.push_back(std::move(run));
+          return make(runs);
+        },
+        print_json);
   };
   over_runs("sweep", "every run's score and cost, by task: routing sweeps (k, rank) and grids", points_of);
   over_runs("pareto", "the same by cost: which settings nothing as cheap is as good as",
@@ -134,10 +140,8 @@ void add_report(CLI::App& app) {
   d->add_option("--document-tokens", o->n_token, "a text is cut to this many tokens")
       ->capture_default_str()
       ->check(CLI::Range(2, 1 << 16));
-  on_run(*d, [o](const std::atomic<bool>& stop) {
-    std::cout << run_divergence(*o, stop).dump(2) << '\n';
-    return 0;
-  });
+  on_result(
+      *d, [o](const std::atomic<bool>& stop) { return run_divergence(*o, stop); }, print_json);
 }
 
 }  // namespace rouse

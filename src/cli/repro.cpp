@@ -11,6 +11,7 @@
 #include "base/lock.h"
 #include "base/quoting.h"
 #include "base/text.h"
+#include "cli/output.h"
 #include "cli/repro_command.h"
 #include "eval/data.h"
 #include "eval/saved_runs.h"
@@ -120,12 +121,24 @@ Words tasks_at_hand(const Paper& paper, const EvalOptions& o) {
   return out;
 }
 
+/// Rows and steps a second of greedy, measured in a moment.
+Work speed_of(const ModelOptions& model, const std::atomic<bool>& stop) {
+  LatencyOptions o;
+  o.model = model, o.n_prompt = {64}, o.n_gen = 8, o.repeats = 1, o.only = {"greedy"};
+  const Json row = measure_latency(o, {}, &stop)["rows"][0];
+  return {row["prefill_tok_s"], row["step_tok_s"]};
+}
+
 int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& stop) {
   const GgufFile file(model_path(o.eval.model));
   const ModelSpec spec = read_spec(file);
   require_usage(spec.router.moe(), file.path(), ": a dense model has nothing to route");
-  const Setting s{o, model_flags(o.eval.model), tasks_at_hand(paper, o.eval), spec.router.n_expert_used,
-                  std::min(8, spec.router.n_selectable())};
+  const Setting s{o,
+                  model_flags(o.eval.model),
+                  tasks_at_hand(paper, o.eval),
+                  spec.router.n_expert_used,
+                  std::min(8, spec.router.n_selectable()),
+                  static_cast<int>(spec.router.layers.size())};
   const std::vector<ReproStep> steps = paper.steps(s);
   fs::create_directories(o.eval.output);
   const Lock lock(o.eval.output);
@@ -147,6 +160,7 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
   std::string tables =
       cat("# ", paper.help, "\n\n", spec.name, ", ", spec.router.n_expert, " experts, top-", s.k, ".\n\n");
   bool partial = false;
+  std::optional<Work> speed;
   for (size_t i = 0; i < steps.size(); ++i) {
     const ReproStep& step = steps[i];
     std::fprintf(stderr, "[%zu/%zu] %s\n  %s\n", i + 1, steps.size(), step.title.c_str(),
@@ -155,6 +169,13 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
     const bool there = !step.product.empty() && fs::exists(step.product);
     EvalOutcome outcome{.whole = true};
     try {
+      if (!there && step.work) {
+        if (!speed) speed = speed_of(o.eval.model, stop);
+        const Work work = step.work();
+        std::fprintf(
+            stderr, "  about %s at most, were nothing of it done (%.0f prompt tokens, %.0f generated)\n",
+            time_text(work.rows / speed->rows + work.steps / speed->steps).c_str(), work.rows, work.steps);
+      }
       if (!there) outcome = step.run(stop);
     } catch (const Error& e) {
       if (e.kind() != ErrorKind::interrupted)
@@ -176,6 +197,9 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
   const SavedReport report = saved_report(o.eval.output);
   write_whole(s.at("report.html"), html_page(report.title, report.intro, report.sections));
   std::fprintf(stderr, "tables: %s\nfigures: %s\n", s.at("tables.md").c_str(), s.at("report.html").c_str());
+  record["tables"] = s.at("tables.md");
+  record["figures"] = s.at("report.html");
+  if (o.json) print_json(record);
   return static_cast<int>(partial ? Exit::partial : Exit::ok);
 }
 
@@ -197,14 +221,17 @@ void add_repro(CLI::App& app) {
                   "text to calibrate on, or to compare routings on (default: from --data)");
     if (std::string(paper.name) == "cor") {
       c->add_option("--plan", o->plan, "a plan of this model instead of calibrating one");
-      c->add_option("--calibration-tokens", o->n_calibration, "scored tokens of the calibration")
-          ->capture_default_str();
+      c->add_option("--calibration-tokens", o->n_calibration,
+                    "scored tokens of the calibration (left out: 1000, or 50 for each item of --limit where "
+                    "those are fewer)")
+          ->check(CLI::Range(1, 1 << 24));
     } else {
       c->add_option("--samples", o->n_sample, "samples of self-consistency")
           ->capture_default_str()
           ->check(CLI::Range(2, kMaxSequence / 2));
       c->add_option("--amateur", o->amateur, "also contrastive decoding with this smaller model (GGUF)");
     }
+    add_json_option(*c, o->json);
     on_run(*c, [&paper, o](const std::atomic<bool>& stop) { return repro(paper, *o, stop); });
   }
 }

@@ -13,7 +13,9 @@ using Words = std::vector<std::string>;
 struct ReproOptions {
   EvalOptions eval;
   std::string plan, text, amateur;
-  int n_sample = 8, n_calibration = 1000;
+  bool json = false;
+  int n_sample = 8;
+  int n_calibration = 0;  ///< 0: of the limit
 };
 
 /// What the steps of a paper are made for.
@@ -21,10 +23,17 @@ struct Setting {
   const ReproOptions& o;
   Words model;  ///< flags that every command of the model takes
   Words tasks;
-  int k, n;  ///< experts a token; the most that a sweep tries
+  int k, n;         ///< experts a token; the most that a sweep tries
+  int n_block = 1;  ///< MoE blocks
   std::string at(const std::string& file) const {
     return (std::filesystem::path(o.eval.output) / file).string();
   }
+};
+
+/// What a step asks of a model, at most: texts may end early.
+struct Work {
+  double rows = 0;   ///< of prompts and given texts
+  double steps = 0;  ///< tokens that are generated
 };
 
 /// Who reads the tables can do a step alone by its command.
@@ -34,6 +43,7 @@ struct ReproStep {
   std::string
       product;  ///< a step whose product is there is not run again; evaluations see to that themselves
   std::function<EvalOutcome(const std::atomic<bool>& stop)> run;  ///< leaves the product; throws Error
+  std::function<Work()> work = {};                                ///< null: no model runs
 };
 
 struct Paper {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "calibration/plan_controls.h"
 #include "cli/repro_command.h"
+#include "eval/sweep.h"
 #include "report/plan_profile.h"
 
 namespace rouse {
@@ -57,6 +58,37 @@ struct Differs {
   float temperature = 0;
 };
 
+/// Characters over four: what a token of a prompt is, more or less.
+double n_token_of(const std::string& text) {
+  return static_cast<double>(text.size()) / 4;
+}
+
+Work work_of(const EvalOptions& e) {
+  std::vector<const TaskEntry*> entries;
+  for (const std::string& name : e.tasks) {
+    const TaskEntry& task = task_entry(name, e.protocol);
+    if (task.kind != TaskKind::tokens) entries.push_back(&task);  // windows take a tokenizer
+  }
+  size_t n_error = 0, n_setting = 0;
+  for (const std::string& method : e.methods) n_setting += sweep_variants(method, {}).size();
+  Work one;
+  for (const LoadedEval& task : load_tasks(e, entries, nullptr, {}, n_error))
+    for (const Item& item : task.items) {
+      one.rows += n_token_of(item.prompt);
+      for (const std::string& choice : item.choices) one.rows += n_token_of(choice);
+      if (task.entry->kind == TaskKind::text)
+        one.steps += e.runner.n_predict > 0 ? e.runner.n_predict : task.entry->n_predict;
+    }
+  const auto n = static_cast<double>(n_setting) * e.runner.n_sample;
+  return {n * one.rows, n * one.steps};
+}
+
+/// --limit, where it counts items; of a share or of none nothing is left out.
+int limited(const Setting& s, int usual) {
+  const double limit = s.o.eval.limit;
+  return limit >= 1 ? std::min(usual, static_cast<int>(limit)) : usual;
+}
+
 /// Methods over tasks, in a folder of the step's name.
 ReproStep evaluation(const Setting& s, const std::string& name, const std::string& title, const Words& tasks,
                      const Words& methods, const Differs& more = {}) {
@@ -85,7 +117,12 @@ ReproStep evaluation(const Setting& s, const std::string& name, const std::strin
   if (more.dev_share != EvalOptions{}.dev_share) words = with(words, {"--dev-share", cat(more.dev_share)});
   if (more.n_sample > 1)
     words = with(words, {"--samples", cat(more.n_sample), "--temp", cat(more.temperature)});
-  return {name, title, words, "", [e](const std::atomic<bool>& stop) { return run_evaluation(e, stop); }};
+  return {name,
+          title,
+          words,
+          "",
+          [e](const std::atomic<bool>& stop) { return run_evaluation(e, stop); },
+          [e] { return work_of(e); }};
 }
 
 Words tasks_where(const Setting& s, bool (*keep)(const TaskEntry&)) {
@@ -145,20 +182,31 @@ std::vector<ReproStep> scmoe_steps(const Setting& s) {
     Words words = with({"report", "divergence", "--text", text}, s.model);
     if (!s.o.amateur.empty()) words = with(words, {"--amateur", s.o.amateur});
     DivergenceOptions d;
-    d.model = s.o.eval.model, d.text = text, d.amateur = s.o.amateur;
+    d.model = s.o.eval.model, d.text = text, d.amateur = s.o.amateur, d.n_text = limited(s, d.n_text);
+    if (d.n_text != DivergenceOptions{}.n_text) words = with(words, {"--limit", cat(d.n_text)});
+    constexpr int kRoutings = 10;  // the strong one, and those that are compared with it
     const std::string product = s.at("divergence.json");
-    steps.push_back(
-        {"divergence", "Divergence of weak routings from the strong one", words, product,
-         leaving(product, [d](const std::atomic<bool>& stop) { return run_divergence(d, stop); })});
+    steps.push_back({"divergence", "Divergence of weak routings from the strong one", words, product,
+                     leaving(product, [d](const std::atomic<bool>& stop) { return run_divergence(d, stop); }),
+                     [d] {
+                       return Work{double{kRoutings} * d.n_text * d.n_token, 0};
+                     }});
   }
   Words bench = with({"bench", "--json", "--prompt-sizes", "128"}, s.model);
   if (!s.o.amateur.empty()) bench = with(bench, {"--amateur", s.o.amateur});
   LatencyOptions latency;
   latency.model = s.o.eval.model, latency.n_prompt = {128}, latency.amateur = s.o.amateur;
+  latency.repeats = limited(s, latency.repeats);
+  if (latency.repeats != LatencyOptions{}.repeats) bench = with(bench, {"--repeats", cat(latency.repeats)});
+  constexpr int kRows = 12;  // methods that are timed
   const std::string product = s.at("latency.json");
   steps.push_back(
       {"latency", "Latency", bench, product,
-       leaving(product, [latency](const std::atomic<bool>& stop) { return run_latency(latency, stop); })});
+       leaving(product, [latency](const std::atomic<bool>& stop) { return run_latency(latency, stop); }),
+       [latency] {
+         const double turns = double{kRows} * (latency.repeats + 1);
+         return Work{turns * latency.n_prompt[0], turns * latency.n_gen};
+       }});
   return steps;
 }
 
@@ -173,17 +221,25 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
     const std::string text = s.o.text.empty() ? c4 : s.o.text;
     require_usage(fs::exists(text), text, ": no calibration text; give --text FILE or --plan PLAN");
     plan = s.at("plan.cor.json");
+    constexpr int kTokens = 1000, kTokensAnItem = 50;
+    const int n_token =
+        s.o.n_calibration > 0 ? s.o.n_calibration : kTokensAnItem * limited(s, kTokens / kTokensAnItem);
     CalibrateCommand c;
-    c.model = s.o.eval.model, c.texts = {text}, c.options.n_scored = s.o.n_calibration, c.output = plan;
+    c.model = s.o.eval.model, c.texts = {text}, c.options.n_scored = n_token, c.output = plan;
     c.as_paper();
-    steps.push_back({"plan", "Calibration",
-                     with({"calibrate", "--text", text, "--tokens", cat(s.o.n_calibration), "--intensity",
-                           "paper", "--no-certify", "-o", plan},
-                          s.model),
-                     plan, [c](const std::atomic<bool>& stop) {
-                       run_calibration(c, stop);
-                       return EvalOutcome{.whole = true};
-                     }});
+    steps.push_back(
+        {"plan", "Calibration",
+         with({"calibrate", "--text", text, "--tokens", cat(n_token), "--intensity", "paper", "--no-certify",
+               "-o", plan},
+              s.model),
+         plan,
+         [c](const std::atomic<bool>& stop) {
+           run_calibration(c, stop);
+           return EvalOutcome{.whole = true};
+         },
+         [n_token, k = s.k, n = s.n_block] {  // every expert of a row away, half the blocks on average
+           return Work{static_cast<double>(n_token) * n * (k + 1) / 2, 0};
+         }});
   }
   const std::string random = s.at("random.cor.json"), shuffled = s.at("shuffled.cor.json");
   Words of_model{"plan", "random", "-o", random};
@@ -219,9 +275,14 @@ std::vector<ReproStep> cor_steps(const Setting& s) {
          with(with({"iti", "fit", "--task", tasks[0], "--dev-share", cat(s.o.eval.dev_share), "-o", iti},
                    of_items(s)),
               s.model),
-         iti, [fit](const std::atomic<bool>& stop) {
+         iti,
+         [fit](const std::atomic<bool>& stop) {
            run_iti_fit(fit, stop);
            return EvalOutcome{.whole = true};
+         },
+         [e = fit.eval, task = tasks[0]]() mutable {
+           e.tasks = {task}, e.methods = {"greedy"};
+           return work_of(e);
          }});
     main.push_back(cat("greedy iti=", quote(iti), " iti-alpha=1|5|15"));
   } else {

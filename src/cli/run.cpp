@@ -176,7 +176,7 @@ void add_run(CLI::App& app) {
                   "write the answer (with --json the object) to this file; with --batch append the answers: "
                   "running again continues");
   add_force_option(*run, o->force);
-  run->add_flag("--json", o->json, "print one JSON object");
+  add_json_option(*run, o->json);
   on_run(*run, [o](const std::atomic<bool>& stop) {
     const GenerateOptions& g = o->request.generate;
     require_usage((g.n_top < 0 && !g.routing) || o->json || !o->batch.empty(),

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/lines.h"
 #include "base/lock.h"
+#include "cli/output.h"
 #include "cli/run_command.h"
 #include "session/batch_file.h"
 
@@ -122,6 +123,7 @@ int run_batch(const RunOptions& o, const std::atomic<bool>& stop) {
   if (n_failed)
     std::fprintf(stderr, "%zu of %zu prompts failed; see \"error\" in %s\n", n_failed, n_item,
                  o.output.c_str());
+  if (o.json) print_json({{"output", o.output}, {"prompts", n_item}, {"failed", n_failed}});
   return static_cast<int>(n_failed ? Exit::partial : Exit::ok);
 }
 

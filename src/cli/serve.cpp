@@ -123,6 +123,7 @@ void add_serve(CLI::App& app) {
     add_option(*sub, *find_option(name), {.prompt = &o->service.base.prompt});
   add_method_options(*sub, o->service.base.method);
   add_generate_options(*sub, o->service.base.generate);
+  refuse_json(*sub, "its answers go over HTTP, and are JSON there");
   on_run(*sub, [o](const std::atomic<bool>& stop) {
     o->server.limits.body_bytes = static_cast<size_t>(o->megabytes) << 20;
     return serve(*o, stop);

@@ -1,11 +1,10 @@
 /// cli/steer.cpp - steering by experts: the flags of `rouse steer fit` and `rouse steer import`.
-#include <iostream>
-
 #include "base/error.h"
 #include "base/output_file.h"
 #include "base/text.h"
 #include "calibration/steer_fit.h"
 #include "cli/command.h"
+#include "cli/output.h"
 
 namespace rouse {
 namespace {
@@ -37,12 +36,8 @@ int report(const SteerOptions& o, const SteerFile& file) {
     Json experts = Json::array();
     for (const SteeredExpert& s : best)
       experts.push_back({{"layer", s.layer}, {"expert", s.expert}, {"difference", s.difference}});
-    std::cout << Json{{"output", o.output},
-                      {"n_for", file.n_for},
-                      {"n_against", file.n_against},
-                      {"experts", experts}}
-                     .dump(2)
-              << '\n';
+    print_json(
+        {{"output", o.output}, {"n_for", file.n_for}, {"n_against", file.n_against}, {"experts", experts}});
     return 0;
   }
   std::printf("%s: %lld rows for, %lld against; what differs most (block.expert, difference of rates):\n",
@@ -90,7 +85,7 @@ void add_steer(CLI::App& app) {
   sub->require_subcommand(1);
   const auto common = [](CLI::App& c, SteerOptions& o) {
     c.add_option("-o,--output", o.output, "file to write")->required();
-    c.add_flag("--json", o.json, "print the report as JSON");
+    add_json_option(c, o.json);
     add_force_option(c, o.force);
     c.footer(
         "Used by --routing ...+steer:FILE,n=N,strength=S. It can undo what a model was trained to refuse.");

@@ -45,8 +45,9 @@ struct CalibrateCommand {
   /// What the paper did: R by changes of NLL, not shrunk, and budgets in proportion to it.
   void as_paper() { intensity = "paper", options.certify = false; }
 };
-/// Writes a plan. Throws Error (interrupted) when stopped: what is done is kept beside the output.
-void run_calibration(CalibrateCommand command, const std::atomic<bool>& stop);
+/// Writes a plan, and returns what came out. Throws Error (interrupted) when stopped: what is done is kept
+/// beside the output.
+Json run_calibration(CalibrateCommand command, const std::atomic<bool>& stop);
 
 struct ItiOptions {
   EvalOptions eval;  ///< the model, which items, and the output

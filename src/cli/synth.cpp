@@ -15,7 +15,7 @@ struct SynthCommand {
   bool force = false;
 };
 
-int synth(const SynthCommand& o, const std::atomic<bool>& stop) {
+Json synth(const SynthCommand& o, const std::atomic<bool>& stop) {
   ModelOptions m;
   m.model = o.vocab_from;
   const GgufFile vocab(model_path(m));
@@ -25,9 +25,7 @@ int synth(const SynthCommand& o, const std::atomic<bool>& stop) {
   ProgressBar bar("writing");
   const uint64_t n_byte = file.write(
       output.file(), [&](double done) { bar.update(done); }, &stop);
-  std::fprintf(stderr, "%s: %s of %s weights\n", o.output.c_str(), bytes_text(n_byte).c_str(),
-               file.type_text().c_str());
-  return 0;
+  return {{"output", o.output}, {"bytes", n_byte}, {"types", file.type_text()}};
 }
 
 std::string names_of(std::span<const NamedShape> shapes) {
@@ -60,7 +58,12 @@ void add_synth(CLI::App& app) {
   sub->add_flag("--tied", o->synth.tied, "no head of its own: the embeddings serve");
   sub->add_option("-o,--output", o->output, "file to write")->required();
   add_force_option(*sub, o->force);
-  on_run(*sub, [o](const std::atomic<bool>& stop) { return synth(*o, stop); });
+  on_result(
+      *sub, [o](const std::atomic<bool>& stop) { return synth(*o, stop); },
+      [](const Json& d) {
+        std::fprintf(stderr, "%s: %s of %s weights\n", d["output"].get<std::string>().c_str(),
+                     bytes_text(d["bytes"].get<uint64_t>()).c_str(), d["types"].get<std::string>().c_str());
+      });
 }
 
 }  // namespace rouse

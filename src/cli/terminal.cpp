@@ -1,6 +1,7 @@
 #include "cli/terminal.h"
 
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,13 +21,8 @@ size_t terminal_width(int fd) {
   return kUsual;
 }
 
-std::string shortened(const std::string& utf8, size_t width) {
-  if (n_character(utf8) <= width) return utf8;
-  constexpr std::string_view kMore = "...";
-  std::string out = utf8;
-  while (!out.empty() && n_character(out) + kMore.size() > width)
-    out.resize(complete_utf8_prefix(std::string_view(out).substr(0, out.size() - 1)));
-  return out + std::string(kMore.substr(0, width));
+size_t output_width() {
+  return isatty(STDOUT_FILENO) ? terminal_width(STDOUT_FILENO) : 0;
 }
 
 /// Where the second column of a line begins, else its first character.

@@ -10,12 +10,12 @@ namespace rouse {
 /// Characters of a line of the terminal behind `fd`: COLUMNS where it is set, else what the terminal says, 80
 /// where there is none.
 size_t terminal_width(int fd);
+/// Of standard output; 0, which is any number, where that is no terminal: what is piped is whole.
+size_t output_width();
 
 /// Every line within `width` characters, broken at blanks; a word that is longer stands alone. What a line
 /// goes on with stands below the second column where it has one ("  name    what it is"), else below its
 /// beginning.
 std::string wrapped(std::string_view text, size_t width);
-/// At most `width` characters, the last of them "..." where some are left out.
-std::string shortened(const std::string& utf8, size_t width);
 
 }  // namespace rouse

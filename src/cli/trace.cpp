@@ -15,7 +15,7 @@ struct TraceOptions {
   PromptOptions prompt;
   std::string routing = "topk", output;
   int n_predict = 0;
-  bool force = false;
+  bool json = false, force = false;
 };
 
 int trace(const TraceOptions& o, const std::atomic<bool>& stop) {
@@ -33,6 +33,7 @@ int trace(const TraceOptions& o, const std::atomic<bool>& stop) {
   record_trace(session, {prompt, o.routing, o.n_predict}, out, flushed, &stop);
   if (file && stop) throw Error(cat(o.output, ": interrupted, nothing was written"), ErrorKind::interrupted);
   if (file) file->commit();
+  if (file && o.json) print_json({{"output", o.output}, {"prompt_tokens", prompt.size()}});
   return stop ? static_cast<int>(Exit::interrupted) : 0;
 }
 
@@ -50,6 +51,7 @@ void add_trace(CLI::App& app) {
   sub->add_option("-o,--output", o->output,
                   "write here instead of standard output; replay:FILE routes by it");
   add_force_option(*sub, o->force);
+  add_json_option(*sub, o->json, "as always, a JSON document a line; with -o one that names the file");
   sub->footer("Routing policies:\n" + policy_help());
   on_run(*sub, [o](const std::atomic<bool>& stop) { return trace(*o, stop); });
 }

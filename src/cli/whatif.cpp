@@ -1,8 +1,6 @@
 /// cli/whatif.cpp - the flags of `rouse whatif`, and its answers for people.
 #include "calibration/whatif.h"
 
-#include <iostream>
-
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/command.h"
@@ -16,11 +14,11 @@ struct WhatIfOptions {
   std::string continuation;
   std::vector<std::string> ban, force;
   int token = 0;  ///< of the continuation, from 1; 0: all
-  bool rank = false, json = false;
+  bool rank = false;
 };
 
-void print(const Json& answers, bool ranked) {
-  for (const Json& a : answers) {
+void print(const Json& d, bool ranked) {
+  for (const Json& a : d["answers"]) {
     std::printf("%-14s %+9.4f nats\n", a["what"].get<std::string>().c_str(), a["change"].get<double>());
     if (ranked) continue;
     for (const Json& t : a["tokens"])
@@ -30,7 +28,7 @@ void print(const Json& answers, bool ranked) {
   }
 }
 
-int whatif(const WhatIfOptions& o, const std::atomic<bool>& stop) {
+Json whatif(const WhatIfOptions& o, const std::atomic<bool>& stop) {
   require_usage(o.rank || !o.ban.empty() || !o.force.empty(), "give --ban L.E, --force L.E, or --rank");
   const std::string text = prompt_text(o.prompt);
   const Session session(o.model, 2);
@@ -44,13 +42,9 @@ int whatif(const WhatIfOptions& o, const std::atomic<bool>& stop) {
   for (const std::string& e : o.force)
     question.questions.push_back({parse_expert("--force", e, router), false});
   ProgressBar bar("asking");
-  const Json answers = what_if(
+  Json answers = what_if(
       *session.engine, *session.tokenizer, question, [&](double done) { bar.update(done); }, &stop);
-  if (o.json)
-    std::cout << Json{{"answers", answers}}.dump(2, ' ', false, Json::error_handler_t::replace) << '\n';
-  else
-    print(answers, o.rank);
-  return 0;
+  return {{"answers", std::move(answers)}};
 }
 
 }  // namespace
@@ -74,8 +68,9 @@ void add_whatif(CLI::App& app) {
       ->capture_default_str();
   sub->add_flag("--rank", o->rank,
                 "every expert of every block, by effect on one token: chosen ones banned, others forced");
-  sub->add_flag("--json", o->json, "print JSON");
-  on_run(*sub, [o](const std::atomic<bool>& stop) { return whatif(*o, stop); });
+  on_result(
+      *sub, [o](const std::atomic<bool>& stop) { return whatif(*o, stop); },
+      [o](const Json& d) { print(d, o->rank); });
 }
 
 }  // namespace rouse

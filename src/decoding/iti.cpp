@@ -73,6 +73,14 @@ void save_iti(const ItiFile& file, const std::string& path) {
   write_whole(path, json.dump() + "\n");
 }
 
+int usual_iti_heads(int n_head_total) {
+  return std::max(1, static_cast<int>(std::lround(n_head_total * 48.0 / 1024)));
+}
+
+float usual_iti_alpha(int width) {
+  return std::round(15.0f * static_cast<float>(width) / 4096 * 100) / 100;  // two decimals, to be read
+}
+
 std::shared_ptr<const HeadShift> head_shift(const ItiFile& file, const ModelSpec& spec, float alpha,
                                             int n_head) {
   const int width = static_cast<int>(spec.attention.n_embd_out()) / spec.attention.n_head;

@@ -30,6 +30,12 @@ struct ItiFile {
   std::vector<ItiHead> heads;                                         ///< best first
 };
 
+/// The paper's K = 48 and alpha = 15 are of LLaMA-7B, 1,024 heads whose output is 4,096 wide. Of another
+/// model, K is the same share of its heads, at least 1, and alpha is in proportion to the width: a smaller
+/// model is ruined by the paper's (docs/methods.md).
+int usual_iti_heads(int n_head_total);
+float usual_iti_alpha(int width);
+
 /// Throws Error (exit 3) naming the file, the field, what was found and what was wanted.
 ItiFile read_iti(const std::string& path);
 /// Whole or not at all.

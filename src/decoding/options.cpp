@@ -84,8 +84,15 @@ const MethodOption kOptions[] = {
     {text("iti", "shift attention heads by this file of `rouse iti fit` (inference-time intervention)",
           kMostPath),
      "", &O::iti},
-    {real("iti_alpha", "strength of the shift, in standard deviations", -kMost, kMost), "", &O::iti_alpha},
-    {integer("iti_heads", "how many of the best heads are shifted", 1, INT32_MAX), "", &O::iti_heads},
+    {real("iti_alpha",
+          "strength of the shift, in standard deviations; left out: in proportion to the model's width, 15 "
+          "at LLaMA-7B's",
+          -kMost, kMost),
+     "", &O::iti_alpha},
+    {integer("iti_heads",
+             "how many of the best heads are shifted; left out: 48 of every 1024 that the model has", 1,
+             INT32_MAX),
+     "", &O::iti_heads},
 };
 
 }  // namespace

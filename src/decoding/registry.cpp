@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/known.h"
 #include "base/quoting.h"
 #include "base/text.h"
 #include "decoding/files.h"
@@ -55,7 +56,7 @@ const MethodEntry& method_entry(const std::string& name) {
     if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown method \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage, "method");
+  throw Error(cat("unknown method \"", name, "\"", known_names(name, names)), ErrorKind::usage, "method");
 }
 
 std::unique_ptr<Method> make_method(const MethodOptions& options, const MethodModels& models) {
@@ -106,6 +107,18 @@ MethodOptions resolved(MethodOptions options, const RouterSpec& router) {
     options.route_policy =
         cat("explore:", router.n_expert_used, ",keep=0,pool=", router.n_selectable(), ",temp=0.5",
             options.routing.substr(std::min(options.routing.size(), find_unquoted(options.routing, "+"))));
+  if (!options.iti.empty()) {
+    const MethodOptions usual;  // the paper's, of the paper's model
+    const auto left_out = [&](const char* name, auto MethodOptions::*value) {
+      return !options.given.count(name) && options.*value == usual.*value;
+    };
+    const bool heads = left_out("iti-heads", &MethodOptions::iti_heads),
+               alpha = left_out("iti-alpha", &MethodOptions::iti_alpha);
+    if (!heads && !alpha) return options;
+    const auto file = files_of(options).iti(options.iti);
+    if (heads) options.iti_heads = usual_iti_heads(file->n_layer * file->n_head);
+    if (alpha) options.iti_alpha = usual_iti_alpha(file->n_head * file->width);
+  }
   return options;
 }
 
@@ -123,7 +136,8 @@ Stream main_stream(const MethodOptions& options, const MethodModels& models) {
   Stream stream{option_policy(options, "routing", options.routing, models.spec.router)};
   if (!options.iti.empty()) {
     models.abilities.need(models.abilities.shifts, "iti", "shifts of heads");
-    stream.shift = head_shift(*files.iti(options.iti), models.spec, options.iti_alpha, options.iti_heads);
+    const MethodOptions o = resolved(options, models.spec.router);
+    stream.shift = head_shift(*files.iti(o.iti), models.spec, o.iti_alpha, o.iti_heads);
   }
   return stream;
 }

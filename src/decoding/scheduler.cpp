@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/clock.h"
+#include "base/text.h"
+#include "base/verbose.h"
 
 namespace rouse {
 
@@ -137,8 +139,13 @@ bool Scheduler::step() {
     if (g->in_prompt()) collect(*g, budget - used());
   }
   ++turn_;
+  const double begin = now_seconds();
   run_round();
   run_heads();
+  tell([&] {
+    return formatted("step %-15zu %9.3f ms, %zu rows of %zu texts, %zu wait", turn_,
+                     1000 * (now_seconds() - begin), used(), running_.size(), waiting_.size());
+  });
   return true;
 }
 

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "base/known.h"
 #include "base/text.h"
 #include "base/unicode.h"
 #include "decoding/number.h"
@@ -75,7 +76,7 @@ const ExtractorEntry& extractor(const std::string& name) {
     if (name == entry.name) return entry;
     names.emplace_back(entry.name);
   }
-  throw Error(cat("unknown extractor \"", name, "\"; known: ", join(names, ", ")), ErrorKind::usage);
+  throw Error(cat("unknown extractor \"", name, "\"", known_names(name, names)), ErrorKind::usage);
 }
 
 std::optional<std::string> majority(std::span<const std::optional<std::string>> answers) {

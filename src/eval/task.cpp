@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "base/json.h"
+#include "base/known.h"
 #include "base/lines.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -27,7 +28,7 @@ const TaskEntry& task_entry(const std::string& name, const std::string& protocol
     if (name == entry->name) own = entry;
     names.emplace_back(entry->name);
   }
-  require_usage(own, "unknown task \"", name, "\"; known: ", join(names, ", "));
+  if (!own) throw Error(cat("unknown task \"", name, "\"", known_names(name, names)), ErrorKind::usage);
   if (protocol == own->protocol) return *own;
   for (const TaskEntry* entry : protocol_registry()) {
     if (name == entry->name && protocol == entry->protocol) return *entry;

@@ -131,7 +131,7 @@ std::string markdown_page(const std::string& title, const std::string& intro,
       Table table = f.table;
       for (auto& row : table)
         for (std::string& cell : row) cell = printable(cell);
-      out += cat(table_text(table, true), "\n", printable(f.provenance), "\n");
+      out += cat(markdown_table(table), "\n", printable(f.provenance), "\n");
     }
   }
   return out;

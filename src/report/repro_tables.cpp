@@ -38,7 +38,7 @@ std::string divergence_table(const JsonValue& d) {
     const auto unchosen = row.find("unchosen");
     table.back().push_back(unchosen ? cat(std::lround(100 * unchosen->real(0, 1)), "%") : "");
   }
-  return table_text(table, true);
+  return markdown_table(table);
 }
 
 std::string latency_table(const JsonValue& d) {
@@ -48,7 +48,7 @@ std::string latency_table(const JsonValue& d) {
     table.push_back({row.at("name").text(), number_cell("%.2f", row.at("seconds_per_512_tokens")),
                      ratio ? interval_cell("%.2f", *ratio, row.at("step_ratio_to_greedy_interval")) : ""});
   }
-  return table_text(table, true);
+  return markdown_table(table);
 }
 
 std::string profile_table(const JsonValue& d) {
@@ -59,7 +59,7 @@ std::string profile_table(const JsonValue& d) {
   for (const JsonValue& e : d.at("dormant").list(0, kMostRows))
     dormant.push_back(
         {e.at("expert").text(), number_cell("%.4g", e.at("impact")), number_cell("%.4g", e.at("gate"))});
-  return cat(table_text(layers, true), "\n", table_text(dormant, true));
+  return cat(markdown_table(layers), "\n", markdown_table(dormant));
 }
 
 std::string choices_text(const JsonValue& choices) {

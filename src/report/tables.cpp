@@ -128,24 +128,6 @@ static Table table_of(const Json& entries, const std::string& metric, bool with_
   return table;
 }
 
-std::string table_text(const Table& table, bool markdown) {
-  std::vector<size_t> width(table[0].size());
-  for (const auto& row : table)
-    for (size_t c = 0; c < row.size(); ++c) width[c] = std::max(width[c], row[c].size());
-  std::string out;
-  for (size_t r = 0; r < table.size(); ++r) {
-    std::string line = markdown ? "|" : " ";
-    for (size_t c = 0; c < table[r].size(); ++c) {
-      line += cat(" ", markdown ? table[r][c] : padded(table[r][c], width[c]), markdown ? " |" : " ");
-    }
-    out += line + "\n";
-    if (r > 0 || !markdown) continue;
-    for (size_t c = 0; c < table[r].size(); ++c) out += "|---";
-    out += "|\n";
-  }
-  return out;
-}
-
 /// What to know before reading the tables: "news, topk: 3 items failed and are left out", or that a score
 /// does not compare with papers'.
 static std::string notes_text(const Json& report, bool markdown) {
@@ -162,14 +144,15 @@ static std::string notes_text(const Json& report, bool markdown) {
   return out;
 }
 
-std::string report_text(const Json& report, bool markdown) {
+std::string report_text(const Json& report, bool markdown, size_t width) {
   std::string out = notes_text(report, markdown);
   for (const auto& [task, entries] : report["tasks"].items())
     for (const auto& [metric, score] : entries[0]["groups"]["all"].items()) {
       const char *mark = markdown ? "**" : "", *gap = markdown ? "\n" : "",
                  *unit = metric == "perplexity" ? "" : ", percent";
+      const Table table = table_of(entries, metric, !report["notes"].empty());
       out += cat("\n", mark, task, mark, ", ", metric, unit, " (n = ", score["n"].get<int>(), ")\n", gap,
-                 table_text(table_of(entries, metric, !report["notes"].empty()), markdown));
+                 markdown ? markdown_table(table) : table_text(table, width));
     }
   return out;
 }

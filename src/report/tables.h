@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "base/table.h"
 #include "eval/saved_runs.h"
 
 namespace rouse {
@@ -12,11 +13,7 @@ namespace rouse {
 /// runs are of several models.
 Json report_of(const std::vector<EvalRun>& runs);
 
-/// Rows of cells, the first row the columns' names.
-using Table = std::vector<std::vector<std::string>>;
-/// With columns aligned, or as Markdown.
-std::string table_text(const Table& table, bool markdown);
-/// The tables of a report.
-std::string report_text(const Json& report, bool markdown = false);
+/// The tables of a report; width as table_text has it.
+std::string report_text(const Json& report, bool markdown = false, size_t width = 0);
 
 }  // namespace rouse

@@ -5,18 +5,13 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/known.h"
 #include "base/quoting.h"
 #include "base/text.h"
 #include "routing/steer.h"
 
 namespace rouse {
 namespace {
-
-std::string choice_names() {
-  std::vector<std::string> names;
-  for (const ChoiceEntry& entry : choice_registry()) names.emplace_back(entry.name);
-  return join(names, ", ");
-}
 
 std::unique_ptr<Choice> parse_choice(const std::string& text, const RoutingFiles& files) {
   const size_t colon = text.find(':');
@@ -28,8 +23,10 @@ std::unique_ptr<Choice> parse_choice(const std::string& text, const RoutingFiles
     const std::string arguments = colon == std::string::npos ? "" : text.substr(colon + 1);
     return entry.make_from ? entry.make_from(arguments, files) : entry.make(arguments);
   }
-  throw Error(cat("unknown routing policy \"", text, "\"; known: ", choice_names(),
-                  ", each with +steer:FILE, +mask:L.E,... and +force:L.E,..."),
+  std::vector<std::string> names;
+  for (const ChoiceEntry& entry : choice_registry()) names.emplace_back(entry.name);
+  throw Error(cat("unknown routing policy \"", text, "\"",
+                  known_names(name, names, ", each with +steer:FILE, +mask:L.E,... and +force:L.E,...")),
               ErrorKind::usage);
 }
 
@@ -157,8 +154,7 @@ std::string policy_help() {
     out += cat("  ", padded(entry.usage, 20), " ", entry.help, "\n");
   return out +
          "  ...+steer:FILE       with any of these: what `rouse steer fit` found is pushed to the front or "
-         "the\n"
-         "                       back; also n=N, strength=S (a safety risk: docs/methods.md)\n"
+         "the back; also n=N, strength=S (a safety risk: docs/methods.md)\n"
          "  ...+mask:L.E,...     with any of these: experts that must not be chosen (block.expert)\n"
          "  ...+force:L.E,...    experts that replace the last-ranked choices\n"
          "  anchored changes nothing in a model that does not make its weights sum to 1 (`rouse inspect`).\n";

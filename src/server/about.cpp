@@ -1,16 +1,13 @@
 /// server/about.cpp - what the server is and holds.
-#include "routing/policy.h"
 #include "server/answers.h"
 #include "server/openapi.h"
 #include "server/routes.h"
+#include "session/methods_json.h"
 
 namespace rouse {
 
 void list_methods(Exchange& x) {
-  Json methods = Json::array(), policies = Json::array();
-  for (const MethodEntry& e : method_registry()) methods.push_back({{"name", e.name}, {"help", e.help}});
-  for (const ChoiceEntry& e : choice_registry()) policies.push_back({{"usage", e.usage}, {"help", e.help}});
-  x.reply({{"methods", methods}, {"policies", policies}, {"request", options_json()["request"]}});
+  x.reply(methods_json());
 }
 
 void about_model(Exchange& x) {

@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "base/known.h"
 #include "base/text.h"
 #include "session/variant.h"
 
@@ -54,8 +55,7 @@ const T& find_named(const std::map<std::string, T>& map, const char* kind, const
                     const char* subject = "") {
   const auto found = map.find(name);
   if (found != map.end()) return found->second;
-  throw Error(cat(kind, ' ', json_text(name),
-                  " is not known here; known: ", map.empty() ? "none" : join(keys_of(map), ", ")),
+  throw Error(cat(kind, ' ', json_text(name), " is not known here", known_names(name, keys_of(map))),
               ErrorKind::usage, subject);
 }
 

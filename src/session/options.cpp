@@ -326,6 +326,8 @@ std::string Option::long_flag() const {
 }
 
 Json Option::default_value() const {
+  for (const std::string_view of_the_heads : {"iti_alpha", "iti_heads"})  // decoding/iti.h
+    if (spec.name == of_the_heads) return nullptr;
   ModelOptions model;
   PromptOptions prompt;
   GenerateOptions generate;

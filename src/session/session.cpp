@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/text.h"
+#include "base/verbose.h"
 #include "session/open_model.h"
 
 namespace rouse {
@@ -58,6 +60,20 @@ Session::Session(const ModelOptions& o, int n_stream, const std::string& amateur
                       },
                   .amateur = amateur_path}) {}
 
+/// What -v says of a model that was opened.
+static std::string loaded_text(const Session& s, const ModelOptions& o) {
+  const Engine& e = *s.engine;
+  const uint64_t kv =
+      s.spec->kv_elements() * ggml_type_size(e.options().kv_type) * static_cast<uint64_t>(e.n_cell());
+  return cat("model: ", printable(e.file().path()), ", ", printable(s.spec->name), ", ", s.spec->arch,
+             formatted(", loaded in %.2f s\n", s.load_seconds), "engine: ", e.abilities().engine,
+             "\nweights: ", e.placement_text(), "\nKV cache: ", e.n_cell(), " cells of ",
+             ggml_type_name(e.options().kv_type), ", ", bytes_text(kv), "; a text may have ", e.n_ctx(),
+             " tokens, a graph ", e.options().n_batch, " rows\n", s.devices->text(),
+             o.n_thread > 0 ? " (as -t says)"
+                            : "; each graph runs with what was fastest for its size (-t fixes it)");
+}
+
 Session::Session(const ModelOptions& o, const Needs& needs) {
   const double begin = now_seconds();
   devices = std::make_shared<Devices>(o.n_thread);
@@ -86,6 +102,7 @@ Session::Session(const ModelOptions& o, const Needs& needs) {
   }
   accelerated = devices->gpu() && o.n_gpu_layer > 0;
   load_seconds = now_seconds() - begin;
+  tell([&] { return loaded_text(*this, o); });
 }
 
 MethodModels Session::models() const {

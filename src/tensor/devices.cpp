@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/text.h"
+#include "base/verbose.h"
 #include "tensor/cores.h"
 #include "tensor/log.h"
 
@@ -107,11 +108,18 @@ static std::optional<double> small_work(ggml_cgraph* graph) {
 void Devices::compute(ggml_backend_sched_t scheduler, ggml_cgraph* graph, const char* what) const {
   if (before_call) before_call(DeviceCall::compute);
   const std::optional<double> work = choice_ ? small_work(graph) : std::nullopt;
-  if (choice_) set_threads_(raw_.back(), work ? choice_->threads(*work) : n_thread_);
+  const int n_thread = work ? choice_->threads(*work) : n_thread_;
+  if (choice_) set_threads_(raw_.back(), n_thread);
   const double begin = now_seconds();
   const ggml_status status = ggml_backend_sched_graph_compute(scheduler, graph);
   require(status == GGML_STATUS_SUCCESS, "the backend failed in ", what, ": ", ggml_status_to_string(status));
-  if (work) choice_->note(*work, now_seconds() - begin);
+  const double seconds = now_seconds() - begin;
+  if (work) choice_->note(*work, seconds);
+  tell([&] {
+    const char* why = work ? "by what was measured of such graphs" : choice_ ? "all" : "as given";
+    return formatted("%-20s %9.3f ms, %d thread%s (%s)", what, 1000 * seconds, n_thread,
+                     n_thread == 1 ? "" : "s", why);
+  });
 }
 
 /// Whether the device can multiply by `weight` when it lies in a buffer of type `type`. Asked of an empty

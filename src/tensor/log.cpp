@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/text.h"
+#include "base/verbose.h"
 
 namespace rouse {
 
@@ -17,6 +18,8 @@ LogCapture::~LogCapture() {
 }
 
 void log_callback(ggml_log_level level, const char* text, void*) {
+  if (verbose && level != GGML_LOG_LEVEL_ERROR && level != GGML_LOG_LEVEL_DEBUG)
+    std::fputs(printable(text, true).c_str(), stderr);
   if (level != GGML_LOG_LEVEL_ERROR) return;
   if (!capture)
     std::fputs(printable(text, true).c_str(), stderr);

@@ -8,7 +8,7 @@
 namespace rouse {
 
 /// For ggml_log_set and llama_log_set. Errors go to the thread's LogCapture, or else to standard error; the
-/// rest, chatter about buffers and layouts, is no user's business.
+/// rest, chatter about buffers and layouts, is for who says -v.
 void log_callback(ggml_log_level level, const char* text, void*);
 
 /// While it lives, errors that are logged on its thread are kept instead of printed. Captures nest.

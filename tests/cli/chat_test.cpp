@@ -80,6 +80,42 @@ TEST(ChatTerminal, KeysEditTheLine) {
   EXPECT_EQ(chat.leave(), 0);
 }
 
+TEST(ChatTerminal, TabCompletesCommands) {
+  const Home home;
+  Chat chat(home);
+  chat.type("/rou\tr\t\t");  // "ran", what both begin with, then both
+  chat.await("random:  rank:");
+  chat.type("k\t2\r");
+  chat.await("rank:2");
+  chat.ready();
+  chat.type("/method sc\tbet\t0.25\r");
+  chat.await("scmoe(");
+  chat.await("beta=0.25");
+  chat.ready();
+  std::ofstream(home.dir / "talk.json")
+      << R"([{"role":"user","content":"a"},{"role":"assistant","content":"b"}])";
+  chat.type("/load " + home.dir / "tal" + "\t\r");
+  chat.await("2 messages of ");
+  chat.ready();
+  chat.enter("a\tb");
+  EXPECT_EQ(chat.last_question(), "a\tb") << "in a message it is a tab";
+  EXPECT_EQ(chat.leave(), 0);
+}
+
+TEST(ChatTerminal, ANarrowedWindowKeepsTheLine) {
+  const Home home;
+  Chat chat(home);
+  const std::string line(60, 'x');
+  chat.type(line);
+  chat.await(line);
+  chat.resize(40);
+  chat.await("> " + std::string(38, 'x'));  // drawn again
+  chat.type("y\r");
+  chat.ready();
+  EXPECT_EQ(chat.last_question(), line + "y");
+  EXPECT_EQ(chat.leave(), 0);
+}
+
 TEST(ChatTerminal, AnswersAsRunDoes) {
   const Home home;
   Chat chat(home, "");

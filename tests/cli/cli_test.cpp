@@ -89,7 +89,13 @@ TEST(Cli, RefusesBadInputWithTheRightExitCode) {
   refused("run" + kModel + "-c 256 --tokens " + many, 2, "raise -c");
   refused("", 2, "Usage: rouse COMMAND");
   EXPECT_EQ(rouse("--help").code, 0);
-  EXPECT_EQ(rouse("--version").out, "rouse 0.1.0\n");
+  EXPECT_TRUE(rouse("--version").out.starts_with("rouse 0.1.0\n  commit    "));
+  const auto about = nlohmann::json::parse(rouse("--version --json").out);
+  EXPECT_EQ(about["version"], "0.1.0");
+  EXPECT_EQ(about["model"]["fingerprint"], GgufFile(default_model()).fingerprint());
+  EXPECT_EQ(about["devices"].back()["name"], "CPU");
+  EXPECT_FALSE(about["features"].empty());
+  refused("--json run -p x", 2, "--json belongs behind the command");
 }
 
 TEST(Cli, BatchResumesWhereItStopped) {

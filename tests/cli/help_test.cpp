@@ -3,6 +3,7 @@
 #include "base/unicode.h"
 #include "cli/app.h"
 #include "cli/help_format.h"
+#include "cli/progress.h"
 #include "cli/terminal.h"
 #include "support.h"
 
@@ -69,7 +70,18 @@ TEST(Help, LlamasAndTheHarnesssNamesAreKnown) {
 TEST(Terminal, WrapsBelowTheSecondColumn) {
   EXPECT_EQ(wrapped("  name   one two three", 20), "  name   one two\n         three");
   EXPECT_EQ(wrapped("one two three", 7), "one two\nthree");
-  EXPECT_EQ(shortened("abcdef", 5), "ab...");
+}
+
+TEST(Progress, ALineNeverWraps) {
+  EXPECT_EQ(progress_line("loading", 0.5, 3, "", 80),
+            "loading [" + std::string(15, '#') + std::string(15, '.') + "]  50%  3 s left");
+  const std::string label = "greedy(iti=h.iti,iti-alpha=3.25,iti-heads=2) lab_facts",
+                    note = "| exact_match 0.750";
+  for (size_t width = 1; width < 120; ++width)
+    for (const double done : {0.0, 0.333, 1.0})
+      EXPECT_LE(progress_line(label, done, 12345, note, width).size(), width) << width;
+  EXPECT_EQ(progress_line(label, 0.4, 9, note, 39), "greedy(it...cts [##...]  40%  9 s left");
+  EXPECT_NE(progress_line(label, 0.4, 9, note, 79).find(note), std::string::npos);
 }
 
 }  // namespace rouse

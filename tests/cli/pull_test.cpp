@@ -49,10 +49,11 @@ TEST(Pull, FetchesListsAndRemoves) {
   EXPECT_EQ(json[0]["files"][0]["sha256"], sha256_of(s.hub.files["tiny-Q4_K_M.gguf"]));
   expect_text(s.run("rm lab/tiny:Q4_K_S"), 2, "did you mean lab/tiny:Q4_K_M?");
   expect_text(s.run("rm lab/tiny"), 2, "could be lab/tiny:Q4_K_M or lab/tiny:Q8_0");
-  expect_text(s.run("rm lab/tiny:Q8_0"), 0, "are free again");
+  EXPECT_EQ(nlohmann::json::parse(s.run("rm lab/tiny:Q8_0 --json").out)["removed"], "lab/tiny:Q8_0");
   EXPECT_FALSE(std::filesystem::exists(s.file("tiny-Q8_0.gguf")));
   EXPECT_FALSE(std::filesystem::exists(s.file("tiny-Q8_0.gguf.json")));
-  EXPECT_EQ(s.run("rm lab/tiny").code, 0) << "the only one";
+  EXPECT_EQ(nlohmann::json::parse(s.run("pull lab/tiny --json").out), json[0]);
+  expect_text(s.run("rm lab/tiny"), 0, "are free again");  // the only one
   EXPECT_FALSE(std::filesystem::exists(s.cache / "models/lab"));
   EXPECT_EQ(s.run("list --json").out, "[]\n");
 }

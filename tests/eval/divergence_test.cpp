@@ -4,6 +4,7 @@
 #include <cmath>
 #include <sstream>
 
+#include "base/text.h"
 #include "support.h"
 
 namespace rouse {
@@ -100,8 +101,8 @@ TEST(Report, SweepParetoVotesAndDivergenceAreJson) {
 
 TEST(Repro, WritesItsTablesAndGoesOn) {
   const TempDir dir;
-  const std::string command = "repro cor --limit 4 -c 320 -n 8 --calibration-tokens 20 --text " +
-                              std::string(ROUSE_GOLDEN) + "/../../README.md -o " + dir / "o";
+  const std::string command = "repro cor --limit 4 -c 320 -n 8 --json --text " + std::string(ROUSE_GOLDEN) +
+                              "/../../README.md -o " + dir / "o";
   const CommandResult first = rouse(command);
   ASSERT_EQ(first.code, 0) << first.err;
   const std::string tables = read_file(dir / "o/tables.md");
@@ -112,9 +113,32 @@ TEST(Repro, WritesItsTablesAndGoesOn) {
   EXPECT_EQ(nlohmann::json::parse(read_file(dir / "o/repro.json"))["steps"].size(), 7u);
   ASSERT_EQ(rouse(command).code, 0);
   EXPECT_EQ(read_file(dir / "o/tables.md"), tables);
+  EXPECT_EQ(nlohmann::json::parse(first.out)["tables"], dir / "o/tables.md");
+  EXPECT_NE(tables.find("--tokens 200"), std::string::npos) << "of the calibration, 50 an item";
   EXPECT_NE(first.err.find("ITI is left out"), std::string::npos) << "four items are too few";
   EXPECT_EQ(rouse("repro scmoe -m " + golden("llama.gguf") + " -o " + dir / "x").code, 2) << "a dense model";
   EXPECT_EQ(rouse("repro cor -o " + dir / "x").code, 2) << "no calibration text";
+}
+
+TEST(Repro, EveryStepHeedsTheLimitAndSaysItsTime) {
+  const TempDir dir;
+  const std::string readme = std::string(ROUSE_GOLDEN) + "/../../README.md";
+  const std::string model = " --limit 2 -c 320 -n 4 --json --tasks lab_arithmetic --samples 2 --text ";
+  const CommandResult r = rouse("repro scmoe" + model + readme + " -o " + dir / "o");
+  ASSERT_EQ(r.code, 0) << r.err;
+  const auto record = nlohmann::json::parse(r.out);
+  size_t n_model = 0;
+  for (const auto& step : record["steps"]) {
+    const std::string command = step["command"];
+    EXPECT_NE(command.find(command.starts_with("rouse bench") ? "--repeats 2" : "--limit 2"),
+              std::string::npos)
+        << command;
+    ++n_model;
+  }
+  size_t n_time = 0;
+  for (const std::string& line : split(r.err, '\n')) n_time += line.starts_with("  about ");
+  EXPECT_EQ(n_time, n_model) << r.err;
+  EXPECT_EQ(record["tables"], dir / "o/tables.md");
 }
 
 TEST(Repro, ItiLearnsFromItemsThatAreNotReported) {

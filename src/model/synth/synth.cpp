@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/error.h"
+#include "base/known.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "model/model_spec.h"
@@ -29,7 +30,7 @@ ggml_type parse_type(const std::string& name) {
     if (same) return type;
     known.emplace_back(ggml_type_name(type));
   }
-  throw Error(cat("type \"", name, "\" is not known; known: ", join(known, ", ")), ErrorKind::usage);
+  throw Error(cat("type \"", name, "\" is not known", known_names(name, known)), ErrorKind::usage);
 }
 
 /// The type for rows of n elements: where they do not divide into its blocks, what llama.cpp's quantiser
@@ -48,8 +49,10 @@ SynthShape shape_of(const SynthOptions& o) {
   const auto found = std::ranges::find_if(named, [&](const NamedShape& n) { return n.name == wanted; });
   std::vector<std::string> names;
   for (const NamedShape& n : named) names.emplace_back(n.name);
-  require_usage(found != named.end(), o.like.empty() ? "arch" : "like", " \"", wanted,
-                "\" is not known; known: ", join(names, ", "));
+  if (found == named.end())
+    throw Error(
+        cat(o.like.empty() ? "arch" : "like", " \"", wanted, "\" is not known", known_names(wanted, names)),
+        ErrorKind::usage);
   SynthShape shape = found->shape;
   for (const ShapeField& field : shape_fields()) {
     const auto given = o.fields.find(field.flag);
