@@ -216,7 +216,7 @@ TEST(Hostile, SlownessEndsAtADeadline) {
       EXPECT_EQ(r.get("/health")["status"], "ok");
     }
   }
-  EXPECT_LT(sent, text.size());
+  EXPECT_LT(sent, 100u);  // also the connection ends, not the request alone
   EXPECT_EQ(body.read().find("200 OK"), std::string::npos);
 }
 
