@@ -121,13 +121,20 @@ void run_long(Service& service, const LongWork& work, int n_cell, const std::fun
         },
         n_cell);
   });
-  for (double told = 0; end.wait_for(kLook) != std::future_status::ready;) {
+  double told = 0;
+  const auto tell = [&] {
     const double part = done;
     if (on_progress && part > told) on_progress(told = part);
+  };
+  do {
+    tell();
     if (!reason) reason = reason_to_end(service, gone(), begin);
     stop = reason.has_value();
+  } while (end.wait_for(kLook) != std::future_status::ready);
+  if (!reason) {
+    end.get();
+    return tell();
   }
-  if (!reason) return end.get();
   end.wait();
   throw *reason;
 }

@@ -6,6 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
 namespace rouse {
 namespace {
 
@@ -93,6 +97,40 @@ class RequestStream final : public httplib::Stream {
   size_t at_ = 0;
 };
 
+/// A thread for each connection, made when it comes. (The library's own pool takes threads that are about to
+/// wake for free ones: of a burst of connections some wait until others end.)
+class ConnectionThreads final : public httplib::TaskQueue {
+ public:
+  explicit ConnectionThreads(int most) : most_(most) {}
+
+  bool enqueue(std::function<void()> serve) override {
+    const std::lock_guard lock(mutex_);
+    if (n_thread_ == most_) return false;
+    try {
+      std::thread([this, serve = std::move(serve)] {
+        serve();
+        const std::lock_guard end(mutex_);
+        --n_thread_;
+        ended_.notify_all();
+      }).detach();
+    } catch (const std::system_error&) {  // the machine has no more
+      return false;
+    }
+    ++n_thread_;
+    return true;
+  }
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return n_thread_ == 0; });
+  }
+
+ private:
+  const int most_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int n_thread_ = 0;
+};
+
 }  // namespace
 
 HttpServer::HttpServer(const ConnectionLimits& limits, TlsContext tls)
@@ -100,8 +138,7 @@ HttpServer::HttpServer(const ConnectionLimits& limits, TlsContext tls)
   set_payload_max_length(limits.body_bytes);
   set_tcp_nodelay(true);
   set_socket_options([](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
-  const auto n = static_cast<size_t>(limits.n_connection);
-  new_task_queue = [n] { return new httplib::ThreadPool(std::min<size_t>(n, 8), n + 8, n); };
+  new_task_queue = [n = limits.n_connection] { return new ConnectionThreads(n); };
 }
 
 /// False: the client has gone, has been idle for too long, or the server closes.
@@ -132,14 +169,11 @@ bool HttpServer::serve_requests(Wire& wire) {
 
 bool HttpServer::process_and_close_socket(socket_t sock) {
   Wire wire(sock, tls_.get());
-  const bool room = ++n_connection_ <= limits_.n_connection;
-  const bool served =
-      room && serve_guarded([&] {
-        return wire.shake_hands(Clock::now() + std::chrono::seconds(limits_.request_seconds)) &&
-               serve_requests(wire);
-      });
+  const bool served = serve_guarded([&] {
+    return wire.shake_hands(Clock::now() + std::chrono::seconds(limits_.request_seconds)) &&
+           serve_requests(wire);
+  });
   wire.close_gently();
-  --n_connection_;
   return served;
 }
 

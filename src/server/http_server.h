@@ -35,7 +35,6 @@ class HttpServer final : public httplib::Server {
 
   const ConnectionLimits limits_;
   const TlsContext tls_;  ///< null: plain
-  std::atomic<int> n_connection_ = 0;
   std::atomic<bool> closing_ = false;
 };
 
