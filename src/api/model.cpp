@@ -334,7 +334,6 @@ std::vector<Effect> Model::what_if(const std::string& context, const std::string
           effect.change += effect.token_change.back();
         }
       }
-      probe.release();
       return out;
     });
   });

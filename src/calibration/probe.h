@@ -53,6 +53,9 @@ class Probe {
  public:
   /// The engine needs cells for two documents and kRows more.
   Probe(Engine& engine, const ProbeOptions& options);
+  ~Probe() { release(); }
+  Probe(const Probe&) = delete;
+  Probe& operator=(const Probe&) = delete;
   static constexpr int kRows = 128;  ///< counterfactual rows a batch
 
   /// One pass; NLL of the tokens at `positions`, in nats.

@@ -77,7 +77,6 @@ Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
       questions.push_back({{layer, e}, std::count(used.begin(), used.end(), e) > 0});
   }
   Json answers = ask(probe, tokenizer, document, positions, questions, progress, stop);
-  probe.release();
   if (o.rank)
     std::stable_sort(answers.begin(), answers.end(), [](const Json& a, const Json& b) {
       return std::abs(a["change"].get<double>()) > std::abs(b["change"].get<double>());

@@ -47,7 +47,10 @@ std::vector<Echo> echoes_of(Service& service, const Call& call) {
 /// What a stream's provider holds: it outlives the handler.
 struct Streamed {
   Streamed(Service& service, Call asked)
-      : service(service), call(std::move(asked)), writer(service, call), texts(service.start(call.texts)) {}
+      : service(service),
+        call(std::move(asked)),
+        writer(service, call),
+        texts(service.start(call.texts, Telling::every_round)) {}
   Service& service;
   Call call;
   AnswerWriter writer;
@@ -80,7 +83,7 @@ void generate(Exchange& x, Call call) {
   }
   std::vector<Echo> echoes;
   if (call.echo) echoes = echoes_of(x.service, call);
-  const auto texts = x.service.start(call.texts);
+  const auto texts = x.service.start(call.texts, Telling::at_the_end);
   follow(x.service, *texts, [&] { return x.gone(); });
   x.reply(AnswerWriter(x.service, call).whole(*texts, echoes));
 }

@@ -1,5 +1,7 @@
 #include "server/exchange.h"
 
+#include <future>
+
 #include "base/clock.h"
 #include "server/reading.h"
 
@@ -47,12 +49,15 @@ Json error_json(const Error& e, const Json& body) {
   if (status == 404) code = "model_not_found";
   if (subject == "n_ctx") code = "context_length_exceeded";
   if (status == 429) code = "queue_full";
+  if (status == 500 && subject == "chat_template") code = subject;  // no field of a request
   const char* type = status == 429  ? "rate_limit_error"
                      : status < 500 ? "invalid_request_error"
                                     : "server_error";
-  return {
-      {"error",
-       {{"message", text}, {"type", type}, {"param", name.empty() ? Json() : Json(name)}, {"code", code}}}};
+  return {{"error",
+           {{"message", text},
+            {"type", type},
+            {"param", name.empty() || status == 500 ? Json() : Json(name)},
+            {"code", code}}}};
 }
 
 void stream(Exchange& x, std::function<void(EventSink&)> write) {
@@ -75,25 +80,63 @@ void stream(Exchange& x, std::function<void(EventSink&)> write) {
       });
 }
 
+static constexpr std::chrono::milliseconds kLook(20);  // how soon a client that has gone is noticed
+
+std::optional<Error> reason_to_end(const Service& service, bool gone, double begin) {
+  const int most = service.options().request_seconds;
+  if (gone) return Error("the client has gone", ErrorKind::interrupted);
+  if (service.cancelled()) return Error("the server has stopped", ErrorKind::interrupted);
+  if (now_seconds() > begin + most)
+    return Error(cat("the request took more than ", most, " s"), ErrorKind::interrupted);
+  return std::nullopt;
+}
+
 void follow(const Service& service, LiveTexts& texts, const std::function<bool()>& gone,
             const std::function<void(const News&)>& on_news, const std::function<void()>& on_silence) {
-  constexpr std::chrono::milliseconds kLook(20);  // how soon a client that has gone is noticed
   constexpr double kSilence = 10;
-  const double end = now_seconds() + service.options().request_seconds;
-  double last = now_seconds();
+  const double begin = now_seconds();
+  double last = begin;
   while (!texts.ended()) {
     const std::vector<News> news = texts.wait(kLook);
     for (const News& n : news)
       if (on_news) on_news(n);
     const double now = now_seconds();
     if (!news.empty()) last = now;
-    if (gone()) throw Error("the client has gone", ErrorKind::interrupted);
-    if (service.cancelled()) throw Error("the server has stopped", ErrorKind::interrupted);
-    if (now > end && !texts.ended())
-      throw Error(cat("the request took more than ", service.options().request_seconds, " s"),
-                  ErrorKind::interrupted);
+    if (texts.ended()) break;
+    if (const auto reason = reason_to_end(service, gone(), begin)) throw *reason;
     if (on_silence && now - last > kSilence) on_silence(), last = now;
   }
+}
+
+void run_long(Service& service, const LongWork& work, int n_cell, const std::function<bool()>& gone,
+              const std::function<void(double)>& on_progress) {
+  std::atomic<double> done = 0;
+  std::atomic<bool> stop = false;
+  std::optional<Error> reason;
+  const double begin = now_seconds();
+  std::future<void> end = std::async(std::launch::async, [&] {
+    service.run(
+        [&] {
+          if (!stop) work([&](double part) { done = part; }, stop);
+        },
+        n_cell);
+  });
+  double told = 0;
+  const auto tell = [&] {
+    const double part = done;
+    if (on_progress && part > told) on_progress(told = part);
+  };
+  do {
+    tell();
+    if (!reason) reason = reason_to_end(service, gone(), begin);
+    stop = reason.has_value();
+  } while (end.wait_for(kLook) != std::future_status::ready);
+  if (!reason) {
+    end.get();
+    return tell();
+  }
+  end.wait();
+  throw *reason;
 }
 
 }  // namespace rouse

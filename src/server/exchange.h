@@ -1,7 +1,9 @@
 /// server/exchange.h - a request and its reply, between HTTP and the routes.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "server/http_server.h"
@@ -16,7 +18,7 @@ struct Exchange {
   Json body = nullptr;  ///< of a POST
   bool strict = false;  ///< the client wants unknown fields refused
 
-  bool gone() const { return request.is_connection_closed(); }
+  bool gone() const { return request.ssl ? !is_peer_there(request.ssl) : request.is_connection_closed(); }
   void reply(const Json& json, int status = 200) const;
 };
 
@@ -52,10 +54,21 @@ class EventSink {
 /// Replies with events. An Error of `write` becomes an event of its own.
 void stream(Exchange& x, std::function<void(EventSink&)> write);
 
+/// Why a request that has run since `begin` (now_seconds()) is to end before it is done: nobody waits for it
+/// any more, the server stops, or its time is over. Nothing: it may go on.
+std::optional<Error> reason_to_end(const Service& service, bool gone, double begin);
+
 /// Waits until all texts have ended, and hands on what is new. Throws Error (interrupted) when nobody waits
 /// for them any more, or the time of a request is over.
 void follow(const Service& service, LiveTexts& texts, const std::function<bool()>& gone,
             const std::function<void(const News&)>& on_news = {},
             const std::function<void()>& on_silence = {});
+
+/// Work on the engines' thread: it says how much of it is done, from 0 to 1, and looks at whether to stop.
+using LongWork =
+    std::function<void(const std::function<void(double)>& progress, const std::atomic<bool>& stop)>;
+/// Does it and hands on, here, how much is done. Throws as `follow` does, and what the work throws.
+void run_long(Service& service, const LongWork& work, int n_cell, const std::function<bool()>& gone,
+              const std::function<void(double)>& on_progress = {});
 
 }  // namespace rouse

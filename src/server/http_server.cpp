@@ -2,33 +2,18 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
-
-#include "base/error.h"
-
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
 namespace rouse {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-/// Milliseconds from now, 0 where the time has passed.
-int left_ms(Clock::time_point until) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - Clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(left, 0, INT32_MAX));
-}
-
-bool ready(int sock, short events, int ms) {
-  pollfd p{sock, events, 0};
-  int n = 0;
-  do n = poll(&p, 1, ms);
-  while (n < 0 && errno == EINTR);
-  return n > 0 && (p.revents & events);
-}
+using Clock = Deadline::clock;
 
 /// Ip and port of one end.
 void name_of(int sock, int (*get)(int, sockaddr*, socklen_t*), std::string& ip, int& port) {
@@ -48,29 +33,31 @@ void name_of(int sock, int (*get)(int, sockaddr*, socklen_t*), std::string& ip, 
   ip = text;
 }
 
-/// One request on a socket, which must have arrived by a deadline. Bytes are read ahead, since the library
-/// asks for one at a time; what is left over belongs to no later request: pipelining is not for this server.
+/// One request, which must have arrived by a deadline. Bytes are read ahead, since the library asks for one
+/// at a time; what is left over belongs to no later request: pipelining is not for this server.
 class RequestStream final : public httplib::Stream {
  public:
-  RequestStream(int sock, const ConnectionLimits& limits)
-      : sock_(sock),
-        write_ms_(limits.write_seconds * 1000),
+  RequestStream(Wire& wire, const ConnectionLimits& limits)
+      : wire_(wire),
+        write_time_(limits.write_seconds),
         begin_(Clock::now()),
         deadline_(begin_ + std::chrono::seconds(limits.request_seconds)) {}
 
+  /// The library answers headers that do not come with 400, and would go on to a next request.
+  bool failed() const { return error_ != httplib::Error::Success; }
   bool is_readable() const override { return at_ < buffer_.size(); }
-  bool wait_readable() const override { return is_readable() || ready(sock_, POLLIN, left_ms(deadline_)); }
-  bool wait_writable() const override { return ready(sock_, POLLOUT, write_ms_) && is_alive(); }
-  bool is_peer_alive() const override { return is_alive(); }
+  bool wait_readable() const override { return is_readable() || wire_.wait_for_bytes(deadline_); }
+  bool wait_writable() const override {
+    return wire_.wait_for_room(Clock::now() + write_time_) && wire_.is_alive();
+  }
+  bool is_peer_alive() const override { return wire_.is_alive(); }
 
   ssize_t read(char* to, size_t size) override {
     if (!is_readable()) {
       char bytes[16384];
-      if (!wait_readable()) return fail(httplib::Error::Timeout);
-      ssize_t n = 0;
-      do n = recv(sock_, bytes, sizeof bytes, 0);
-      while (n < 0 && errno == EINTR);
-      if (n <= 0) return n == 0 ? 0 : fail(httplib::Error::Read);
+      const ssize_t n = wire_.read(bytes, sizeof bytes, deadline_);
+      if (n < 0) error_ = Clock::now() >= deadline_ ? httplib::Error::Timeout : httplib::Error::Read;
+      if (n <= 0) return n;
       buffer_.assign(bytes, static_cast<size_t>(n));
       at_ = 0;
     }
@@ -81,10 +68,8 @@ class RequestStream final : public httplib::Stream {
   }
 
   ssize_t write(const char* from, size_t size) override {
-    if (!ready(sock_, POLLOUT, write_ms_)) return fail(httplib::Error::Timeout);
-    ssize_t n = 0;
-    do n = send(sock_, from, size, MSG_NOSIGNAL);
-    while (n < 0 && errno == EINTR);
+    const ssize_t n = wire_.write(from, size, Clock::now() + write_time_);
+    if (n < 0) error_ = httplib::Error::Write;
     return n;
   }
 
@@ -94,100 +79,102 @@ class RequestStream final : public httplib::Stream {
   }
   void consume_buffered(size_t size) override { at_ += size; }
   void get_remote_ip_and_port(std::string& ip, int& port) const override {
-    name_of(sock_, getpeername, ip, port);
+    name_of(wire_.socket(), getpeername, ip, port);
   }
   void get_local_ip_and_port(std::string& ip, int& port) const override {
-    name_of(sock_, getsockname, ip, port);
+    name_of(wire_.socket(), getsockname, ip, port);
   }
-  socket_t socket() const override { return sock_; }
+  socket_t socket() const override { return wire_.socket(); }
   time_t duration() const override {
     return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begin_).count();
   }
 
  private:
-  ssize_t fail(httplib::Error error) {
-    error_ = error;
-    return -1;
-  }
-  bool is_alive() const {
-    char byte = 0;
-    const ssize_t n = recv(sock_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return n > 0 || (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
-  }
-
-  int sock_, write_ms_;
-  Clock::time_point begin_, deadline_;
+  Wire& wire_;
+  std::chrono::seconds write_time_;
+  Deadline begin_, deadline_;
   std::string buffer_;
   size_t at_ = 0;
 };
 
-/// What a client still sends is read for a moment: closing over it would take the answer from its hands.
-void close_gently(int sock) {
-  shutdown(sock, SHUT_WR);
-  const Clock::time_point until = Clock::now() + std::chrono::milliseconds(200);
-  char rest[4096];
-  while (ready(sock, POLLIN, left_ms(until)))
-    if (recv(sock, rest, sizeof rest, 0) <= 0 || left_ms(until) == 0) break;
-  close(sock);
-}
+/// A thread for each connection, made when it comes. (The library's own pool takes threads that are about to
+/// wake for free ones: of a burst of connections some wait until others end.)
+class ConnectionThreads final : public httplib::TaskQueue {
+ public:
+  explicit ConnectionThreads(int most) : most_(most) {}
+
+  bool enqueue(std::function<void()> serve) override {
+    const std::lock_guard lock(mutex_);
+    if (n_thread_ == most_) return false;
+    try {
+      std::thread([this, serve = std::move(serve)] {
+        serve();
+        const std::lock_guard end(mutex_);
+        --n_thread_;
+        ended_.notify_all();
+      }).detach();
+    } catch (const std::system_error&) {  // the machine has no more
+      return false;
+    }
+    ++n_thread_;
+    return true;
+  }
+  void shutdown() override {
+    std::unique_lock lock(mutex_);
+    ended_.wait(lock, [&] { return n_thread_ == 0; });
+  }
+
+ private:
+  const int most_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  int n_thread_ = 0;
+};
 
 }  // namespace
 
-static void set_up(httplib::Server& server, const ConnectionLimits& limits) {
-  server.set_payload_max_length(limits.body_bytes);
-  server.set_tcp_nodelay(true);
-  server.set_write_timeout(limits.write_seconds);
-  server.set_keep_alive_timeout(limits.idle_seconds);
-  server.set_socket_options(
-      [](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
-  const auto n = static_cast<size_t>(limits.n_connection);
-  server.new_task_queue = [n] { return new httplib::ThreadPool(std::min<size_t>(n, 8), n + 8, n); };
-}
-
-HttpServer::HttpServer(const ConnectionLimits& limits) : limits_(limits) {
-  set_up(*this, limits);
+HttpServer::HttpServer(const ConnectionLimits& limits, TlsContext tls)
+    : limits_(limits), tls_(std::move(tls)) {
+  set_payload_max_length(limits.body_bytes);
+  set_tcp_nodelay(true);
+  set_socket_options([](socket_t sock) { httplib::set_socket_opt(sock, SOL_SOCKET, SO_REUSEADDR, 1); });
+  new_task_queue = [n = limits.n_connection] { return new ConnectionThreads(n); };
 }
 
 /// False: the client has gone, has been idle for too long, or the server closes.
-bool HttpServer::wait_for_request(socket_t sock) const {
-  const Clock::time_point until = Clock::now() + std::chrono::seconds(limits_.idle_seconds);
-  constexpr int kLookMs = 250;  // how soon a closing server is noticed
-  while (!closing_ && svr_sock_ != INVALID_SOCKET && left_ms(until) > 0)
-    if (ready(sock, POLLIN, std::min(kLookMs, left_ms(until)))) return true;
+bool HttpServer::wait_for_request(Wire& wire) const {
+  const Deadline until = Clock::now() + std::chrono::seconds(limits_.idle_seconds);
+  constexpr std::chrono::milliseconds kLook(250);  // how soon a closing server is noticed
+  while (!closing_ && svr_sock_ != INVALID_SOCKET && wire.is_alive() && Clock::now() < until)
+    if (wire.wait_for_bytes(std::min(until, Clock::now() + kLook))) return true;
   return false;
 }
 
-bool HttpServer::process_and_close_socket(socket_t sock) {
-  const bool room = ++n_connection_ <= limits_.n_connection;
-  const bool served = room && serve_guarded([&] {
-                        std::string remote, local;
-                        int remote_port = 0, local_port = 0;
-                        name_of(sock, getpeername, remote, remote_port);
-                        name_of(sock, getsockname, local, local_port);
-                        bool good = false;
-                        for (int i = 0; i < limits_.requests && wait_for_request(sock); ++i) {
-                          RequestStream stream(sock, limits_);
-                          bool closed = false;
-                          good = process_request(stream, remote, remote_port, local, local_port,
-                                                 i + 1 == limits_.requests, closed, nullptr);
-                          if (!good || closed || stream.is_readable()) break;
-                        }
-                        return good;
-                      });
-  close_gently(sock);
-  --n_connection_;
-  return served;
+bool HttpServer::serve_requests(Wire& wire) {
+  std::string remote, local;
+  int remote_port = 0, local_port = 0;
+  name_of(wire.socket(), getpeername, remote, remote_port);
+  name_of(wire.socket(), getsockname, local, local_port);
+  const auto set_up = [&](httplib::Request& request) { request.ssl = wire.session(); };
+  bool good = false;
+  for (int i = 0; i < limits_.requests && wait_for_request(wire); ++i) {
+    RequestStream stream(wire, limits_);
+    bool closed = false;
+    good = process_request(stream, remote, remote_port, local, local_port, i + 1 == limits_.requests, closed,
+                           set_up);
+    if (!good || closed || stream.is_readable() || stream.failed()) break;
+  }
+  return good;
 }
 
-std::unique_ptr<httplib::Server> make_http_server(const ConnectionLimits& limits,
-                                                  const std::string& certificate, const std::string& key) {
-  if (certificate.empty() && key.empty()) return std::make_unique<HttpServer>(limits);
-  require_usage(!certificate.empty() && !key.empty(), "--tls-cert and --tls-key go together");
-  auto out = std::make_unique<httplib::SSLServer>(certificate.c_str(), key.c_str());
-  require_usage(out->is_valid(), "no certificate and key that belong together are in ", certificate, " and ",
-                key);
-  set_up(*out, limits);
-  return out;
+bool HttpServer::process_and_close_socket(socket_t sock) {
+  Wire wire(sock, tls_.get());
+  const bool served = serve_guarded([&] {
+    return wire.shake_hands(Clock::now() + std::chrono::seconds(limits_.request_seconds)) &&
+           serve_requests(wire);
+  });
+  wire.close_gently();
+  return served;
 }
 
 }  // namespace rouse

@@ -1,14 +1,15 @@
 /// server/http_server.h - cpp-httplib's server, with an end to what a slow client may take.
 ///
 /// A connection has a thread. The library bounds the time between two bytes; here a request, from its first
-/// byte to its last, has a deadline as well, so that nobody holds a thread by sending a byte a second.
+/// byte to its last, has a deadline, and so has TLS's greeting, so that nobody holds a thread by sending a
+/// byte a second.
 #pragma once
 
 #include <httplib.h>
 
 #include <atomic>
-#include <memory>
-#include <string>
+
+#include "server/wire.h"
 
 namespace rouse {
 
@@ -23,23 +24,18 @@ struct ConnectionLimits {
 
 class HttpServer final : public httplib::Server {
  public:
-  explicit HttpServer(const ConnectionLimits& limits);
+  explicit HttpServer(const ConnectionLimits& limits, TlsContext tls = nullptr);
   /// Connections that wait for a next request are closed; those that have one end with its answer.
   void close_idle() { closing_ = true; }
 
  private:
   bool process_and_close_socket(socket_t sock) override;
-  bool wait_for_request(socket_t sock) const;
+  bool serve_requests(Wire& wire);
+  bool wait_for_request(Wire& wire) const;
 
   const ConnectionLimits limits_;
-  std::atomic<int> n_connection_ = 0;
+  const TlsContext tls_;  ///< null: plain
   std::atomic<bool> closing_ = false;
 };
-
-/// Over TLS with this certificate and key (PEM), where they are not empty. There the library's own loop
-/// serves, so a request has no deadline: 5 s between two bytes is all that bounds it. Throws Error (usage)
-/// for files that cannot be used.
-std::unique_ptr<httplib::Server> make_http_server(const ConnectionLimits& limits,
-                                                  const std::string& certificate, const std::string& key);
 
 }  // namespace rouse

@@ -1,5 +1,8 @@
 /// server/laboratory.cpp - what only rouse can be asked: texts side by side under several routings, given
 /// texts scored, experts banned and forced, gates shown.
+#include <cmath>
+#include <set>
+
 #include "calibration/whatif.h"
 #include "decoding/scoring.h"
 #include "server/answers.h"
@@ -46,14 +49,20 @@ std::string lane_method(const Service& s, const Request& r) {
   return method_text(resolved(r.method, s.session().router()));
 }
 
+bool wants_stream(const Json& body) {
+  const auto streamed = JsonValue(body, "").find("stream");
+  return streamed && streamed->boolean();
+}
+
 }  // namespace
 
 void compare(Exchange& x) {
-  const bool streamed = x.body.is_object() && x.body.value("stream", Json(false)) == Json(true);
+  const bool streamed = wants_stream(x.body);
   auto lanes = std::make_shared<Lanes>(lanes_of(x.service, x.body, {"lanes", "stream"}));
   for (const Request& r : lanes->requests)
     require_option(r.n_sample == 1, "n", " is ", r.n_sample, ", but a lane holds one text");
-  const std::shared_ptr<LiveTexts> texts = x.service.start(lanes->requests);
+  const std::shared_ptr<LiveTexts> texts =
+      x.service.start(lanes->requests, streamed ? Telling::every_round : Telling::at_the_end);
   Service& service = x.service;
   const auto result = [&service, lanes, texts](size_t i) {
     if (const auto& error = texts->generation(i).error()) throw *error;
@@ -127,44 +136,76 @@ void score(Exchange& x) {
   x.reply({{"context_tokens", pairs.context}, {"continuation_tokens", pairs.continuations}, {"lanes", out}});
 }
 
-void whatif(Exchange& x) {
-  Service& service = x.service;
-  const Session& session = service.session();
-  const RouterSpec& router = session.router();
-  require_usage(router.moe(), "a dense model has no experts to ban or force");
-  Json prompt = x.body;
-  const JsonValue body(x.body, "");
+namespace {
+
+WhatIf read_question(const Service& service, const Json& asked) {
+  const RouterSpec& router = service.session().router();
+  Json prompt = asked;
+  const JsonValue body(asked, "");
   (void)body.fields();
-  for (const char* own : {"continuation", "ban", "force", "token", "rank"}) prompt.erase(own);
+  for (const char* own : {"continuation", "ban", "force", "token", "rank", "stream"}) prompt.erase(own);
   const Request request = read_lane(service, prompt);
   EncodedPairs pair = prompt_pair(request.prompt, service.tokenizer(), request.prompt.prompt,
                                   body.at("continuation").text(size_t{1} << 20));
   require_option(!pair.continuations[0].empty(), "continuation", " has no token of its own");
-  WhatIf question{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
-  if (const auto token = body.find("token")) question.token = static_cast<int>(token->integer(0, 1 << 20));
-  if (const auto rank = body.find("rank")) question.rank = rank->boolean();
+  WhatIf out{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
+  if (const auto token = body.find("token")) out.token = static_cast<int>(token->integer(0, 1 << 20));
+  if (const auto rank = body.find("rank")) out.rank = rank->boolean();
   for (const char* how : {"ban", "force"})
     if (const auto experts = body.find(how))
       for (const std::string& e : experts->texts(1, 4096)) try {
-          question.questions.push_back({parse_expert(how, e, router), std::string_view(how) == "ban"});
+          out.questions.push_back({parse_expert(how, e, router), std::string_view(how) == "ban"});
         } catch (const Error& wrong) {
           throw Error(wrong.what(), wrong.kind(), how);
         }
-  if (!question.rank && question.questions.empty())
+  if (!out.rank && out.questions.empty())
     throw Error("give ban, force, or rank: true", ErrorKind::usage, "ban");
-  require_option(!question.rank || question.token > 0 || question.continuation.size() == 1, "rank",
+  require_option(!out.rank || out.token > 0 || out.continuation.size() == 1, "rank",
                  " wants one token: give token");
+  return out;
+}
+
+/// Blocks that are asked about: one after the other they take their time.
+size_t n_block(const WhatIf& question, const RouterSpec& router) {
+  std::set<int> blocks;
+  for (const ExpertQuestion& q : question.questions) blocks.insert(q.expert.first);
+  return question.rank ? router.layers.size() : blocks.size();
+}
+
+Json answers_of(Service& service, const WhatIf& question, const std::function<bool()>& gone,
+                const std::function<void(double)>& on_progress) {
+  Engine& engine = *service.session().engine;
   Json answers;
-  const auto n = static_cast<int>(question.prompt.size() + question.continuation.size());
-  require_room(n <= session.engine->n_ctx(), "n_ctx", "a text of ", n, " tokens does not fit the context of ",
-               session.engine->n_ctx());
-  service.run(
-      [&] {
-        session.engine->kept().clear();  // a probe takes many cells
-        answers = what_if(*session.engine, service.tokenizer(), question);
+  run_long(
+      service,
+      [&](const std::function<void(double)>& progress, const std::atomic<bool>& stop) {
+        engine.kept().clear();  // a probe takes many cells
+        answers = what_if(engine, service.tokenizer(), question, progress, &stop);
       },
-      probe_cells(n));
-  x.reply({{"answers", std::move(answers)}});
+      probe_cells(static_cast<int>(question.prompt.size() + question.continuation.size())), gone,
+      on_progress);
+  return {{"answers", std::move(answers)}};
+}
+
+}  // namespace
+
+void whatif(Exchange& x) {
+  Service& service = x.service;
+  const Session& session = service.session();
+  require_usage(session.router().moe(), "a dense model has no experts to ban or force");
+  const WhatIf question = read_question(service, x.body);
+  const size_t n = question.prompt.size() + question.continuation.size();
+  require_room(static_cast<int>(n) <= session.engine->n_ctx(), "n_ctx", "a text of ", n,
+               " tokens does not fit the context of ", session.engine->n_ctx());
+  if (!wants_stream(x.body)) return x.reply(answers_of(service, question, [&] { return x.gone(); }, {}));
+  stream(x, [&service, question, total = n_block(question, session.router())](EventSink& sink) {
+    const Json result = answers_of(
+        service, question, [&] { return !sink.open(); },
+        [&](double part) {
+          sink.send({{"done", std::lround(part * static_cast<double>(total))}, {"total", total}});
+        });
+    sink.send({{"result", result}});
+  });
 }
 
 void gates(Exchange& x) {

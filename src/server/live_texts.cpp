@@ -24,16 +24,18 @@ void LiveTexts::tell(size_t number, const Generation& g, Told& told, Mailbox& bo
 }
 
 LiveTexts::LiveTexts(EngineThread& engine, Metrics& metrics, std::vector<std::unique_ptr<Generation>> texts,
-                     std::shared_ptr<void> place)
+                     std::shared_ptr<void> place, Telling telling)
     : place_(std::move(place)), engine_(engine) {
   const double begin = now_seconds();
   for (size_t i = 0; i < texts.size(); ++i)
     handles_.push_back(engine_.submit(
-        std::move(texts[i]), [i, begin, &metrics, box = box_, told = Told()](const Generation& g) mutable {
+        std::move(texts[i]),
+        [i, begin, telling, &metrics, box = box_, begun = false, told = Told()](const Generation& g) mutable {
           if (told.ended) return;
-          if (told.tokens == 0 && !g.tokens().empty()) metrics.count_first_token(now_seconds() - begin);
+          if (!begun && !g.tokens().empty()) metrics.count_first_token(now_seconds() - begin);
+          begun = !g.tokens().empty();
           if (g.done()) metrics.count_text(g);
-          tell(i, g, told, *box);
+          if (g.done() || telling == Telling::every_round) tell(i, g, told, *box);
         }));
 }
 

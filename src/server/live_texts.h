@@ -19,13 +19,15 @@ struct News {
   bool ended = false;
 };
 
-/// Handed over to the engines' thread, which tells what is new after every round. Destroying it cancels those
-/// that still run.
+/// When a request hears of its texts. Waking a thread a token takes processor time from the engines'.
+enum class Telling { every_round, at_the_end };
+
+/// Handed over to the engines' thread, which tells what is new. Destroying it cancels those that still run.
 class LiveTexts {
  public:
   /// place: what they were admitted by; it goes with them.
   LiveTexts(EngineThread& engine, Metrics& metrics, std::vector<std::unique_ptr<Generation>> texts,
-            std::shared_ptr<void> place);
+            std::shared_ptr<void> place, Telling telling);
   ~LiveTexts();
   LiveTexts(const LiveTexts&) = delete;
   LiveTexts& operator=(const LiveTexts&) = delete;

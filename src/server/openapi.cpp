@@ -78,7 +78,7 @@ Json schemas(const Service& service) {
   whatif["continuation"] = typed("string");
   whatif["ban"] = whatif["force"] = list_of({{"type", "string"}, {"description", "BLOCK.EXPERT"}});
   whatif["token"] = {{"type", "integer"}, {"minimum", 0}};
-  whatif["rank"] = typed("boolean");
+  whatif["rank"] = whatif["stream"] = typed("boolean");
   const Json nullable = {{"type", {"string", "null"}}};
   const Json error = object({{"error", object({{"message", typed("string")},
                                                {"type", typed("string")},
@@ -122,9 +122,8 @@ Json openapi_json(const Service& service) {
     const std::string path = path_of(r.path, parameters);
     const bool plain = path == "/metrics";
     Json content = {{plain ? "text/plain" : "application/json", Json::object()}};
-    if (std::string_view(r.request) == "chat" || std::string_view(r.request) == "completion" ||
-        std::string_view(r.request) == "compare")
-      content["text/event-stream"] = Json::object();
+    static const std::set<std::string_view> streams = {"chat", "completion", "compare", "whatif"};
+    if (streams.count(r.request)) content["text/event-stream"] = Json::object();
     Json operation = {
         {"summary", r.summary},
         {"responses", {{"200", {{"description", "done"}, {"content", content}}}, {"default", failure}}}};

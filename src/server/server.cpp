@@ -16,7 +16,9 @@ Server::Server(Service& service, const ServerOptions& options)
     : service_(service),
       options_(options),
       guard_(options.guard, options.host),
-      http_(make_http_server(options.limits, options.certificate, options.key)) {
+      http_(std::make_unique<HttpServer>(options.limits, options.certificate.empty() && options.key.empty()
+                                                             ? nullptr
+                                                             : open_tls(options.certificate, options.key))) {
   require_usage(is_loopback(options.host) || guard_.keyed(), "whoever listens on ", options.host,
                 ", where others can reach it, needs ", kKey);
   for (const Route& route : routes()) add(route);
@@ -75,7 +77,7 @@ std::string Server::url() const {
 void Server::stop() {
   if (!thread_.joinable()) return;
   service_.close();
-  if (auto* own = dynamic_cast<HttpServer*>(http_.get())) own->close_idle();
+  http_->close_idle();
   const double end = now_seconds() + options_.stop_seconds;
   while (service_.n_admitted() > 0 && now_seconds() < end) usleep(10 * 1000);
   service_.cancel_all();

@@ -39,7 +39,7 @@ class Server {
   Service& service_;
   ServerOptions options_;
   Guard guard_;
-  std::unique_ptr<httplib::Server> http_;
+  std::unique_ptr<HttpServer> http_;
   int port_ = 0;
   std::thread thread_;
 };

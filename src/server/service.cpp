@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "base/clock.h"
+#include "tokenizer/template_child.h"
 
 namespace rouse {
 
@@ -37,6 +38,7 @@ Service::Service(ServiceOptions options)
       fingerprint_(session_.engine->file().fingerprint()),
       opened_(std::time(nullptr)),
       engine_(session_.engines()) {
+  (void)has_template_program();  // an upgrade may replace it before somebody chats
   options_.names->check_presets(session_.models());
   (void)make_method(options_.base.method, session_.models());
 }
@@ -52,14 +54,14 @@ std::shared_ptr<void> Service::admit(int n) {
   return {nullptr, [this, n](void*) { n_admitted_ -= n; }};
 }
 
-std::unique_ptr<LiveTexts> Service::start(const std::vector<Request>& requests) {
+std::unique_ptr<LiveTexts> Service::start(const std::vector<Request>& requests, Telling telling) {
   int n = 0;
   for (const Request& r : requests) n += r.n_sample;
   std::shared_ptr<void> place = admit(n);
   std::vector<std::unique_ptr<Generation>> texts;
   for (const Request& r : requests)
     for (auto& text : start_request(session_, r)) texts.push_back(std::move(text));
-  return std::make_unique<LiveTexts>(engine_, metrics_, std::move(texts), std::move(place));
+  return std::make_unique<LiveTexts>(engine_, metrics_, std::move(texts), std::move(place), telling);
 }
 
 void Service::run(const std::function<void()>& work, int n_cell) {

@@ -45,7 +45,7 @@ class Service {
   RequestRules rules() const { return {options_.names, false}; }
 
   /// The samples of all requests, one after the other. Throws Busy, and Error (usage) as start_request does.
-  std::unique_ptr<LiveTexts> start(const std::vector<Request>& requests);
+  std::unique_ptr<LiveTexts> start(const std::vector<Request>& requests, Telling telling);
   /// Work on the engines' thread that needs so many KV cells; it counts as a text of the queue.
   void run(const std::function<void()>& work, int n_cell);
   /// A place in the queue for n texts, given back when it goes. Throws Busy.

@@ -23,6 +23,23 @@ namespace {
 
 using namespace template_program;
 
+/// Held open, since an upgrade may replace the file under a server that runs: the two of one build belong
+/// together.
+struct Program {
+  std::string path = installed_file({kName, "libexec/rouse/rouse-template"});
+  int held = path.empty() ? -1 : open(path.c_str(), O_PATH | O_CLOEXEC);
+  /// What to run: the file as it was, or by its name where there is no /proc.
+  std::string runnable() const {
+    const std::string fd = cat("/proc/self/fd/", held);
+    return access(fd.c_str(), X_OK) == 0 ? fd : path;
+  }
+};
+
+const Program& program() {
+  static const Program found;
+  return found;
+}
+
 struct Socket {
   ~Socket() { shut(); }
   void shut() {
@@ -60,7 +77,7 @@ constexpr size_t kMostMessage = 1024;
 
 class Child {
  public:
-  explicit Child(const std::string& program) {
+  explicit Child(const Program& program) {
     int fds[2];
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0,
             "no more sockets: ", std::strerror(errno));
@@ -68,8 +85,10 @@ class Child {
     ours_.fd = fds[0];
     const SpawnPlan plan(theirs.fd);
     char name[] = "rouse-template", *const argv[] = {name, nullptr}, *const environment[] = {nullptr};
-    const int error = posix_spawn(&pid_, program.c_str(), &plan.actions, &plan.attributes, argv, environment);
-    require(error == 0, program, ": cannot run it: ", std::strerror(error));
+    const int error =
+        posix_spawn(&pid_, program.runnable().c_str(), &plan.actions, &plan.attributes, argv, environment);
+    require_of(error == 0, ErrorKind::internal, "chat_template", program.path,
+               ": cannot run it, and chat templates need it: ", std::strerror(error));
   }
   ~Child() {
     if (reap(WNOHANG)) return;
@@ -154,8 +173,7 @@ std::string limit_met(int status) {
   if (ended_by(SIGXCPU)) return cat("took more than ", kCpuSeconds, " s");
   if (ended_by(SIGSEGV) || ended_by(SIGBUS)) return "nests or calls itself too deeply";
   if (ended_by(SIGSYS)) return "reached for what no template may touch";
-  return WIFSIGNALED(status) ? cat("was ended by signal ", WTERMSIG(status))
-                             : cat("ended its program with code ", WEXITSTATUS(status));
+  return cat("was ended by signal ", WTERMSIG(status));
 }
 
 /// Reads an answer that a template may have forged: every count is checked. Nothing: it is none.
@@ -190,12 +208,18 @@ class AnswerReader {
   std::string_view text_;
 };
 
-const std::string& program_path() {
-  static const std::string path = installed_file({kName, "libexec/rouse/rouse-template"});
-  return path;
+/// Whether no template can make the program of this build end so.
+bool is_foreign(int status, const std::string& heard) {
+  if (!WIFEXITED(status)) return false;
+  const int code = WEXITSTATUS(status);
+  return code == kOk ? heard.empty() : code != kOutOfMemory && code != kTooLong;
 }
 
 }  // namespace
+
+bool has_template_program() {
+  return !program().path.empty();
+}
 
 std::vector<std::vector<TextPart>> render_template(const TemplateJob& job) {
   const auto refuse = [&](const std::string& what, ErrorKind kind) {
@@ -203,16 +227,21 @@ std::vector<std::vector<TextPart>> render_template(const TemplateJob& job) {
   };
   if (job.source.size() > kMostTemplateBytes)
     refuse(cat("has ", job.source.size(), " bytes, expected at most ", kMostTemplateBytes), job.kind);
-  require_of(!program_path().empty(), ErrorKind::internal, "chat_template",
+  require_of(has_template_program(), ErrorKind::internal, "chat_template",
              "the program that renders chat templates, ", kName,
              ", is neither beside rouse nor in libexec/rouse of its prefix");
   std::string heard;
-  Child child(program_path());
+  Child child(program());
   if (!child.talk(request_text(job), heard, kWallSeconds))
     refuse(heard.size() > kOutputBytes ? cat("makes a prompt of more than ", bytes_text(kOutputBytes))
                                        : cat("took more than ", kWallSeconds, " s"),
            job.kind);
-  if (const std::string met = limit_met(child.status().value_or(0)); !met.empty()) refuse(met, job.kind);
+  if (const auto status = child.status()) {
+    require_of(!is_foreign(*status, heard), ErrorKind::internal, "chat_template", program().path,
+               " is not the program that renders chat templates for this rouse: it ended with code ",
+               WEXITSTATUS(*status));
+    if (const std::string met = limit_met(*status); !met.empty()) refuse(met, job.kind);
+  }
   if (heard.starts_with('!') && heard.size() > 3) {
     const std::string said = printable(heard.substr(3, kMostMessage));
     if (heard[1] == kRefused) refuse(cat("refuses these messages: ", said), ErrorKind::usage);

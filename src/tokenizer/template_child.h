@@ -26,9 +26,13 @@ struct TemplateJob {
 
 constexpr size_t kMostTemplateBytes = size_t{64} << 10;
 
+/// Whether the program is there. From the first look on it is held open as it was then.
+bool has_template_program();
+
 /// Of each conversation the prompt; parts that are not special came with a message or an input. Safe to call
 /// from any thread. Throws Error of the job's kind, saying which limit was met, and of kind usage with the
-/// template's own words where it refuses the messages; internal where the program cannot be found or run.
+/// template's own words where it refuses the messages; internal where the program cannot be found or
+/// run, or is another.
 /// Their subject is chat_template.
 std::vector<std::vector<TextPart>> render_template(const TemplateJob& job);
 

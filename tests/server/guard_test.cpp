@@ -79,29 +79,6 @@ TEST(Guard, ListensToOthersWithKeysAlone) {
   expect_refusal([&] { Server server(service, o); }, ErrorKind::usage, "needs a key");
 }
 
-TEST(Server, SpeaksTls) {
-  const TempDir dir;
-  const std::string make =
-      cat("openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout ", dir / "key.pem",
-          " -out ", dir / "cert.pem", " 2>/dev/null");
-  if (std::system(make.c_str()) != 0) GTEST_SKIP() << "there is no openssl to make a certificate with";
-  ServerOptions o = any_port();
-  o.certificate = dir / "cert.pem";
-  o.key = dir / "key.pem";
-  const Running r(small_service(), o);
-  httplib::SSLClient client("127.0.0.1", r.server.port());
-  client.set_ca_cert_path(dir / "cert.pem");
-  client.enable_server_hostname_verification(false);
-  const auto reply = client.Post("/v1/chat/completions", question().dump(), "application/json");
-  ASSERT_TRUE(reply) << httplib::to_string(reply.error());
-  EXPECT_EQ(reply->status, 200);
-  o.key = dir / "cert.pem";
-  Service service(small_service());
-  expect_refusal([&] { Server server(service, o); }, ErrorKind::usage, "no certificate and key");
-  o.key.clear();
-  expect_refusal([&] { Server server(service, o); }, ErrorKind::usage, "go together");
-}
-
 TEST(Server, SaysWhereAnAddressIsTaken) {
   Running r;
   ServerOptions o = any_port();

@@ -57,6 +57,37 @@ TEST(Laboratory, AsksWhatIf) {
             "ban");
 }
 
+TEST(Laboratory, TellsHowFarARankingIs) {
+  Running r;
+  const Json body{{"prompt", "Question: What is the capital of France?\nAnswer:"},
+                  {"raw", true},
+                  {"continuation", " Paris"},
+                  {"token", 1},
+                  {"rank", true}};
+  const std::vector<Json> events = r.events("/v1/rouse/whatif", body);
+  const size_t n_block = r.service.session().router().layers.size();
+  ASSERT_GE(events.size(), 2u);
+  for (size_t i = 0; i + 1 < events.size(); ++i) {
+    EXPECT_EQ(events[i]["total"], n_block);
+    EXPECT_GT(events[i]["done"], i == 0 ? Json(0) : events[i - 1]["done"]);
+  }
+  EXPECT_EQ(events.back()["result"], r.post("/v1/rouse/whatif", body));
+  EXPECT_TRUE(r.idle());
+  Json wrong = body;
+  wrong["stream"] = "yes";
+  EXPECT_EQ(r.post("/v1/rouse/whatif", wrong, 400)["error"]["param"], "stream");
+}
+
+TEST(Laboratory, EndsARankingThatTakesTooLong) {
+  ServiceOptions o = small_service();
+  o.request_seconds = 0;
+  Running r(o);
+  const Json body{{"prompt", "x"}, {"raw", true}, {"continuation", " y"}, {"token", 1}, {"rank", true}};
+  const Json error = r.post("/v1/rouse/whatif", body, 503)["error"];
+  EXPECT_EQ(error["message"], "the request took more than 0 s");
+  EXPECT_TRUE(r.idle());
+}
+
 TEST(Laboratory, ShowsGates) {
   const Running r;
   const Json reply =
