@@ -23,6 +23,7 @@ struct Files {
   Files() {
     write("a.jsonl", {{{"text", "the man and the hen in the inn"}}, {{"text", "77 88 99 of the inn"}}});
     write("b.jsonl", {{{"text", "1 2 3 4 5 6"}}, {{"text", "of the man"}}});
+    write("many.jsonl", std::vector<json>(20, {{"text", "the man and the hen in the inn of the man"}}));
     write("list.jsonl", {{{"layer", 1}, {"expert", 3}, {"risk_diff", 0.5}}});
     write("gsm8k.jsonl", {{{"question", "Q1"}, {"answer", "#### 1"}}});
     write("batch.jsonl", {{{"id", 1}, {"prompt", "the of"}}});
@@ -52,6 +53,7 @@ constexpr Call kCalls[] = {
     {"trace", "MODEL --raw -p 'the of' -o DIR/trace"},
     {"calibrate", "MODEL --text DIR/a.jsonl --tokens 8 --no-certify -o DIR/p.json"},
     {"headroom", "MODEL --text DIR/a.jsonl --tokens 8 -o DIR/h.json"},
+    {"advise", "MODEL --dry-run --text DIR/many.jsonl --tasks none"},
     {"plan show", "DIR/p.json"},
     {"plan evidence", "DIR/p.json"},
     {"plan diff", "DIR/p.json DIR/p.json"},
@@ -70,6 +72,7 @@ constexpr Call kCalls[] = {
     {"eval compare", "DIR/runs"},
     {"data list", ""},
     {"data import", "gsm8k DIR/gsm8k.jsonl --data DIR/data"},
+    {"report html", "DIR/runs DIR/p.json -o DIR/r.html"},
     {"report sweep", "DIR/runs"},
     {"report pareto", "DIR/runs"},
     {"report votes", "DIR/runs"},
