@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/text.h"
 #include "base/unicode.h"
@@ -10,7 +11,6 @@ namespace rouse {
 namespace {
 
 constexpr size_t kMargin = 2, kGap = 2, kIndent = 6;  // before a row, between columns, before what goes on
-constexpr size_t kLeastName = 20;                     // below that a name tells nothing
 
 std::vector<size_t> widths_of(const Table& table) {
   std::vector<size_t> out(table[0].size());
@@ -21,6 +21,21 @@ std::vector<size_t> widths_of(const Table& table) {
 
 size_t whole_width(const std::vector<size_t>& widths) {
   return std::accumulate(widths.begin(), widths.end(), kMargin + kGap * (widths.size() - 1));
+}
+
+/// Of the first column, in lines of `width`: so many that the rows fit, if names that long still tell each
+/// from each; else all that there is room for, as rows take several lines anyway.
+size_t name_width(const Table& table, const std::vector<size_t>& widths, size_t width) {
+  constexpr size_t kLeast = 12;
+  const size_t whole = whole_width(widths), most = std::min(widths[0], width - std::min(width, kMargin));
+  if (whole <= width || widths[0] < kLeast + (whole - width)) return most;
+  const size_t room = widths[0] - (whole - width);
+  std::set<std::string> names, short_names;
+  for (const auto& row : table) {
+    names.insert(row[0]);
+    short_names.insert(shortened(row[0], room));
+  }
+  return names.size() == short_names.size() ? room : most;
 }
 
 /// For each line of a row its first column.
@@ -39,10 +54,7 @@ std::vector<size_t> lines_of(const std::vector<size_t>& widths, size_t width) {
 
 std::string table_text(const Table& table, size_t width) {
   std::vector<size_t> widths = widths_of(table);
-  if (const size_t whole = whole_width(widths); width > 0 && whole > width) {
-    const size_t room = widths[0] - std::min(widths[0], whole - width);
-    widths[0] = std::min({widths[0], std::max(room, kLeastName), width - std::min(width, kMargin)});
-  }
+  if (width > 0) widths[0] = name_width(table, widths, width);
   const std::vector<size_t> first = lines_of(widths, width);
   std::string out;
   for (const auto& row : table) {

@@ -10,7 +10,8 @@ namespace rouse {
 using Table = std::vector<std::vector<std::string>>;
 
 /// Columns aligned. width: characters that a line may have, 0: any number. What is wider has its names
-/// shortened; what is wider still goes on in further lines, a little indented, column below column.
+/// shortened where they stay different; else rows go on in further lines, a little indented, column below
+/// column.
 std::string table_text(const Table& table, size_t width = 0);
 std::string markdown_table(const Table& table);
 

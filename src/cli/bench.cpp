@@ -22,7 +22,7 @@ static std::string interval_text(const Json& value, const Json& interval) {
 }
 
 static std::string speeds_table(const Json& rows) {
-  Table table{{"", "prefill/s", "  token/s", "time of a token/greedy", "experts", " bound", "s/512"}};
+  Table table{{"", "prefill/s", "  token/s", "time / greedy's", "experts", " bound", "s/512"}};
   for (const Json& r : rows) {
     const bool counted = r.contains("weight_bytes_per_token");
     table.push_back({r["name"], formatted("%9.0f", r["prefill_tok_s"].get<double>()),

@@ -38,6 +38,7 @@ std::string progress_line(const std::string& label, double done, double seconds_
   const size_t filled = static_cast<size_t>(std::clamp(done, 0.0, 1.0) * static_cast<double>(bar));
   std::string out = cat(name, " [", std::string(filled, '#'), std::string(bar - filled, '.'), "]", numbers);
   if (n_character(out) + n_character(more) <= width) return out + more;
+  if (!note.empty()) return progress_line(label, done, seconds_left, "", width);
   return n_character(out) <= width ? out : shortened(name + numbers, width);
 }
 

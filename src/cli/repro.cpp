@@ -172,9 +172,9 @@ int repro(const Paper& paper, const ReproOptions& o, const std::atomic<bool>& st
       if (!there && step.work) {
         if (!speed) speed = speed_of(o.eval.model, stop);
         const Work work = step.work();
-        std::fprintf(
-            stderr, "  about %s at most, were nothing of it done (%.0f prompt tokens, %.0f generated)\n",
-            time_text(work.rows / speed->rows + work.steps / speed->steps).c_str(), work.rows, work.steps);
+        std::fprintf(stderr, "  about %s: %.0f prompt tokens, at most %.0f generated\n",
+                     time_text(work.rows / speed->rows + work.steps / speed->steps).c_str(), work.rows,
+                     work.steps);
       }
       if (!there) outcome = step.run(stop);
     } catch (const Error& e) {

@@ -80,7 +80,7 @@ TEST(Progress, ALineNeverWraps) {
   for (size_t width = 1; width < 120; ++width)
     for (const double done : {0.0, 0.333, 1.0})
       EXPECT_LE(progress_line(label, done, 12345, note, width).size(), width) << width;
-  EXPECT_EQ(progress_line(label, 0.4, 9, note, 39), "greedy(it...cts [##...]  40%  9 s left");
+  EXPECT_EQ(progress_line(label, 0.4, 9, note, 39), "greedy(..._facts [##...]  40%  9 s left");
   EXPECT_NE(progress_line(label, 0.4, 9, note, 79).find(note), std::string::npos);
 }
 
