@@ -1,6 +1,5 @@
 /// The command line end to end, on tiny models.
 #include "session/open_model.h"
-#include "session/open_model.h"
 #include "support.h"
 
 namespace rouse {
