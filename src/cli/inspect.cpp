@@ -38,7 +38,7 @@ std::string sizes_text(const Json& sizes) {
 }
 
 void print_line(const char* label, const std::string& text) {
-  print_text(cat("  ", padded(label, 15), " ", printable(text), "\n"));
+  print_text(cat("  ", padded(label, 14), " ", printable(text), "\n"));
 }
 
 void print_model(const Json& d, const ModelSpec& spec) {

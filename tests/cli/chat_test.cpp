@@ -83,7 +83,7 @@ TEST(ChatTerminal, KeysEditTheLine) {
 TEST(ChatTerminal, TabCompletesCommands) {
   const Home home;
   Chat chat(home);
-  chat.type("/rou\tr\t\t");  // "ran", what both begin with, then both
+  chat.type("/rou\tra\t\t");  // "ran", what both begin with, then both
   chat.await("random:  rank:");
   chat.type("k\t2\r");
   chat.await("rank:2");

@@ -21,8 +21,13 @@ void add_commands(CLI::App& app, std::vector<std::string>& out) {
 /// Files that the commands below read.
 struct Files {
   Files() {
-    write("a.jsonl", {{{"text", "the man and the hen in the inn"}}, {{"text", "77 88 99 of the inn"}}});
-    write("b.jsonl", {{{"text", "1 2 3 4 5 6"}}, {{"text", "of the man"}}});
+    std::vector<json> words, numbers;
+    for (int i = 0; i < 6; ++i) {
+      words.push_back({{"text", cat("the man ", i, " and the hen in the inn of the man")}});
+      numbers.push_back({{"text", cat("1 2 3 4 ", i)}});
+    }
+    write("a.jsonl", words);
+    write("b.jsonl", numbers);
     write("many.jsonl", std::vector<json>(20, {{"text", "the man and the hen in the inn of the man"}}));
     write("list.jsonl", {{{"layer", 1}, {"expert", 3}, {"risk_diff", 0.5}}});
     write("gsm8k.jsonl", {{{"question", "Q1"}, {"answer", "#### 1"}}});
@@ -40,8 +45,8 @@ struct Files {
   TempDir dir;
 };
 
-/// What each is called with; DIR/ is the folder above, MODEL a tiny model. In an order in which files that
-/// one leaves are there for the next.
+/// What each is called with; DIR/ is the folder above, MODEL a tiny model, BIASED one whose format can hold a
+/// plan. In an order in which files that one leaves are there for the next.
 struct Call {
   const char *command, *arguments;
 };
@@ -51,8 +56,8 @@ constexpr Call kCalls[] = {
     {"inspect", "MODEL"},
     {"list", ""},
     {"trace", "MODEL --raw -p 'the of' -o DIR/trace"},
-    {"calibrate", "MODEL --text DIR/a.jsonl --tokens 8 --no-certify -o DIR/p.json"},
-    {"headroom", "MODEL --text DIR/a.jsonl --tokens 8 -o DIR/h.json"},
+    {"calibrate", "-m BIASED --text DIR/a.jsonl --tokens 0 --document-tokens 24 -o DIR/p.json"},
+    {"headroom", "MODEL --text DIR/a.jsonl --tokens 0 --document-tokens 24 -o DIR/h.json"},
     {"advise", "MODEL --dry-run --text DIR/many.jsonl --tasks none"},
     {"plan show", "DIR/p.json"},
     {"plan evidence", "DIR/p.json"},
@@ -61,7 +66,7 @@ constexpr Call kCalls[] = {
     {"plan random", "MODEL -o DIR/r.json"},
     {"plan shuffle", "DIR/p.json -o DIR/s.json"},
     {"plan by-frequency", "DIR/p.json -o DIR/f.json"},
-    {"plan export", "DIR/p.json --gguf GGUF -o DIR/x.gguf"},
+    {"plan export", "DIR/p.json --gguf BIASED -o DIR/x.gguf"},
     {"plan from", "2,2,2 MODEL -o DIR/c.json"},
     {"whatif", "MODEL --raw -p 'the of' --continuation ' man' --ban 1.2"},
     {"iti fit", "MODEL --data DIR/iti.jsonl --heads 2 -o DIR/heads.iti"},
@@ -103,7 +108,8 @@ TEST(Json, OfEveryCommandIsOneDocument) {
   for (const auto& [command, arguments] : kCalls) {
     called.insert(command);
     std::string words = replaced(arguments, "DIR/", files.dir / "");
-    words = replaced(replaced(words, "MODEL", "-m GGUF"), "GGUF", golden("mixtral.gguf"));
+    words = replaced(replaced(words, "MODEL", "-m " + golden("mixtral.gguf")), "BIASED",
+                     golden("deepseek3.gguf"));
     const CommandResult r = rouse(cat(command, " ", words, " --json"));
     EXPECT_EQ(r.code, 0) << command << r.err;
     EXPECT_TRUE(json::accept(r.out)) << command << ": " << r.out;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/known.h"
 #include "base/quoting.h"
 #include "session/request.h"
 #include "support.h"
@@ -105,14 +106,16 @@ TEST(Names, ARequestReachesNoFile) {
                                  std::string("facts\0/../x", 11),
                                  real + std::string(1, '\0'),
                                  std::string(60000, 'x')};
+  const std::vector<std::string> facts{"facts"}, truth{"truth"}, walk{"walk"};
   for (const std::string& text : texts) {
     const std::string shown = json_text(text);
-    EXPECT_EQ(why(files.names, "plan:" + quote(text)), "plan " + shown + " is not known here; known: facts");
+    EXPECT_EQ(why(files.names, "plan:" + quote(text)),
+              "plan " + shown + " is not known here" + known_names(text, facts));
     EXPECT_EQ(message_of([&] { (void)files.names->iti(text); }),
-              text == "truth" ? "" : "iti " + shown + " is not known here; known: truth");
+              text == "truth" ? "" : "iti " + shown + " is not known here" + known_names(text, truth));
     if (text == "walk") continue;
     EXPECT_EQ(why(files.names, "replay:" + quote(text)),
-              "trace " + shown + " is not known here; known: walk");
+              "trace " + shown + " is not known here" + known_names(text, walk));
   }
   EXPECT_EQ(why(std::make_shared<Names>(), "plan:" + real),
             "plan " + json_text(real) + " is not known here; known: none");
