@@ -112,7 +112,8 @@ void read_field(Request& request, const std::string& name, const JsonValue& valu
 bool is_written(const Option& option, const Request& request, const Json& value) {
   const std::string name = option.spec.name;
   if (name == "grammar" && !request.json_schema.is_null()) return false;
-  const bool changed = !value.is_null() && value != option.default_value() &&
+  Request untouched;
+  const bool changed = !value.is_null() && value != option_value(option.place(untouched.targets())) &&
                        !(value.is_array() && value.empty()) && value != Json("");
   if (option.group != OptionGroup::method) return changed;
   return request.method.given.count(dashed(name)) > 0 || (changed && method_reads(request.method.name, name));
