@@ -5,9 +5,24 @@ import { number } from './text.js';
 
 let made = 0;
 
+/** Round numbers within a range, four or so. */
+function ticks(low, high) {
+  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((s) => s * power >= rough) ?? 10);
+  const out = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) out.push(i * step);
+  return out;
+}
+/** On a logarithmic scale: the powers of ten, or where they are less than two the ends. */
+function logTicks(low, high) {
+  const out = [];
+  for (let i = Math.ceil(low); i <= high; ++i) out.push(i);
+  return out.length > 1 ? out : [low, ...out, high];
+}
+
 /** A frame: scales, axes with a few ticks, labels. x, y: [low, high]. */
 function frame({ title, text, width = 640, height = 260, x, y, xLabel, yLabel, logY = false }) {
-  const box = { left: 64, right: 12, top: 14, bottom: 42 };
+  const box = { left: 64, right: 20, top: 14, bottom: 42 };
   const clean = logY ? y.map((v) => Math.log10(Math.max(v, 1e-12))) : y;
   const span = (low, high) => (high > low ? high - low : 1);
   const sx = (v) => box.left + (width - box.left - box.right) * (v - x[0]) / span(...x);
@@ -16,22 +31,21 @@ function frame({ title, text, width = 640, height = 260, x, y, xLabel, yLabel, l
   const id = `chart-${++made}`;
   const node = svg('svg', { viewBox: `0 0 ${width} ${height}`, role: 'img', class: 'chart', 'aria-labelledby': `${id}t ${id}d` },
     svg('title', { id: `${id}t` }, title), svg('desc', { id: `${id}d` }, text));
-  const ticks = (low, high, n) => Array.from({ length: n + 1 }, (_, i) => low + (high - low) * i / n);
-  for (const v of ticks(...clean, 4)) {
+  for (const v of logY ? logTicks(...clean) : ticks(...clean)) {
     const value = logY ? 10 ** v : v;
     node.append(svg('line', { class: 'rule', x1: box.left, x2: width - box.right, y1: sy(value), y2: sy(value) }),
       svg('text', { class: 'tick', x: box.left - 6, y: sy(value) + 4, 'text-anchor': 'end' }, short(value)));
   }
   node.append(svg('text', { class: 'label', x: (box.left + width) / 2, y: height - 6, 'text-anchor': 'middle' }, xLabel),
     svg('text', { class: 'label', transform: `translate(12 ${(height - box.bottom) / 2}) rotate(-90)`, 'text-anchor': 'middle' }, yLabel));
-  return { node, sx, sy, height, width, box, ticks };
+  return { node, sx, sy, height, width, box };
 }
 
 function short(v) {
   if (v === 0) return '0';
   const a = Math.abs(v);
   if (a >= 1e5 || a < 1e-3) return v.toExponential(0);
-  return number(v, a >= 100 ? 0 : a >= 1 ? 1 : 3);
+  return String(Number(v.toPrecision(4))).replace('-', '−');
 }
 
 const finite = (values) => values.filter((v) => Number.isFinite(v));
@@ -117,14 +131,14 @@ export function scatter({ title, points, xLabel, yLabel }) {
     at.append(svg('title', {}, p.name));
     f.node.append(at);
   }
-  for (const v of f.ticks(...range(points.map((p) => p.x)), 4))
+  for (const v of ticks(...range(points.map((p) => p.x))))
     f.node.append(svg('text', { class: 'tick', x: f.sx(v), y: f.height - f.box.bottom + 16, 'text-anchor': 'middle' }, short(v)));
   return figure(f, title);
 }
 
 /** Blocks x experts. values: [block][expert]; signed ones run from blue over nothing to orange. */
 export function heat({ title, text, labels, values, name }) {
-  const n = values[0].length, size = n > 96 ? 7 : n > 48 ? 11 : 16, left = 34, top = 18;
+  const n = values[0].length, size = n > 96 ? 8 : n > 32 ? 16 : 22, left = 34, top = 18;
   const most = Math.max(...values.flat().map(Math.abs), 1e-12);
   const id = `chart-${++made}`, width = left + n * size + 4, height = top + values.length * size + 18;
   const node = svg('svg', { viewBox: `0 0 ${width} ${height}`, width, height, role: 'img', class: 'chart heat', 'aria-labelledby': `${id}t ${id}d` },

@@ -27,10 +27,10 @@ const shares = ({ counts }) => counts.map((row) => {
   return row.map((c) => c / sum);
 });
 
-function laneSelect(id, label, value, none, take) {
+function laneSelect(id, label, value, none, take, without = -1) {
   const select = el('select', { id, onchange: () => take(Number(select.value)) },
     none ? el('option', { value: -1 }, none) : null,
-    app.lanes.map((l, i) => (l.result ? el('option', { value: i }, `lane ${letter(i)}`) : null)));
+    app.lanes.map((l, i) => (l.result && i !== without ? el('option', { value: i }, `lane ${letter(i)}`) : null)));
   select.value = String(value);
   return el('label', {}, label, ' ', select);
 }
@@ -59,7 +59,7 @@ function differenceView(a, b, names) {
   return [
     heat({ title: `Choices of lane ${names[0]} less lane ${names[1]}`, text, labels: app.about.moe_blocks, values,
       name: (i, e, v) => `block ${app.about.moe_blocks[i]}, expert ${e}: share ${v > 0 ? '+' : ''}${number(v)}` }),
-    el('p', {}, text),
+    el('p', {}, `${text} Blue: more often in lane ${names[0]}; orange: in lane ${names[1]}.`),
     table('Sum of |p − q| by block; 0: the same, 2: nothing in common', ['block', 'sum'],
       sums.map((s, i) => [String(app.about.moe_blocks[i]), number(s)])),
   ];
@@ -103,7 +103,7 @@ function show() {
     el('h3', {}, 'Experts over all tokens'),
     el('div', { class: 'fields' },
       laneSelect('heat-lane', 'Lane', pick.lane, null, again('lane')),
-      laneSelect('heat-than', 'less', pick.than, 'nothing', again('than')),
+      laneSelect('heat-than', 'less', pick.than, 'nothing', again('than'), pick.lane),
       el('button', { type: 'button', id: 'save-csv', onclick: () => saveCsv(lane, name) }, 'Save counts (CSV)'),
       el('button', { type: 'button', id: 'save-trace', onclick: () => saveTrace(lane, name) }, 'Save trace (JSONL)')),
     than ? differenceView(lane, than, [name, letter(pick.than)]) : oneView(lane, name));

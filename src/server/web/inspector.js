@@ -3,7 +3,7 @@ import { ask } from './api.js';
 import { $, el, put, table } from './dom.js';
 import { addLane } from './lanes.js';
 import { idsOfPrompt, laneFields, run } from './run.js';
-import { showStrip } from './strip.js';
+import { showStrip, staleStrip } from './strip.js';
 import { app, lane, on, tell, token } from './store.js';
 import { letter, number, percent, quoted } from './text.js';
 import { fail } from './trouble.js';
@@ -69,7 +69,14 @@ function candidates(index) {
     })]);
   if (!n)
     rows.push(['', ...lanes.map((l) => (l.status === 'running' ? 'runs' : 'this method has no probabilities'))]);
-  return table(`Likeliest at token ${index + 1}`, ['', ...lanes.map((l) => `lane ${letter(app.lanes.indexOf(l))}`)], rows,
+  const apart = lanes.filter((l) => l.tokens.slice(0, index).some((t, i) => t.id !== lane().tokens[i]?.id));
+  const names = apart.map((l) => letter(app.lanes.indexOf(l))).join(', ');
+  return [candidateTable(index, lanes, rows), names
+    ? el('p', { class: 'quiet' }, `Lane ${names}: another text stands before this token there.`) : null];
+}
+
+function candidateTable(index, lanes, rows) {
+  return table(`Likeliest at token ${index + 1}`, ['rank', ...lanes.map((l) => `lane ${letter(app.lanes.indexOf(l))}`)], rows,
     { class: 'candidates' });
 }
 
@@ -118,24 +125,27 @@ async function showGates(of, index, place) {
   }
 }
 
+const kPause = 20;  // ms: who walks on with the arrow keys asks for nothing on the way
 let timer = 0, last = null;
 function show() {
   const t = token(), of = lane(), { token: index } = app.at;
   if (last?.t === t && last?.result === of?.result && last.n === app.lanes.length) return;
   last = { t, result: of?.result, n: app.lanes.length };
   clearTimeout(timer);
+  staleStrip();
+  tell('look');
   if (!t) {
     put($('inspector'), el('p', { class: 'quiet' }, 'Run the prompt, then choose a token: click it, or walk with the arrow keys.'));
     showStrip(null);
     return;
   }
   const place = el('div');
-  const p = t.logProb === null ? '' : ` probability ${percent(Math.exp(t.logProb))} (log p ${number(t.logProb)})`;
+  const p = t.logProb === null ? '' : `, probability ${percent(Math.exp(t.logProb))} (log p ${number(t.logProb)})`;
   put($('inspector'),
     el('h3', {}, `Token ${index + 1} of lane ${letter(app.at.lane)}: `, el('q', { class: 'token-text' }, quoted(t.text).slice(1, -1))),
-    el('p', { class: 'quiet' }, `id ${t.id}.${p}`), candidates(index), place);
+    el('p', { class: 'quiet' }, `id ${t.id}${p}`), candidates(index), place);
   performance.mark('inspector-shown');
-  timer = setTimeout(() => showGates(of, index, place), last.hurry ? 0 : 30);
+  timer = setTimeout(() => showGates(of, index, place), kPause);
 }
 
 export function start() {

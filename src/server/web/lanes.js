@@ -134,15 +134,22 @@ export function addLane(how) {
   return lane;
 }
 
+/** What a lane runs, in words where there are short ones. */
+function howText(lane) {
+  if (lane.preset) return `the preset ${short(lane.preset)}`;
+  const k = /^topk(?::(\d+))?$/.exec(lane.routing), n = k?.[1] ?? app.about.n_expert_used;
+  const routing = !k ? short(lane.routing) : `${k[1] ? 'only ' : ''}the best ${n > 1 ? `${n} experts` : 'expert'} of each block (${lane.routing})`;
+  return lane.method === 'greedy' ? routing : `${short(lane.method)} on ${routing}`;
+}
+
 /** What changed between the first two lanes, in a sentence. */
 function changedText() {
   const [a, b] = app.lanes;
   if (!b || a.status !== 'done' || b.status !== 'done') return '';
-  const how = (l) => (l.preset ? `preset ${l.preset}` : l.method === 'greedy' ? `routing ${l.routing}` : `${l.method}, routing ${l.routing}`);
   const i = firstDifference(b);
-  if (i < 0) return `With ${short(how(b))} lane B says the very same as lane A (${short(how(a))}).`;
-  const said = (l) => (l.tokens[i] ? quoted(l.tokens[i].text) : 'its end');
-  return `Lane B runs ${short(how(b))} where lane A runs ${short(how(a))}: they part at token ${i + 1}, ${said(b)} instead of ${said(a)}.`;
+  if (i < 0) return `Lane B (${howText(b)}) says the very same as lane A (${howText(a)}).`;
+  const said = (l) => (l.tokens[i] ? quoted(l.tokens[i].text) : 'nothing more');
+  return `Lane A runs ${howText(a)}, lane B ${howText(b)}: they part at token ${i + 1}, where B says ${said(b)} instead of ${said(a)}.`;
 }
 
 export function start() {

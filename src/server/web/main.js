@@ -9,7 +9,7 @@ import * as lanes from './lanes.js';
 import * as plan from './plan.js';
 import { run, stop } from './run.js';
 import { keep, modelWarning, take } from './state.js';
-import { app, kMostTokens, lookAt, newLane, on, tell } from './store.js';
+import { app, firstDifference, kMostTokens, lookAt, newLane, on, tell } from './store.js';
 import { short } from './text.js';
 import { fail, warn } from './trouble.js';
 import * as whatif from './whatif.js';
@@ -48,6 +48,11 @@ function readSettings() {
 async function runAll() {
   readSettings();
   fail(null);
+  if (!app.settings.prompt) {
+    fail(new Error('Write a prompt first.'));
+    $('prompt').focus();
+    return;
+  }
   $('changed').textContent = '';
   keep();
   try {
@@ -121,8 +126,8 @@ function startForm() {
 
 /** What the server has; the names are its own. */
 async function learn() {
-  const [about, methods, models, plans, description] = await Promise.all(
-    ['/v1/rouse/model', '/v1/rouse/methods', '/v1/models', '/v1/rouse/plans', '/openapi.json'].map((path) => ask(path)));
+  const [about, methods, models, plans] = await Promise.all(
+    ['/v1/rouse/model', '/v1/rouse/methods', '/v1/models', '/v1/rouse/plans'].map((path) => ask(path)));
   app.about = about;
   app.methods = methods.methods;
   app.policies = methods.policies;
@@ -132,7 +137,6 @@ async function learn() {
     const model = models.data.find((m) => m.id === `${about.id}@${name}`);
     return [name, model?.rouse.method.split('(')[0] ?? 'greedy'];
   }));
-  app.streamsWhatIf = Boolean(description.components.schemas.whatif.properties.stream);
   const experts = about.n_expert ? `${about.n_expert} experts in each of ${about.moe_blocks.length} blocks, ${about.n_expert_used} a token` : 'dense: no experts';
   $('model').textContent = `${short(about.id, 120)} · ${short(about.architecture, 40)} · ${experts} · ${about.fingerprint.slice(0, 8)}`;
   document.body.append(policyList());
@@ -154,8 +158,8 @@ function open() {
   tell('lanes');
   showTab(app.tab);
   // A small model shows the example at once; what takes a large one its time is for the user to start.
-  if (linked ? !warning : app.about.id.startsWith('rouse-lab'))
-    runAll().then(() => lookAt(at.lane, at.token));
+  if (linked ? !warning && app.settings.prompt : app.about.id.startsWith('rouse-lab'))
+    runAll().then(() => (linked ? lookAt(at.lane, at.token) : lookAt(0, firstDifference(app.lanes[1]))));
 }
 
 async function main() {

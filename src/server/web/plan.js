@@ -6,10 +6,10 @@ import { $, el, put, table } from './dom.js';
 import { app, on } from './store.js';
 import { number, short, visible } from './text.js';
 
-const kMostBytes = 64 << 20, kLeastRanked = 10, kListed = 20;
+const kMostBytes = 64 << 20, kMostItems = 4096, kLeastRanked = 10, kListed = 20;
 const shown = { name: '', data: null, error: '' };
 
-const list = (value) => (Array.isArray(value) ? value : []);
+const list = (value) => (Array.isArray(value) ? value.slice(0, kMostItems) : []);
 const numbers = (value) => list(value).map((v) => (typeof v === 'number' ? v : NaN));
 const pairs = (value) => list(value).map((p) => (Array.isArray(p) && p.length === 2 ? numbers(p) : [NaN, NaN]));
 
@@ -37,11 +37,12 @@ function planView(plan) {
       mine ? '' : el('strong', {}, 'It was made for another model than the one that runs here.')),
     plan.evidence?.verdict ? el('p', { class: 'verdict' }, el('strong', {}, 'Verdict: '), visible(plan.evidence.verdict)) :
       el('p', { class: 'verdict' }, el('strong', {}, 'Verdict: '), 'none; whether moving experts helps was not tried (rouse calibrate --certify does).'),
+    el('div', { class: 'charts' },
     k.length ? steps({ title: 'Experts a token by block; the line is their mean', labels: blocks, values: k, base: mean, xLabel: 'block', yLabel: 'k' }) : null,
     R.some(Number.isFinite) ? line({ title: 'Relative knowledge intensity R by block, with its 95% interval', labels: blocks, values: R, bands: band, xLabel: 'block', yLabel: 'R (log)', logY: R.every((v) => v > 0) }) : null,
     all.length ? scatter({ title: `Experts by gate and by what their absence costs; ${dormant.length} dormant ones are diamonds`,
       points: all.map((x) => ({ x: x.gate, y: x.impact, marked: x.dormant, name: `block ${x.block}, expert ${x.e}: gate ${number(x.gate)}, ${number(x.impact)} nats over ${x.samples} tokens` })),
-      xLabel: 'mean gate over hard tokens', yLabel: 'nats lost without it' }) : null,
+      xLabel: 'mean gate over hard tokens', yLabel: 'nats lost without it' }) : null),
     table('Budgets by block', ['block', 'k', 'R', '95% interval'], blocks.map((b, i) => [String(b), number(k[i], 0), number(R[i], 1),
       band[i] ? `${number(band[i][0], 1)} to ${number(band[i][1], 1)}` : '–'])),
     dormant.length ? table('Dormant experts: rarely trusted, and missed', ['expert', 'nats lost', 'mean gate', 'tokens'],
@@ -58,8 +59,9 @@ function headroomView(h) {
     el('p', {}, `${number(h.hard, 0)} hard tokens of ${number(h.documents, 0)} documents; another route helps ${number(100 * h.helped, 0)}% of them by 0.1 nats or more. `,
       h.fingerprint === app.about.fingerprint ? '' : el('strong', {}, 'It was measured on another model than the one that runs here.')),
     el('p', { class: 'verdict' }, el('strong', {}, 'Verdict: '), visible(h.verdict ?? 'none')),
+    el('div', { class: 'charts' },
     all.length ? bars({ title: 'What another route gains, with 95% intervals', bars: all, xLabel: 'oracle has seen the answer; static is learned; random and shuffled are controls', yLabel: 'nats a token' }) : null,
-    layers.length ? line({ title: 'The best single swap by block', labels: layers.map((l) => l.layer), values: numbers(layers.map((l) => l.oracle)), xLabel: 'block', yLabel: 'nats a token' }) : null,
+    layers.length ? line({ title: 'The best single swap by block', labels: layers.map((l) => l.layer), values: numbers(layers.map((l) => l.oracle)), xLabel: 'block', yLabel: 'nats a token' }) : null),
     table('Gains', ['route', 'nats a token', '95% interval'], all.map((b) => [b.name, number(b.mean, 4), `${number(b.interval[0], 4)} to ${number(b.interval[1], 4)}`])),
   ];
 }

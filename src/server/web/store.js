@@ -10,7 +10,6 @@ export const app = {
   options: {},      // name -> JSON schema, of a request
   plans: [],
   presets: new Map(),  // name -> its method's name
-  streamsWhatIf: false,  // the server tells how far a ranking is
   settings: { prompt: '', raw: false, n: 48, temp: 0, seed: 0 },
   lanes: [],
   at: { lane: 0, token: 0 },

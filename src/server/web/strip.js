@@ -17,6 +17,11 @@ function focusCell(block, expert) {
   cell.focus();
 }
 
+/** Asks about the cell, unless it still shows another token's gates. */
+function choose() {
+  if ($('expert-grid').ariaBusy !== 'true') chosen?.(...at);
+}
+
 /** The next chosen expert from here, along the blocks. */
 function nextChosen(step) {
   const n = cells[0].length, all = cells.length * n;
@@ -35,7 +40,7 @@ function onKey(event) {
   };
   if (event.key === 'c' || event.key === 'C') moves[event.key] = nextChosen(event.key === 'c' ? 1 : -1);
   if (moves[event.key]) focusCell(...moves[event.key]);
-  else if (event.key === 'Enter' || event.key === ' ') chosen?.(...at);
+  else if (event.key === 'Enter' || event.key === ' ') choose();
   else return;
   event.preventDefault();
   event.stopPropagation();
@@ -55,7 +60,7 @@ function build() {
       const cell = event.target.closest('.cell');
       if (!cell) return;
       focusCell(Number(cell.dataset.block), Number(cell.dataset.expert));
-      chosen?.(...at);
+      choose();
     },
   }, blocks.map((block, b) => el('div', { role: 'row', class: 'row' },
     el('span', { role: 'rowheader', class: 'block' }, String(block)), cells[b])));
@@ -66,11 +71,17 @@ function build() {
     el('div', { class: 'scroll' }, grid));
 }
 
+/** From now until the next gates come. */
+export function staleStrip() {
+  if ($('expert-grid')) $('expert-grid').ariaBusy = 'true';
+}
+
 /** Shows the gates of a token: as /v1/rouse/gates gives them, with all that were not chosen. */
 export function showStrip(gates) {
   if (!gates) return put($('strip'));
   if (!$('expert-grid')) put($('strip'), build());
   const n = app.about.n_expert;
+  $('expert-grid').ariaBusy = 'false';
   shown = { rank: [], gate: [] };
   cells.forEach((row, b) => {
     const rank = new Array(n).fill(0), gate = new Array(n).fill(0);

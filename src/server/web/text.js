@@ -35,8 +35,8 @@ export function quoted(text) {
 
 export function number(x, digits = 3) {
   if (x === null || x === undefined || !Number.isFinite(x)) return '–';
-  if (x !== 0 && Math.abs(x) < 10 ** -digits) return x.toExponential(1).replace('-', '−').replace('e−', 'e−');
-  return x.toFixed(digits).replace('-', '−');
+  const text = x !== 0 && Math.abs(x) < 10 ** -digits ? x.toExponential(1) : x.toFixed(digits);
+  return text.replaceAll('-', '−');
 }
 
 export function signed(x, digits = 3) {

@@ -81,7 +81,7 @@ function rankView(of, index, answers) {
   ]);
   return [
     table(`The ${rows.length} largest effects of ${answers.length} on token ${index + 1}, ${quoted(of.tokens[index].text)}`,
-      ['what', 'change of log p', 'control mean', 'control 95%', 'stands out', ''], rows),
+      ['what', 'change of log p', 'control mean', 'control 95%', 'stands out', 'new lane'], rows),
     el('p', { class: 'quiet' }, 'An effect on one token is not importance. Of many experts some stand out by chance: about one in twenty.'),
   ];
 }
@@ -99,9 +99,8 @@ async function work(title, make) {
     $('live').textContent = `${title} answered`;
     performance.mark('whatif-shown');
   } catch (error) {
-    if (error.name === 'AbortError') return;
     put(place);
-    fail(error);
+    if (error.name !== 'AbortError') fail(error);
   }
 }
 
@@ -113,9 +112,16 @@ function whatIf(block, expert) {
   });
 }
 
+let streams = null;
+/** Whether the server tells how far a ranking is, by its own description. */
+async function tellsProgress() {
+  streams ??= Boolean((await ask('/openapi.json')).components.schemas.whatif.properties.stream);
+  return streams;
+}
+
 /** All answers; where the server tells how far it is, so does the page. */
 async function ranked(body, signal, place) {
-  if (!app.streamsWhatIf) return (await ask('/v1/rouse/whatif', body, signal)).answers;
+  if (!(await tellsProgress())) return (await ask('/v1/rouse/whatif', body, signal)).answers;
   const bar = el('progress', { 'aria-label': 'blocks done', max: 1, value: 0 });
   put(place, bar);
   for await (const event of events('/v1/rouse/whatif', body, signal)) {
@@ -125,9 +131,11 @@ async function ranked(body, signal, place) {
   throw new Error('the server ended before the ranking did');
 }
 
-function rankAll() {
-  return work('The ranking', async (of, index, signal, place) =>
+async function rankAll() {
+  $('rank-stop').hidden = false;
+  await work('The ranking', async (of, index, signal, place) =>
     rankView(of, index, await ranked({ ...(await question(of, index, signal)), rank: true }, signal, place)));
+  if ($('rank-stop')) $('rank-stop').hidden = true;
 }
 
 function show({ lane: of, index }) {
@@ -138,14 +146,15 @@ function show({ lane: of, index }) {
     el('p', { class: 'quiet' }, `An expert of this token banned, or another forced in the last-ranked one’s place: how does the probability of ${quoted(of.tokens[index].text)} move?`,
       own ? '' : ' Measured on this lane’s text under the model’s own routing.'),
     el('div', { class: 'buttons' }, el('button', { type: 'button', id: 'rank-all', onclick: rankAll }, 'Rank all experts'),
-      el('button', { type: 'button', onclick: () => abort?.abort() }, 'Stop the ranking')),
+      el('button', { type: 'button', id: 'rank-stop', hidden: true, onclick: () => abort?.abort() }, 'Stop the ranking')),
     el('div', { id: 'whatif-place' }));
 }
 
 export function start() {
   onExpert(whatIf);
   on('gates', show);
-  on('lanes', () => {
-    if (!lane()?.result) put($('whatif'));
+  on('look', () => {
+    abort?.abort();
+    put($('whatif'));
   });
 }
