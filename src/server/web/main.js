@@ -1,10 +1,10 @@
 // The page: what the server has, the first view, and what belongs to no part of it.
-import { ask } from './api.js';
 import { $, copyText } from './dom.js';
 import * as heat from './heat.js';
 import * as inspector from './inspector.js';
 import * as keys from './keys.js';
 import { policyList } from './lane_editor.js';
+import { learn } from './learn.js';
 import * as lanes from './lanes.js';
 import * as plan from './plan.js';
 import { run, stop } from './run.js';
@@ -124,19 +124,9 @@ function startForm() {
   });
 }
 
-/** What the server has; the names are its own. */
-async function learn() {
-  const [about, methods, models, plans] = await Promise.all(
-    ['/v1/rouse/model', '/v1/rouse/methods', '/v1/models', '/v1/rouse/plans'].map((path) => ask(path)));
-  app.about = about;
-  app.methods = methods.methods;
-  app.policies = methods.policies;
-  app.options = methods.request.properties;
-  app.plans = plans.plans;
-  app.presets = new Map(about.presets.map((name) => {
-    const model = models.data.find((m) => m.id === `${about.id}@${name}`);
-    return [name, model?.rouse.method.split('(')[0] ?? 'greedy'];
-  }));
+/** The model in a line. */
+function showModel() {
+  const about = app.about;
   const experts = about.n_expert ? `${about.n_expert} experts in each of ${about.moe_blocks.length} blocks, ${about.n_expert_used} a token` : 'dense: no experts';
   $('model').textContent = `${short(about.id, 120)} · ${short(about.architecture, 40)} · ${experts} · ${about.fingerprint.slice(0, 8)}`;
   document.body.append(policyList());
@@ -169,6 +159,7 @@ async function main() {
   keys.start({ runAll, showTab });
   try {
     await learn();
+    showModel();
     open();
     window.addEventListener('hashchange', () => {
       stop();
