@@ -100,7 +100,10 @@ Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
   require_option(!o.rank || positions.size() == 1, "rank", " wants one token of the continuation, not ",
                  positions.size());
 
-  Probe probe(engine, {});
+  ProbeOptions options;
+  options.routing = o.routing;
+  options.files = o.files;
+  Probe probe(engine, options);
   probe.keep(document, positions);
   require_option(!o.control || positions.size() == 1, "control", " wants one token of the continuation, not ",
                  positions.size());

@@ -21,6 +21,8 @@ struct WhatIf {
   int token = 0;  ///< of the continuation, from 1; 0: all
   std::vector<ExpertQuestion> questions;
   bool rank = false;  ///< every expert of every block for one token: those chosen banned, the others forced
+  std::string routing = "topk";  ///< that all is measured under
+  const RoutingFiles* files = nullptr;
   bool control = false;  ///< for one token: what the block's other experts do when treated alike
 };
 

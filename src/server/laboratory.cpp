@@ -175,6 +175,8 @@ WhatIf read_question(const Service& service, const Json& asked) {
   EncodedPairs pair = pair_of(service, request.prompt, body);
   require_option(!pair.continuations[0].empty(), "continuation", " has no token of its own");
   WhatIf out{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
+  out.routing = request.method.routing;
+  out.files = request.method.files.get();
   if (const auto token = body.find("token")) out.token = static_cast<int>(token->integer(0, 1 << 20));
   if (const auto rank = body.find("rank")) out.rank = rank->boolean();
   if (const auto control = body.find("control")) out.control = control->boolean();

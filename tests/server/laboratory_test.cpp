@@ -162,6 +162,32 @@ TEST(Laboratory, AsksWhatIfOfIdsBesideAControl) {
   EXPECT_EQ(r.post("/v1/rouse/whatif", ids, 400)["error"]["param"], "continuation_tokens");
 }
 
+/// Of a text of two tokens the first alone is routed, so that a mask for all of it is one for that token.
+TEST(Laboratory, AsksWhatIfUnderTheRoutingAsked) {
+  const Running r;
+  for (const std::string routing : {"topk:1", "rank:2", "topk+mask:0.3"}) {
+    const Json gates = r.post("/v1/rouse/gates", {{"tokens", {5}}, {"routing", routing}});
+    const std::string expert = cat("1.", gates["tokens"][0]["experts"][1][0].get<int>());
+    const auto log_prob = [&](const std::string& policy) {
+      const Json lane = r.post("/v1/rouse/compare",
+                               {{"tokens", {5}}, {"follow", {7}}, {"log_probs", 0}, {"routing", policy}});
+      return lane["lanes"][0]["log_probs"][0].get<double>();
+    };
+    const Json answer = r.post("/v1/rouse/whatif", {{"tokens", {5}},
+                                                    {"continuation_tokens", {7}},
+                                                    {"routing", routing},
+                                                    {"ban", {expert}}})["answers"][0];
+    const size_t mask = routing.find("+mask:");
+    const std::string banned =
+        mask == std::string::npos ? routing + "+mask:" + expert : routing + "," + expert;
+    EXPECT_NEAR(answer["tokens"][0]["logprob"], log_prob(routing), 1e-4) << routing;
+    EXPECT_NEAR(answer["tokens"][0]["logprob"].get<double>() + answer["change"].get<double>(),
+                log_prob(banned), 1e-4)
+        << routing;
+    EXPECT_GT(std::abs(answer["change"].get<double>()), 1e-4) << routing;
+  }
+}
+
 TEST(Laboratory, ShowsTheGatesOfExpertsNotChosen) {
   const Running r;
   const RouterSpec& router = r.service.session().router();

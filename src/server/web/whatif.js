@@ -4,17 +4,17 @@ import { ask, events } from './api.js';
 import { $, el, put, table } from './dom.js';
 import { contextOf } from './inspector.js';
 import { addLane } from './lanes.js';
-import { run } from './run.js';
+import { laneFields, run } from './run.js';
 import { gateAt, onExpert } from './strip.js';
 import { app, lane, on, tell } from './store.js';
-import { letter, number, percent, quoted, signed } from './text.js';
+import { letter, number, percent, quoted, short, signed } from './text.js';
 import { fail } from './trouble.js';
 
 const kListed = 25;
 let abort = null;
 
 async function question(of, index, signal) {
-  return { tokens: await contextOf(of, index, signal), continuation_tokens: [of.tokens[index].id], control: true };
+  return { ...laneFields(of), tokens: await contextOf(of, index, signal), continuation_tokens: [of.tokens[index].id], control: true };
 }
 
 /** A policy with one more expert banned or forced. */
@@ -140,11 +140,11 @@ async function rankAll() {
 
 function show({ lane: of, index }) {
   abort?.abort();
-  const own = of.method === 'greedy' && !of.preset && of.routing === 'topk';
+  const method = of.preset ? app.presets.get(of.preset) : of.method;
   put($('whatif'),
     el('h3', { id: 'whatif-title' }, 'What if'),
     el('p', { class: 'quiet' }, `An expert of this token banned, or another forced in the last-ranked one’s place: how does the probability of ${quoted(of.tokens[index].text)} move?`,
-      own ? '' : ' Measured on this lane’s text under the model’s own routing.'),
+      method === 'greedy' ? '' : ` Of the model under this lane’s routing alone, without what ${short(method)} makes of it.`),
     el('div', { class: 'buttons' }, el('button', { type: 'button', id: 'rank-all', onclick: rankAll }, 'Rank all experts'),
       el('button', { type: 'button', id: 'rank-stop', hidden: true, onclick: () => abort?.abort() }, 'Stop the ranking')),
     el('div', { id: 'whatif-place' }));
