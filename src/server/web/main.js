@@ -17,10 +17,10 @@ import * as whatif from './whatif.js';
 const kExample = 'Ivy has 272 pencils. Ivy shares them equally among 2 friends and looks at one share. Ivy finds 98 more. ' +
   'How many pencils does Ivy end up with?';
 
-/** A first visit: the model's own routing beside its best expert alone. */
+/** A first visit: the model's own routing beside its best expert alone; a dense model has another method only. */
 function example() {
   app.settings.prompt = kExample;
-  app.lanes = [newLane(), newLane({ routing: 'topk:1' })];
+  app.lanes = [newLane(), newLane(app.about.n_expert ? { routing: 'topk:1' } : { method: 'dola' })];
 }
 
 function showSettings() {

@@ -78,7 +78,7 @@ async function runJobs(jobs, lanes, signal) {
   const byId = new Map(lanes.map((l) => [String(l.id), l]));
   const results = new Map(lanes.map((l) => [l, {}]));
   const { temp, seed } = app.settings;
-  for await (const event of events('/v1/rouse/compare', { temp, seed, experts: true, lanes: jobs }, signal)) {
+  for await (const event of events('/v1/rouse/compare', { temp, seed, experts: app.about.n_expert > 0, lanes: jobs }, signal)) {
     const [id, given] = event.lane.split(' ');
     const lane = byId.get(id);
     if (event.result) {

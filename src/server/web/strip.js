@@ -3,10 +3,19 @@ import { $, el, put } from './dom.js';
 import { app } from './store.js';
 import { number } from './text.js';
 
+const kLevels = 12;  // of a gate's shade; style.css has as many
 let cells = [];      // [block][expert]
+const labelled = new Set();
 let at = [0, 0];
 let chosen = null;   // called with (block index, expert)
 let shown = null;    // {rank, gate}: [block][expert]
+
+/** Says of a cell what it shows. */
+function label(b, e) {
+  const { rank, gate } = gateAt(b, e), how = rank ? `chosen, rank ${rank}` : 'not chosen', cell = cells[b][e];
+  cell.setAttribute('aria-label', `block ${app.about.moe_blocks[b]}, expert ${e}: ${how}, gate ${number(gate, 4)}`);
+  labelled.add(cell);
+}
 
 function focusCell(block, expert) {
   const last = [cells.length - 1, (cells[0]?.length ?? 1) - 1];
@@ -14,6 +23,7 @@ function focusCell(block, expert) {
   at = [Math.max(0, Math.min(block, last[0])), Math.max(0, Math.min(expert, last[1]))];
   const cell = cells[at[0]][at[1]];
   cell.setAttribute('tabindex', '0');
+  label(...at);
   cell.focus();
 }
 
@@ -62,6 +72,11 @@ function build() {
       focusCell(Number(cell.dataset.block), Number(cell.dataset.expert));
       choose();
     },
+    onpointerover: ({ target }) => {
+      if (!target.dataset.block || !shown) return;
+      label(Number(target.dataset.block), Number(target.dataset.expert));
+      target.title = target.ariaLabel;
+    },
   }, blocks.map((block, b) => el('div', { role: 'row', class: 'row' },
     el('span', { role: 'rowheader', class: 'block' }, String(block)), cells[b])));
   return el('div', {},
@@ -94,16 +109,17 @@ export function showStrip(gates) {
     });
     const most = Math.max(...gate, 1e-9);
     row.forEach((cell, e) => {
-      cell.style.setProperty('--v', Math.sqrt(Math.max(0, gate[e]) / most).toFixed(3));
-      cell.classList.toggle('chosen', rank[e] > 0);
-      const how = rank[e] ? `chosen, rank ${rank[e]}` : 'not chosen';
-      const said = `block ${app.about.moe_blocks[b]}, expert ${e}: ${how}, gate ${number(gate[e], 4)}`;
-      cell.setAttribute('aria-label', said);
-      cell.title = said;
+      const look = `cell v${Math.round(kLevels * Math.sqrt(Math.max(0, gate[e]) / most))}${rank[e] ? ' chosen' : ''}`;
+      if (cell.className !== look) cell.className = look;
     });
     shown.rank.push(rank);
     shown.gate.push(gate);
   });
+  // A thousand labels take their time: those chosen have theirs at once, others when they are come to.
+  for (const cell of labelled) cell.removeAttribute('aria-label');
+  labelled.clear();
+  shown.rank.forEach((row, b) => row.forEach((rank, e) => rank && label(b, e)));
+  label(...at);
 }
 
 export const onExpert = (run) => { chosen = run; };
