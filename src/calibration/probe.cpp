@@ -14,9 +14,20 @@ Probe::Probe(Engine& engine, const ProbeOptions& options)
     : engine_(engine),
       options_(options),
       budgets_(engine.spec().router),
-      standard_(options.budget.empty() ? RoutingPolicy("topk", engine.spec().router)
-                                       : budgets_.make(options.budget)) {
+      standard_(options.budget.empty() ? policy_with("", "") : budgets_.make(options.budget)) {
   options_.naive = options_.naive || !engine.abilities().entry;
+}
+
+/// The routing with one more expert under a modifier, "+mask:" or "+force:"; none: as it is.
+RoutingPolicy Probe::policy_with(const std::string& modifier, const std::string& expert) const {
+  std::string text = options_.routing;
+  const size_t at = text.find(modifier);
+  if (at == std::string::npos)
+    text += modifier + expert;
+  else if (!modifier.empty())
+    text.insert(at + modifier.size(), expert + ",");
+  const RouterSpec& router = engine_.spec().router;
+  return options_.files ? RoutingPolicy(text, router, *options_.files) : RoutingPolicy(text, router);
 }
 
 double Probe::base_of(int token) const {
@@ -39,14 +50,14 @@ RoutingPolicy Probe::drop_policy(int layer, const Counterfactual& row) {
 
 const RoutingPolicy& Probe::policy_of(int layer, const Counterfactual& row) {
   const char* how[] = {"+mask:", "+drop:", "+force:"};
-  std::string text = cat(how[static_cast<int>(row.how)], layer, ".", row.expert);
+  const std::string modifier = how[static_cast<int>(row.how)], expert = cat(layer, ".", row.expert);
+  std::string text = modifier + expert;
   if (row.how == Treatment::drop) text += cat("@", row.token);  // it depends on what the row chose
   const auto found = policies_.find(text);
   if (found != policies_.end()) return found->second;
   const auto make = [&] {
     if (row.how == Treatment::drop) return drop_policy(layer, row);
-    return options_.budget.empty() ? RoutingPolicy("topk" + text, standard_.router())
-                                   : budgets_.make(options_.budget, text);
+    return options_.budget.empty() ? policy_with(modifier, expert) : budgets_.make(options_.budget, text);
   };
   return policies_.emplace(text, make()).first->second;
 }

@@ -24,6 +24,8 @@ struct ProbeOptions {
   bool log_odds = false;         ///< a perturbation's change is of the token's log-odds, not of its NLL
   bool drop = false;             ///< an ablated expert leaves k - 1, else the next in line steps in
   std::vector<int> budget = {};  ///< k of every MoE layer that all is measured against; empty: the model's k
+  std::string routing = "topk";  ///< or any other policy, without a budget; its files by `files`
+  const RoutingFiles* files = nullptr;
 };
 
 /// The loss of one hard token without one of the experts its row used.
@@ -83,6 +85,7 @@ class Probe {
   std::vector<double> run_cheap(int layer, std::span<const Counterfactual> rows);
   double run_naive(int layer, const Counterfactual& row);
   const RoutingPolicy& policy_of(int layer, const Counterfactual& row);
+  RoutingPolicy policy_with(const std::string& modifier, const std::string& expert) const;
   RoutingPolicy drop_policy(int layer, const Counterfactual& row);
   const StepResult& run_kept(SeqId seq, const RoutingPolicy& policy, int layer,
                              const Perturbation& perturbation);

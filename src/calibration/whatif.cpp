@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/error.h"
+#include "base/statistics.h"
 
 namespace rouse {
 
@@ -49,6 +51,37 @@ Json ask(Probe& probe, const Tokenizer& tokenizer, const Document& document,
   return answers;
 }
 
+/// The experts of a block that may be treated so for a token: those chosen banned, the others forced.
+std::vector<int> alike(const Probe& probe, const RouterSpec& router, int layer, int position, bool ban) {
+  const std::vector<int>& chosen = probe.experts(layer, position);
+  std::vector<int> out;
+  for (int e = 0; e < router.n_expert; ++e)
+    if ((std::count(chosen.begin(), chosen.end(), e) > 0) == ban) out.push_back(e);
+  return out;
+}
+
+Json control_of(std::vector<double> changes) {
+  if (changes.empty()) return nullptr;
+  std::sort(changes.begin(), changes.end());
+  return {{"experts", changes.size()},
+          {"mean", mean(changes)},
+          {"range", {quantile(changes, 0.025), quantile(changes, 0.975)}}};
+}
+
+/// Each answer beside those of the block's other experts that were treated alike.
+void add_controls(const std::vector<ExpertQuestion>& questions, size_t n_asked, Json& answers) {
+  for (size_t q = 0; q < n_asked; ++q) {
+    std::map<int, double> others;
+    for (size_t i = 0; i < questions.size(); ++i)
+      if (questions[i].expert.first == questions[q].expert.first && questions[i].ban == questions[q].ban &&
+          questions[i].expert.second != questions[q].expert.second)
+        others[questions[i].expert.second] = answers[i]["change"].get<double>();
+    std::vector<double> changes;
+    for (const auto& [expert, change] : others) changes.push_back(change);
+    answers[q]["control"] = control_of(std::move(changes));
+  }
+}
+
 }  // namespace
 
 Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
@@ -67,16 +100,27 @@ Json what_if(Engine& engine, const Tokenizer& tokenizer, const WhatIf& o,
   require_option(!o.rank || positions.size() == 1, "rank", " wants one token of the continuation, not ",
                  positions.size());
 
-  Probe probe(engine, {});
+  ProbeOptions options;
+  options.routing = o.routing;
+  options.files = o.files;
+  Probe probe(engine, options);
   probe.keep(document, positions);
+  require_option(!o.control || positions.size() == 1, "control", " wants one token of the continuation, not ",
+                 positions.size());
   std::vector<ExpertQuestion> questions = o.questions;
-  for (size_t l = 0; o.rank && l < router.layers.size(); ++l) {
-    const int layer = router.layers[l];
-    const auto used = probe.experts(layer, positions[0]);
-    for (int e = 0; e < router.n_expert; ++e)
-      questions.push_back({{layer, e}, std::count(used.begin(), used.end(), e) > 0});
-  }
+  const auto add = [&](int layer, bool ban) {
+    for (const int e : alike(probe, router, layer, positions[0], ban)) questions.push_back({{layer, e}, ban});
+  };
+  for (size_t l = 0; o.rank && l < router.layers.size(); ++l)
+    for (const bool ban : {true, false}) add(router.layers[l], ban);
+  const size_t n_asked = questions.size();
+  std::set<std::pair<int, bool>> controls;
+  if (o.control && !o.rank)
+    for (const ExpertQuestion& q : o.questions) controls.insert({q.expert.first, q.ban});
+  for (const auto& [layer, ban] : controls) add(layer, ban);
   Json answers = ask(probe, tokenizer, document, positions, questions, progress, stop);
+  if (o.control) add_controls(questions, n_asked, answers);
+  answers.erase(answers.begin() + static_cast<std::ptrdiff_t>(n_asked), answers.end());
   if (o.rank)
     std::stable_sort(answers.begin(), answers.end(), [](const Json& a, const Json& b) {
       return std::abs(a["change"].get<double>()) > std::abs(b["change"].get<double>());

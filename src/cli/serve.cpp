@@ -58,7 +58,9 @@ int serve(const ServeOptions& o, const std::atomic<bool>& stop) {
 void add_serve(CLI::App& app) {
   auto o = std::make_shared<ServeOptions>();
   CLI::App* sub = app.add_subcommand(
-      "serve", "Serve OpenAI's API, routing and method being part of a request (docs/server.md)");
+      "serve",
+      "Serve OpenAI's API, routing and method being part of a request, and a page to look at them "
+      "(docs/server.md)");
   add_model_options(*sub, o->service.model);
   auto names = std::make_shared<Names>();
   o->service.names = names;

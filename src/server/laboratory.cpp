@@ -1,10 +1,13 @@
 /// server/laboratory.cpp - what only rouse can be asked: texts side by side under several routings, given
 /// texts scored, experts banned and forced, gates shown.
+#include <algorithm>
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "calibration/whatif.h"
 #include "decoding/scoring.h"
+#include "routing/route.h"
 #include "server/answers.h"
 #include "server/routes.h"
 #include "session/prompt.h"
@@ -54,6 +57,20 @@ bool wants_stream(const Json& body) {
   return streamed && streamed->boolean();
 }
 
+Json texts_of(const Tokenizer& tokenizer, std::span<const int> tokens) {
+  Json out = Json::array();
+  for (const int token : tokens) out.push_back(tokenizer.piece(token, true));
+  return out;
+}
+
+/// A lane's result with the text of every token beside it, for who shows them.
+void name_tokens(const Tokenizer& tokenizer, Json& result) {
+  result["pieces"] = texts_of(tokenizer, result["tokens"].get<std::vector<int>>());
+  if (!result.contains("top_log_probs")) return;
+  for (Json& row : result["top_log_probs"])
+    for (Json& t : row) t["text"] = tokenizer.piece(t["token"].get<int>(), true);
+}
+
 }  // namespace
 
 void compare(Exchange& x) {
@@ -68,6 +85,7 @@ void compare(Exchange& x) {
     if (const auto& error = texts->generation(i).error()) throw *error;
     Json out{{"lane", lanes->names[i]}};
     out.update(generation_json(texts->generation(i), lanes->requests[i].method, service.session().router()));
+    name_tokens(service.tokenizer(), out);
     return out;
   };
   if (streamed)
@@ -76,6 +94,7 @@ void compare(Exchange& x) {
           service, *texts, [&] { return !sink.open(); },
           [&](const News& news) {
             Json event{{"lane", lanes->names[news.text]}, {"text", news.piece}, {"tokens", news.tokens}};
+            event["pieces"] = texts_of(service.tokenizer(), news.tokens);
             if (!news.reasoning.empty()) event["reasoning"] = news.reasoning;
             sink.send(event);
             if (news.ended) sink.send({{"lane", lanes->names[news.text]}, {"result", result(news.text)}});
@@ -138,19 +157,29 @@ void score(Exchange& x) {
 
 namespace {
 
+/// The question's text: "continuation", a text, or "continuation_tokens" behind the prompt's.
+EncodedPairs pair_of(const Service& service, const PromptOptions& prompt, const JsonValue& body) {
+  const Tokenizer& t = service.tokenizer();
+  if (const auto ids = body.find("continuation_tokens"))
+    return {prompt_tokens(prompt, t), {ids->integers(1, 1 << 20, 0, t.n_vocab() - 1)}};
+  return prompt_pair(prompt, t, prompt.prompt, body.at("continuation").text(size_t{1} << 20));
+}
+
 WhatIf read_question(const Service& service, const Json& asked) {
   const RouterSpec& router = service.session().router();
   Json prompt = asked;
   const JsonValue body(asked, "");
   (void)body.fields();
-  for (const char* own : {"continuation", "ban", "force", "token", "rank", "stream"}) prompt.erase(own);
+  for (const char* own : {"continuation", "continuation_tokens", "ban", "force", "token", "rank", "stream", "control"}) prompt.erase(own);
   const Request request = read_lane(service, prompt);
-  EncodedPairs pair = prompt_pair(request.prompt, service.tokenizer(), request.prompt.prompt,
-                                  body.at("continuation").text(size_t{1} << 20));
+  EncodedPairs pair = pair_of(service, request.prompt, body);
   require_option(!pair.continuations[0].empty(), "continuation", " has no token of its own");
   WhatIf out{std::move(pair.context), std::move(pair.continuations[0]), 0, {}, false};
+  out.routing = request.method.routing;
+  out.files = request.method.files.get();
   if (const auto token = body.find("token")) out.token = static_cast<int>(token->integer(0, 1 << 20));
   if (const auto rank = body.find("rank")) out.rank = rank->boolean();
+  if (const auto control = body.find("control")) out.control = control->boolean();
   for (const char* how : {"ban", "force"})
     if (const auto experts = body.find(how))
       for (const std::string& e : experts->texts(1, 4096)) try {
@@ -160,8 +189,9 @@ WhatIf read_question(const Service& service, const Json& asked) {
         }
   if (!out.rank && out.questions.empty())
     throw Error("give ban, force, or rank: true", ErrorKind::usage, "ban");
-  require_option(!out.rank || out.token > 0 || out.continuation.size() == 1, "rank",
-                 " wants one token: give token");
+  const bool one_token = out.token > 0 || out.continuation.size() == 1;
+  require_option(!out.rank || one_token, "rank", " wants one token: give token");
+  require_option(!out.control || one_token, "control", " wants one token: give token");
   return out;
 }
 
@@ -208,11 +238,42 @@ void whatif(Exchange& x) {
   });
 }
 
+/// Of one row, by block: the chosen experts and their gates; and the n_next best of the others.
+static Json gates_json(const RouterSpec& router, std::span<const RoutedRow> blocks, int n_next) {
+  Json out{{"experts", Json::array()}, {"gates", Json::array()}};
+  for (const RoutedRow& block : blocks) {
+    out["experts"].push_back(block.experts);
+    out["gates"].push_back(block.gates);
+    if (n_next == 0) continue;
+    std::vector<float> gates(block.logits.size());
+    router_gates(router, block.logits, gates);
+    std::vector<int> others;
+    for (int e = 0; e < router.n_expert; ++e)
+      if (std::ranges::count(block.experts, e) == 0) others.push_back(e);
+    std::ranges::stable_sort(others, std::greater(), [&](int e) { return gates[static_cast<size_t>(e)]; });
+    others.resize(std::min(others.size(), static_cast<size_t>(n_next)));
+    Json of_those = Json::array();
+    for (const int e : others) of_those.push_back(gates[static_cast<size_t>(e)]);
+    out["next"].push_back(others);
+    out["next_gates"].push_back(std::move(of_those));
+  }
+  return out;
+}
+
 void gates(Exchange& x) {
   Service& service = x.service;
   const Session& s = service.session();
   require_usage(s.router().moe(), "a dense model has no gates");
-  const Request request = read_lane(service, x.body);
+  const JsonValue body(x.body, "");
+  (void)body.fields();
+  const auto number = [&](const char* name, int high, int otherwise) {
+    const auto value = body.find(name);
+    return value ? static_cast<int>(value->integer(0, high)) : otherwise;
+  };
+  const int n_next = number("next", s.router().n_expert, 0), n_last = number("last", 1 << 20, 1 << 20);
+  Json prompt = x.body;
+  for (const char* own : {"next", "last"}) prompt.erase(own);
+  const Request request = read_lane(service, prompt);
   const RoutingPolicy policy(request.method.routing, s.router(), *request.method.files);
   const std::vector<int> tokens = prompt_tokens(request.prompt, service.tokenizer());
   require_room(static_cast<int>(tokens.size()) <= s.engine->n_ctx(), "n_ctx", "a text of ", tokens.size(),
@@ -226,17 +287,12 @@ void gates(Exchange& x) {
         for (const int token : tokens) group.rows.push_back({seq, token, Output::none});
         group.rows.back().output = Output::hidden;
         const StepResult& result = s.engine->run({.batch = {&group, 1}, .taps = {.routing = true}});
-        for (size_t i = 0; i < tokens.size(); ++i) {
+        for (size_t i = tokens.size() - std::min<size_t>(tokens.size(), n_last); i < tokens.size(); ++i) {
           result.require_sound(i);
-          Json experts = Json::array(), of_those = Json::array();
-          for (const RoutedRow& block : result.routing[i]) {
-            experts.push_back(block.experts);
-            of_those.push_back(block.gates);
-          }
-          rows.push_back({{"token", tokens[i]},
-                          {"text", service.tokenizer().piece(tokens[i], true)},
-                          {"experts", std::move(experts)},
-                          {"gates", std::move(of_those)}});
+          Json row = gates_json(s.router(), result.routing[i], n_next);
+          row["token"] = tokens[i];
+          row["text"] = service.tokenizer().piece(tokens[i], true);
+          rows.push_back(std::move(row));
         }
       },
       static_cast<int>(tokens.size()));

@@ -79,6 +79,15 @@ Json schemas(const Service& service) {
   whatif["ban"] = whatif["force"] = list_of({{"type", "string"}, {"description", "BLOCK.EXPERT"}});
   whatif["token"] = {{"type", "integer"}, {"minimum", 0}};
   whatif["rank"] = whatif["stream"] = typed("boolean");
+  whatif["control"] = {
+      {"type", "boolean"},
+      {"description", "beside each change those of the block's other experts, treated alike"}};
+  whatif["continuation_tokens"] = list_of({{"type", "integer"}, {"minimum", 0}});
+  Json gates = lane;
+  gates["next"] = {{"type", "integer"},
+                   {"minimum", 0},
+                   {"description", "so many of the experts not chosen, by gate, are shown as well"}};
+  gates["last"] = {{"type", "integer"}, {"minimum", 0}, {"description", "only of the last so many tokens"}};
   const Json nullable = {{"type", {"string", "null"}}};
   const Json error = object({{"error", object({{"message", typed("string")},
                                                {"type", typed("string")},
@@ -94,8 +103,8 @@ Json schemas(const Service& service) {
           {"template", object({{"messages", message_schema()}}, {"messages"})},
           {"compare", object(compare)},
           {"score", object(score, {"context", "continuations"})},
-          {"whatif", object(whatif, {"continuation"})},
-          {"gates", object(lane)},
+          {"whatif", object(whatif)},
+          {"gates", object(gates)},
           {"error", error}};
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "server/page.h"
 
 namespace rouse {
 
@@ -22,6 +23,7 @@ Server::Server(Service& service, const ServerOptions& options)
   require_usage(is_loopback(options.host) || guard_.keyed(), "whoever listens on ", options.host,
                 ", where others can reach it, needs ", kKey);
   for (const Route& route : routes()) add(route);
+  add_page(*http_);
   http_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
     if (const std::string origin = guard_.allowed_origin(request); !origin.empty()) {
       response.set_header("Access-Control-Allow-Origin", origin);
@@ -30,7 +32,7 @@ Server::Server(Service& service, const ServerOptions& options)
     response.set_header("X-Content-Type-Options", "nosniff");
     if (const std::string id = request.get_header_value("X-Request-Id"); !id.empty() && id.size() <= 128)
       response.set_header("X-Request-Id", id);
-    const auto refusal = guard_.refuse(request, request.path == "/health");
+    const auto refusal = guard_.refuse(request, request.path == "/health" || is_page(request.path));
     if (!refusal) return httplib::Server::HandlerResponse::Unhandled;
     refuse(*refusal, response);
     return httplib::Server::HandlerResponse::Handled;
@@ -121,7 +123,9 @@ void Server::serve(const Route& route, const httplib::Request& request, httplib:
   } catch (const std::exception& e) {
     x.reply(error_json(Error(e.what())), 500);
   }
-  service_.metrics().count_reply(route.path, response.status, now_seconds() - begin);
+  const double seconds = now_seconds() - begin;
+  response.set_header("Server-Timing", formatted("total;dur=%.3f", 1000 * seconds));
+  service_.metrics().count_reply(route.path, response.status, seconds);
 }
 
 }  // namespace rouse

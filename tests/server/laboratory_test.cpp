@@ -1,4 +1,7 @@
 /// What only rouse is asked: lanes, what if, gates.
+#include <set>
+
+#include "base/statistics.h"
 #include "calibration/whatif.h"
 #include "running.h"
 
@@ -86,6 +89,130 @@ TEST(Laboratory, EndsARankingThatTakesTooLong) {
   const Json error = r.post("/v1/rouse/whatif", body, 503)["error"];
   EXPECT_EQ(error["message"], "the request took more than 0 s");
   EXPECT_TRUE(r.idle());
+}
+
+TEST(Laboratory, NamesTheTokensOfItsLanes) {
+  const Running r;
+  const Tokenizer& t = r.service.tokenizer();
+  const Json body{{"prompt", "What is the capital of Chad?"}, {"n_predict", 4}, {"log_probs", 3}};
+  const Json lane = r.post("/v1/rouse/compare", body)["lanes"][0];
+  ASSERT_EQ(lane["pieces"].size(), lane["tokens"].size());
+  for (size_t i = 0; i < lane["tokens"].size(); ++i) {
+    EXPECT_EQ(lane["pieces"][i], t.piece(lane["tokens"][i].get<int>(), true));
+    for (const Json& best : lane["top_log_probs"][i])
+      EXPECT_EQ(best["text"], t.piece(best["token"].get<int>(), true));
+  }
+  Json pieces = Json::array();
+  for (const Json& event : r.events("/v1/rouse/compare", body))
+    if (event.contains("pieces"))
+      for (const Json& piece : event["pieces"]) pieces.push_back(piece);
+  EXPECT_EQ(pieces, lane["pieces"]);
+}
+
+TEST(Laboratory, AsksWhatIfOfIdsBesideAControl) {
+  Running r;
+  const std::string prompt = "Question: What is the capital of France?\nAnswer:";
+  const auto n_expert = r.service.session().router().n_expert;
+  const int k = r.service.session().router().n_expert_used;
+  const Json text{
+      {"prompt", prompt}, {"raw", true}, {"continuation", " Paris"}, {"token", 1}, {"rank", true}};
+  const Json ranked = r.post("/v1/rouse/whatif", text)["answers"];
+  const auto& t = r.service.tokenizer();
+  const PromptOptions as_is = [] {
+    PromptOptions o;
+    o.raw = true;
+    return o;
+  }();
+  const EncodedPairs pair = prompt_pair(as_is, t, prompt, " Paris");
+  Json ids{{"tokens", pair.context}, {"continuation_tokens", {pair.continuations[0][0]}}, {"control", true}};
+  std::string banned, forced;
+  std::vector<double> bans, forces;  // of block 0
+  for (const Json& answer : ranked) {
+    const std::string what = answer["what"];
+    if (!what.starts_with("ban 0.") && !what.starts_with("force 0.")) continue;
+    const bool ban = what.starts_with("ban");
+    std::string& asked = ban ? banned : forced;
+    if (asked.empty())
+      asked = what.substr(what.find(' ') + 1);
+    else
+      (ban ? bans : forces).push_back(answer["change"]);
+  }
+  ids["ban"] = {banned};
+  ids["force"] = {forced};
+  const Json answers = r.post("/v1/rouse/whatif", ids)["answers"];
+  ASSERT_EQ(answers.size(), 2u);
+  for (const Json& answer : answers) {
+    const bool ban = answer["what"].get<std::string>().starts_with("ban");
+    const std::vector<double>& others = ban ? bans : forces;
+    const Json& control = answer["control"];
+    ASSERT_EQ(control["experts"], static_cast<int>(others.size()));
+    EXPECT_EQ(others.size(), static_cast<size_t>(ban ? k - 1 : n_expert - k - 1));
+    EXPECT_NEAR(control["mean"], mean(others), 1e-4);
+    EXPECT_LE(control["range"][0], control["mean"]);
+    EXPECT_GE(control["range"][1], control["mean"]);
+  }
+  Json both = text;
+  both["control"] = true;
+  const Json beside = r.post("/v1/rouse/whatif", both)["answers"];
+  EXPECT_EQ(beside.size(), ranked.size());
+  for (const Json& answer : beside) EXPECT_TRUE(answer.contains("control"));
+  ids["continuation_tokens"] = {1, 2};
+  EXPECT_EQ(r.post("/v1/rouse/whatif", ids, 400)["error"]["param"], "control");
+  ids["continuation_tokens"] = {-1};
+  EXPECT_EQ(r.post("/v1/rouse/whatif", ids, 400)["error"]["param"], "continuation_tokens");
+}
+
+/// Of a text of two tokens the first alone is routed, so that a mask for all of it is one for that token.
+TEST(Laboratory, AsksWhatIfUnderTheRoutingAsked) {
+  const Running r;
+  for (const std::string routing : {"topk:1", "rank:2", "topk+mask:0.3"}) {
+    const Json gates = r.post("/v1/rouse/gates", {{"tokens", {5}}, {"routing", routing}});
+    const std::string expert = cat("1.", gates["tokens"][0]["experts"][1][0].get<int>());
+    const auto log_prob = [&](const std::string& policy) {
+      const Json lane = r.post("/v1/rouse/compare",
+                               {{"tokens", {5}}, {"follow", {7}}, {"log_probs", 0}, {"routing", policy}});
+      return lane["lanes"][0]["log_probs"][0].get<double>();
+    };
+    const Json answer = r.post("/v1/rouse/whatif", {{"tokens", {5}},
+                                                    {"continuation_tokens", {7}},
+                                                    {"routing", routing},
+                                                    {"ban", {expert}}})["answers"][0];
+    const size_t mask = routing.find("+mask:");
+    const std::string banned =
+        mask == std::string::npos ? routing + "+mask:" + expert : routing + "," + expert;
+    EXPECT_NEAR(answer["tokens"][0]["logprob"], log_prob(routing), 1e-4) << routing;
+    EXPECT_NEAR(answer["tokens"][0]["logprob"].get<double>() + answer["change"].get<double>(),
+                log_prob(banned), 1e-4)
+        << routing;
+    EXPECT_GT(std::abs(answer["change"].get<double>()), 1e-4) << routing;
+  }
+}
+
+TEST(Laboratory, ShowsTheGatesOfExpertsNotChosen) {
+  const Running r;
+  const RouterSpec& router = r.service.session().router();
+  const Json body{{"prompt", "The capital"}, {"raw", true}};
+  Json more = body;
+  more["last"] = 1;
+  more["next"] = router.n_expert;
+  const Json whole = r.post("/v1/rouse/gates", body)["tokens"],
+             last = r.post("/v1/rouse/gates", more)["tokens"];
+  ASSERT_EQ(last.size(), 1u);
+  EXPECT_EQ(last[0]["experts"], whole.back()["experts"]);
+  EXPECT_FALSE(whole.back().contains("next"));
+  for (size_t b = 0; b < router.layers.size(); ++b) {
+    std::set<int> all = last[0]["experts"][b].get<std::set<int>>();
+    const auto next = last[0]["next"][b].get<std::vector<int>>();
+    all.insert(next.begin(), next.end());
+    EXPECT_EQ(all.size(), static_cast<size_t>(router.n_expert));
+    const auto gates = last[0]["next_gates"][b].get<std::vector<double>>();
+    EXPECT_TRUE(std::is_sorted(gates.rbegin(), gates.rend()));
+    EXPECT_GE(last[0]["gates"][b].back().get<double>(), gates[0]);
+  }
+  more["next"] = 2;
+  EXPECT_EQ(r.post("/v1/rouse/gates", more)["tokens"][0]["next"][0].size(), 2u);
+  more["next"] = router.n_expert + 1;
+  EXPECT_EQ(r.post("/v1/rouse/gates", more, 400)["error"]["param"], "next");
 }
 
 TEST(Laboratory, ShowsGates) {
