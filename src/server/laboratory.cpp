@@ -170,7 +170,9 @@ WhatIf read_question(const Service& service, const Json& asked) {
   Json prompt = asked;
   const JsonValue body(asked, "");
   (void)body.fields();
-  for (const char* own : {"continuation", "continuation_tokens", "ban", "force", "token", "rank", "stream", "control"}) prompt.erase(own);
+  for (const char* own :
+       {"continuation", "continuation_tokens", "ban", "force", "token", "rank", "stream", "control"})
+    prompt.erase(own);
   const Request request = read_lane(service, prompt);
   EncodedPairs pair = pair_of(service, request.prompt, body);
   require_option(!pair.continuations[0].empty(), "continuation", " has no token of its own");
