@@ -82,7 +82,7 @@ void add_html(CLI::App& report) {
       ->required();
   sub->add_option("-o,--output", c->output, "page to write")->required();
   sub->add_option("--svg", c->svg, "also every figure as an SVG into this folder");
-  sub->add_option("--markdown", c->markdown,
+  sub->add_option("--markdown-file", c->markdown,
                   "also the tables as Markdown into this file, with the figures of --svg");
   sub->add_option("--title", c->title, "the page's title");
   add_force_option(*sub, c->force);

@@ -91,7 +91,7 @@ TEST(Figures, HostileTextStaysTextInPageAndMarkdown) {
 TEST(ReportHtml, WritesPagePicturesAndMarkdown) {
   const TempDir dir;
   const CommandResult r = rouse(cat("report html ", runs_folder(), " -o ", dir / "r.html", " --svg ",
-                                    dir / "svg", " --markdown ", dir / "r.md"));
+                                    dir / "svg", " --markdown-file ", dir / "r.md"));
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_TRUE(fs::exists(dir / "svg/f-lab_arithmetic-scores.svg"));
   std::ifstream in(dir / "r.md");
