@@ -59,6 +59,7 @@ async function runAll() {
     await run();
     keep();
   } catch (error) {
+    if (/no chat template/.test(error.message)) error.message = 'This model has no chat template: tick “without the chat template” and run again.';
     fail(error);
   }
 }

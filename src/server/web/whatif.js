@@ -112,16 +112,8 @@ function whatIf(block, expert) {
   });
 }
 
-let streams = null;
-/** Whether the server tells how far a ranking is, by its own description. */
-async function tellsProgress() {
-  streams ??= Boolean((await ask('/openapi.json')).components.schemas.whatif.properties.stream);
-  return streams;
-}
-
-/** All answers; where the server tells how far it is, so does the page. */
+/** All answers; the server tells how far it is. */
 async function ranked(body, signal, place) {
-  if (!(await tellsProgress())) return (await ask('/v1/rouse/whatif', body, signal)).answers;
   const bar = el('progress', { 'aria-label': 'blocks done', max: 1, value: 0 });
   put(place, bar);
   for await (const event of events('/v1/rouse/whatif', body, signal)) {
