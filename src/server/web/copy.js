@@ -35,7 +35,9 @@ function commandLine() {
   const { prompt, raw, n, temp, seed } = app.settings;
   const sampled = temp ? ` --temp ${temp} --seed ${seed}` : '';
   const lanes = app.lanes.filter((l) => !l.follow.length).map((l) => ` --with ${quote(variant(l))}`).join('');
-  return `rouse compare -m MODEL.gguf -p ${quote(prompt)} -n ${n}${raw ? ' --raw' : ''}${sampled}${lanes}`;
+  const presets = [...new Set(app.lanes.map((l) => l.preset).filter(Boolean))];
+  const hint = presets.length ? `# presets of the server, which its --preset defines: ${presets.join(', ')}\n` : '';
+  return `${hint}rouse compare -m MODEL.gguf -p ${quote(prompt)} -n ${n}${raw ? ' --raw' : ''}${sampled}${lanes}`;
 }
 
 /** JSON as Python spells it. */

@@ -26,7 +26,7 @@ function entropy(top) {
 }
 
 function entropyText(top) {
-  if (!top) return '–';
+  if (!top) return 'no probabilities';
   const [low, high] = entropy(top);
   return high - low < 0.005 ? `${number(low, 2)} nats` : `${number(low, 2)} to ${number(high, 2)} nats`;
 }

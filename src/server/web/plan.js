@@ -60,8 +60,9 @@ function headroomView(h) {
       h.fingerprint === app.about.fingerprint ? '' : el('strong', {}, 'It was measured on another model than the one that runs here.')),
     el('p', { class: 'verdict' }, el('strong', {}, 'Verdict: '), visible(h.verdict ?? 'none')),
     el('div', { class: 'charts' },
-    all.length ? bars({ title: 'What another route gains, with 95% intervals', bars: all, xLabel: 'oracle has seen the answer; static is learned; random and shuffled are controls', yLabel: 'nats a token' }) : null,
+    all.length ? bars({ title: 'What another route gains, with 95% intervals', bars: all, xLabel: 'route', yLabel: 'nats a token' }) : null,
     layers.length ? line({ title: 'The best single swap by block', labels: layers.map((l) => l.layer), values: numbers(layers.map((l) => l.oracle)), xLabel: 'block', yLabel: 'nats a token' }) : null),
+    el('p', { class: 'quiet' }, 'Oracle has seen the answer; static is one bias, learned on other documents; random and shuffled are its controls.'),
     table('Gains', ['route', 'nats a token', '95% interval'], all.map((b) => [b.name, number(b.mean, 4), `${number(b.interval[0], 4)} to ${number(b.interval[1], 4)}`])),
   ];
 }
