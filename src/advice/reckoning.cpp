@@ -69,56 +69,65 @@ std::string needs(double seconds) {
 Reckoning reckon(const ReckoningInput& in) {
   Reckoning r;
   const Shares shares = in.with_tasks ? kWithTasks : kTextOnly;
-  const auto least = [](std::span<const Document> d) { return d.first(std::min(d.size(), kLeastDocuments)); };
-  double used = 0,
-         due = 0;  // seconds; due: shares of the parts so far, of which what one leaves is the next one's
-  const auto rows_left = [&](double share) {
-    due += share * in.budget_seconds;
-    return (due - used) / in.row_seconds;
-  };
+  // Seconds. due: the shares of the parts so far; what one leaves is the next one's.
+  double used = 0, due = 0;
   const auto add = [&](const std::string& name, const std::string& what, double seconds, bool runs) {
     r.parts.push_back({name, what, runs ? "" : needs(seconds), seconds});
     if (runs) used += seconds;
   };
+  /// Documents within what is due; the least number, where at least that fits what is left of the budget.
+  const auto fitting = [&](std::span<const Document> documents, auto rows_of) {
+    const size_t n = documents_within(documents, (due - used) / in.row_seconds, rows_of);
+    if (n > 0 || documents.size() < kLeastDocuments) return n;
+    const double least = rows_of(documents.first(kLeastDocuments)) * in.row_seconds;
+    return least <= in.budget_seconds - used ? kLeastDocuments : 0;
+  };
+  const auto shown = [](std::span<const Document> documents, size_t n) {
+    return documents.first(n ? n : std::min(documents.size(), kLeastDocuments));
+  };
 
+  due += shares.judge * in.budget_seconds;
   const auto judge_rows = [&](std::span<const Document> d) {
     return n_token(d) * (in.judge_passes + in.learn_passes);
   };
-  const size_t n_judge = documents_within(in.judge, rows_left(shares.judge), judge_rows);
+  const size_t n_judge = fitting(in.judge, judge_rows);
   r.n_judge = static_cast<int>(n_judge);
-  const auto judged = n_judge ? in.judge.first(n_judge) : least(in.judge);
+  const auto judged = shown(in.judge, n_judge);
   add("text", cat(judged.size(), " documents under each routing"), judge_rows(judged) * in.row_seconds,
       n_judge > 0);
 
-  int candidates = 0;
-  const double headroom_left = rows_left(shares.headroom);
-  size_t n_headroom =
-      documents_within(in.learn, headroom_left, [&](auto d) { return headroom_rows(d, in, 0); });
-  if (n_headroom < std::min<size_t>(in.learn.size(), 4 * kLeastDocuments)) {
-    candidates = kFewCandidates;
-    n_headroom = documents_within(in.learn, headroom_left,
-                                  [&](auto d) { return headroom_rows(d, in, kFewCandidates); });
-  }
-  r.n_headroom = static_cast<int>(n_headroom), r.n_candidate = candidates;
-  const auto swapped = n_headroom ? in.learn.first(n_headroom) : least(in.learn);
-  add("headroom",
-      cat(swapped.size(), " documents, ", candidates ? cat("the best ", candidates, " swaps") : "every swap",
-          " of hard tokens"),
-      headroom_rows(swapped, in, candidates) * in.row_seconds, n_headroom > 0);
-
-  const size_t n_plan =
-      documents_within(in.learn, rows_left(shares.plan), [&](auto d) { return plan_rows(d, in); });
+  due += shares.plan * in.budget_seconds;
+  const auto rows_of_plan = [&](std::span<const Document> d) { return plan_rows(d, in); };
+  const size_t n_plan = fitting(in.learn, rows_of_plan);
   r.n_plan = static_cast<int>(n_plan);
-  const auto planned = n_plan ? in.learn.first(n_plan) : least(in.learn);
+  const auto planned = shown(in.learn, n_plan);
   add("plan", cat(planned.size(), " other documents, half of them held out"),
       plan_rows(planned, in) * in.row_seconds, n_plan > 0);
 
   // Of every routing a warm-up and the repeats; SCMoE's step counts two.
+  due += shares.speed * in.budget_seconds;
+  constexpr int kFewest = 3, kWarm = 2, kMostRepeats = 15;
   const double repeat = 6 * kSpeedTokens * in.step_seconds;
-  const double n_repeat = std::floor(shares.speed * in.budget_seconds / repeat) - 2;
-  r.n_repeat = n_repeat < 3 ? 0 : static_cast<int>(std::min(n_repeat, 15.0));
+  const double fits = std::floor((due - used) / repeat) - kWarm;
+  const bool any = fits >= kFewest || (kFewest + kWarm) * repeat <= in.budget_seconds - used;
+  r.n_repeat = any ? static_cast<int>(std::clamp<double>(fits, kFewest, kMostRepeats)) : 0;
   add("speed", cat("answers of ", kSpeedTokens, " tokens, in turns"),
-      repeat * ((r.n_repeat ? r.n_repeat : 3) + 2), r.n_repeat > 0);
+      repeat * (std::max(r.n_repeat, kFewest) + kWarm), any);
+
+  due += shares.headroom * in.budget_seconds;
+  const auto all_swaps = [&](std::span<const Document> d) { return headroom_rows(d, in, 0); };
+  const auto few_swaps = [&](std::span<const Document> d) { return headroom_rows(d, in, kFewCandidates); };
+  size_t n_headroom = documents_within(in.learn, (due - used) / in.row_seconds, all_swaps);
+  if (n_headroom < std::min<size_t>(in.learn.size(), 4 * kLeastDocuments)) {
+    r.n_candidate = kFewCandidates;
+    n_headroom = fitting(in.learn, few_swaps);
+  }
+  r.n_headroom = static_cast<int>(n_headroom);
+  const auto swapped = shown(in.learn, n_headroom);
+  const std::string swaps = r.n_candidate ? cat("the best ", r.n_candidate, " swaps") : "every swap";
+  add("headroom", cat(swapped.size(), " documents, ", swaps, " of hard tokens"),
+      headroom_rows(swapped, in, r.n_candidate) * in.row_seconds, n_headroom > 0);
+
   r.task_seconds = in.with_tasks ? std::max(0.0, in.budget_seconds - used) : 0;
   return r;
 }

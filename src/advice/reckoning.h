@@ -37,7 +37,7 @@ struct Reckoning {
   int n_candidate = 0;                          ///< swaps of a hard token and block; 0: all
   int n_repeat = 0;                             ///< of the speeds
   double task_seconds = 0;                      ///< what is left for tasks
-  std::vector<Part> parts;                      ///< in the order in which they run
+  std::vector<Part> parts;                      ///< the most needed first
 };
 
 constexpr int kSpeedTokens = 32;       ///< of each repeat

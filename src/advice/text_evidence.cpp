@@ -22,9 +22,8 @@ class TextEvidenceRun {
       : in_(input), events_(events), plan_(plan_variant(input.folder)) {}
 
   std::optional<TextEvidence> run() {
-    const bool whole = as_far_as_text_goes("headroom", [&] { return measure_headroom(); }) &&
-                       as_far_as_text_goes("plan", [&] { return make_plan(); }) && score_text() &&
-                       measure_speed();
+    const bool whole = as_far_as_text_goes("plan", [&] { return make_plan(); }) && score_text() &&
+                       measure_speed() && as_far_as_text_goes("headroom", [&] { return measure_headroom(); });
     if (!whole) return std::nullopt;
     return std::move(out_);
   }
