@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/files.h"
+#include "base/installation.h"
 #include "base/lock.h"
 #include "base/quoting.h"
 #include "base/random.h"
@@ -25,12 +26,6 @@ namespace rouse {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string beside_default(const char* name) {
-  const std::string model = default_model();
-  const std::string path = (fs::path(model).parent_path() / name).string();
-  return !model.empty() && fs::exists(path) ? path : "";
-}
 
 class Advising {
  public:
@@ -55,10 +50,6 @@ class Advising {
 
  private:
   std::string at(const std::string& name) const { return (fs::path(o_.output) / name).string(); }
-  bool stopped() const { return events_.stop && *events_.stop; }
-  void begin_part(const std::string& name) const {
-    if (events_.part) events_.part(name);
-  }
 
   void look_at_file() {
     const GgufFile file(model_path(o_.model));
@@ -200,9 +191,9 @@ class Advising {
     EvalEvents events;
     events.note = events_.note, events.stop = events_.stop;
     if (!fs::exists(path)) {
-      begin_part("tasks");
+      events_.begin("tasks");
       const int n_item = items_within(trial, events);
-      if (stopped()) return false;
+      if (events_.stopped()) return false;
       write_whole(path, Json{{"items", n_item}}.dump() + "\n");
     }
     const Json json = read_json(path);
@@ -213,7 +204,7 @@ class Advising {
                        " items of each fit the time, needed are ", kLeastItems, "; give more --budget"));
       return true;
     }
-    begin_part("tasks");
+    events_.begin("tasks");
     // Work of each method over each task counts the same.
     const double n_run = static_cast<double>(trial.methods.size() * o_.tasks.size());
     std::string at_hand;
@@ -291,7 +282,9 @@ class Advising {
 std::string advice_text_file(const ModelOptions& model) {
   const std::string own = own_sets(model_path(model));
   const std::string text = own.empty() ? "" : (fs::path(own) / "lab_text.jsonl").string();
-  return !text.empty() && fs::exists(text) ? text : beside_default("text/open_text.jsonl");
+  return !text.empty() && fs::exists(text)
+             ? text
+             : installed_file({"models/text/open_text.jsonl", "share/rouse/text/open_text.jsonl"});
 }
 
 std::vector<std::string> advice_tasks(const ModelOptions& model) {

@@ -39,6 +39,10 @@ struct AdviseEvents {
   void tell(const std::string& text) const {
     if (note) note(text);
   }
+  void begin(const std::string& name) const {
+    if (part) part(name);
+  }
+  bool stopped() const { return stop && *stop; }
 };
 
 /// The text and the tasks that are used when none is given: files and names; the text's is "" where it is not

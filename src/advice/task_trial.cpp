@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/error.h"
 #include "eval/cost.h"
@@ -98,19 +97,15 @@ Measured measured_on_items(const TaskEntry& task, const std::vector<EvalJson>& b
                            const std::vector<EvalJson>& after, uint64_t seed) {
   const bool running = task.kind == TaskKind::tokens;
   const char* metric = running ? "nll" : task.metric;
-  std::map<std::string, const EvalJson*> of_after;
-  for (const EvalJson& row : after) of_after[row["id"].get<std::string>()] = &row;
   std::vector<double> was, change;
   std::vector<int> count;
   int64_t lost = 0, won = 0;
   bool right_or_wrong = !running;
-  for (const EvalJson& row : before) {
-    const auto found = of_after.find(row["id"].get<std::string>());
-    if (found == of_after.end()) continue;
-    const double a = value_of(row, metric), b = value_of(*found->second, metric);
+  for (const auto& [row, other] : paired_rows(before, after)) {
+    const double a = value_of(*row, metric), b = value_of(*other, metric);
     if (std::isnan(a) || std::isnan(b)) continue;
     was.push_back(a), change.push_back(b - a);
-    count.push_back(running ? static_cast<int>(value_of(row, "tokens")) : 1);
+    count.push_back(running ? static_cast<int>(value_of(*row, "tokens")) : 1);
     right_or_wrong = right_or_wrong && (a == 0 || a == 1) && (b == 0 || b == 1);
     lost += a > b, won += a < b;
   }

@@ -40,14 +40,13 @@ class TextEvidenceRun {
       return true;
     }
   }
-  bool stopped() const { return events_.stop && *events_.stop; }
-  void begin_part(const std::string& name) const {
-    if (events_.part) events_.part(name);
-  }
-  std::function<void(double)> progress() const {
-    return [this](double done) {
-      if (events_.progress) events_.progress(done);
-    };
+  /// A file of the folder, made where it is not there; what was unfinished of it goes. False when stopped.
+  bool made(const std::string& path, const std::string& part, const std::function<bool()>& make) const {
+    if (fs::exists(path)) return true;
+    events_.begin(part);
+    if (!make()) return false;
+    fs::remove(path + ".state");
+    return true;
   }
 
   template <class T>
@@ -58,18 +57,17 @@ class TextEvidenceRun {
   bool measure_headroom() {
     if (in_.reckoning.n_headroom == 0) return true;
     const std::string path = at("headroom.json");
-    if (!fs::exists(path)) {
-      begin_part("headroom");
+    const bool whole = made(path, "headroom", [&] {
       HeadroomOptions options;
       options.n_scored = 0, options.n_token = in_.n_token, options.strata = kHardTokens;
       options.n_candidate = in_.reckoning.n_candidate, options.seed = in_.seed;
       const auto result =
           rouse::measure_headroom(*in_.session.engine, first(in_.learn, in_.reckoning.n_headroom), options,
-                                  {{"trial", in_.identity}}, path + ".state", progress(), events_.stop);
-      if (!result) return false;
-      write_whole(path, headroom_json(*result).dump(2) + "\n");
-      fs::remove(path + ".state");
-    }
+                                  {{"trial", in_.identity}}, path + ".state", events_.progress, events_.stop);
+      if (result) write_whole(path, headroom_json(*result).dump(2) + "\n");
+      return result.has_value();
+    });
+    if (!whole) return false;
     out_.json["headroom"] = read_json(path);
     return true;
   }
@@ -77,17 +75,16 @@ class TextEvidenceRun {
   bool make_plan() {
     if (in_.reckoning.n_plan == 0) return true;
     const std::string path = at("plan.cor.json");
-    if (!fs::exists(path)) {
-      begin_part("plan");
+    const bool whole = made(path, "plan", [&] {
       CalibrateOptions options;
       options.n_scored = 0, options.n_token = in_.n_token, options.strata = kHardTokens;
       options.probe.seed = in_.seed;
       const auto plan = calibrate(*in_.session.engine, first(in_.learn, in_.reckoning.n_plan), options,
-                                  {{"trial", in_.identity}}, path + ".state", progress(), events_.stop);
-      if (!plan) return false;
-      save_plan(*plan, path);
-      fs::remove(path + ".state");
-    }
+                                  {{"trial", in_.identity}}, path + ".state", events_.progress, events_.stop);
+      if (plan) save_plan(*plan, path);
+      return plan.has_value();
+    });
+    if (!whole) return false;
     const Plan plan = read_plan(path);
     out_.planned = true;
     out_.json["plan"] = {{"file", path}, {"verdict", plan.evidence ? plan.evidence->verdict : ""}};
@@ -96,14 +93,14 @@ class TextEvidenceRun {
 
   bool score_text() {
     if (in_.reckoning.n_judge == 0) return true;
-    begin_part("text");
+    events_.begin("text");
     const auto judged = first(in_.judge, in_.reckoning.n_judge),
                learned = first(in_.learn, in_.reckoning.n_judge);
     std::vector<std::string> routings = in_.routings;
     if (out_.planned) routings.push_back(plan_);
     Units units(WorkState(at("trial.state"),
                           {{"format", "rouse-advice-state"}, {"version", 1}, {"trial", in_.identity}}),
-                progress(), events_.stop);
+                events_.progress, events_.stop);
     const auto groups = [](size_t n) { return (n + TextTrial::kGroup - 1) / TextTrial::kGroup; };
     units.expect(groups(judged.size()) * (2 + routings.size()) +
                  groups(learned.size()) * std::size(kTriedBetas));
@@ -144,8 +141,7 @@ class TextEvidenceRun {
   bool measure_speed() {
     if (in_.reckoning.n_repeat == 0) return true;
     const std::string path = at("speed.json");
-    if (!fs::exists(path)) {
-      begin_part("speed");
+    const bool whole = made(path, "speed", [&] {
       Comparison c;
       c.variants = {"greedy"};
       for (const std::string& routing : in_.routings) c.variants.push_back(routing);
@@ -153,8 +149,8 @@ class TextEvidenceRun {
       if (out_.planned) c.variants.push_back(plan_);
       c.generate.n_predict = kSpeedTokens, c.generate.ignore_eos = true, c.n_repeat = in_.reckoning.n_repeat;
       const Json rows =
-          compare_variants(in_.session, speed_prompt(in_.judge), c, {progress(), {}, events_.stop});
-      if (stopped()) return false;
+          compare_variants(in_.session, speed_prompt(in_.judge), c, {events_.progress, {}, events_.stop});
+      if (events_.stopped()) return false;
       Json speeds = Json::object();
       for (size_t i = 1; i < rows.size(); ++i) {
         const std::string name = c.variants[i] == plan_ ? "plan" : c.variants[i];
@@ -163,7 +159,9 @@ class TextEvidenceRun {
                           {"step_ratio_interval", rows[i]["step_ratio_to_greedy_interval"]}};
       }
       write_whole(path, speeds.dump(2) + "\n");
-    }
+      return true;
+    });
+    if (!whole) return false;
     out_.speeds = read_json(path);
     return true;
   }

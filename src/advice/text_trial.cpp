@@ -75,13 +75,10 @@ int64_t TextScore::n_hit() const {
 }
 
 double TextScore::hard_above() const {
-  std::vector<double> losses;
-  for (const DocumentScore& d : documents)
-    for (const double loss : d.loss)
-      if (loss >= kHardTokens.nu) losses.push_back(loss);
-  if (losses.empty()) return INFINITY;
-  std::sort(losses.begin(), losses.end());
-  return quantile(losses, kHardTokens.hard / 100);
+  std::vector<std::vector<double>> losses;
+  for (const DocumentScore& d : documents) losses.push_back(d.loss);
+  const std::vector<double> counted = counted_losses(losses, kHardTokens.nu);
+  return counted.empty() ? INFINITY : quantile(counted, kHardTokens.hard / 100);
 }
 
 Measured change_of_loss(const TextScore& base, const TextScore& other, double above, uint64_t seed) {

@@ -23,18 +23,22 @@ std::optional<std::vector<std::vector<double>>> measure_losses(Units& units, Pro
   return losses;
 }
 
+std::vector<double> counted_losses(const std::vector<std::vector<double>>& losses, double nu) {
+  std::vector<double> out;
+  for (const auto& some : losses)
+    std::copy_if(some.begin(), some.end(), std::back_inserter(out), [&](double x) { return x >= nu; });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
 Strata strata_of(const std::vector<Document>& documents, const std::vector<std::vector<double>>& losses,
                  const StrataOptions& o) {
   Strata out;
   out.hard.resize(documents.size());
   out.either.resize(documents.size());
-  std::vector<double> all;
-  for (const auto& some : losses) {
-    out.n_scored += static_cast<int>(some.size());
-    std::copy_if(some.begin(), some.end(), std::back_inserter(all), [&](double x) { return x >= o.nu; });
-  }
+  for (const auto& some : losses) out.n_scored += static_cast<int>(some.size());
+  const std::vector<double> all = counted_losses(losses, o.nu);
   if (all.empty()) return out;
-  std::sort(all.begin(), all.end());
   const double above = out.above = quantile(all, o.hard / 100), below = quantile(all, o.easy / 100);
   for (size_t d = 0; d < documents.size(); ++d)
     for (size_t i = 0; i < losses[d].size(); ++i) {

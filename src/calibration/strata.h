@@ -21,6 +21,9 @@ struct Strata {
   bool is_hard(size_t document, int position) const;
 };
 
+/// The losses that count, of nu nats and more, ascending: what percentiles are of.
+std::vector<double> counted_losses(const std::vector<std::vector<double>>& losses, double nu);
+
 /// NLL of every scored token, [document][scored position], nats: units "loss:document". Nothing when
 /// interrupted.
 std::optional<std::vector<std::vector<double>>> measure_losses(Units& units, Probe& probe,

@@ -35,17 +35,11 @@ bool comes_with_rouse(const TaskEntry& task) {
   return std::string(task.source).rfind("rouse,", 0) == 0;
 }
 
-static std::string sha256_of(const std::string& text) {
-  Sha256 hash;
-  hash.add(std::as_bytes(std::span(text)));
-  return hash.hex();
-}
-
 Json data_state(const TaskEntry& task, const std::string& folder) {
   Json out{{"task", task.name}, {"file", task.file}, {"source", task.source}, {"state", "missing"}};
   if (const std::string at = find_task(task, data_folders(folder)); !at.empty()) {
     const std::string path = task_path(task, at);
-    const std::string text = Source(path).text(), sha256 = sha256_of(text);
+    const std::string text = Source(path).text(), sha256 = sha256_of_text(text);
     out["records"] = std::count(text.begin(), text.end(), '\n');
     out["sha256"] = sha256;
     out["path"] = path;
@@ -84,7 +78,7 @@ static Imported written(const ImportOptions& o, const std::string& path, const s
   OutputFile output(path, o.replace, {&o.from, 1});
   output.stream() << text;
   output.commit();
-  return {path, sha256_of(text), n};
+  return {path, sha256_of_text(text), n};
 }
 
 std::vector<Imported> import_data(const ImportOptions& o) {

@@ -113,16 +113,20 @@ double mcnemar(int64_t n01, int64_t n10) {
   return std::min(1.0, 2 * tail);
 }
 
-EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson>& b) {
+std::vector<std::pair<const EvalJson*, const EvalJson*>> paired_rows(const std::vector<EvalJson>& a,
+                                                                     const std::vector<EvalJson>& b) {
   std::map<std::string, const EvalJson*> of_b;
   for (const EvalJson& row : b) of_b[row["id"].get<std::string>()] = &row;
+  std::vector<std::pair<const EvalJson*, const EvalJson*>> out;
+  for (const EvalJson& row : a)
+    if (const auto found = of_b.find(row["id"].get<std::string>()); found != of_b.end())
+      out.emplace_back(&row, found->second);
+  return out;
+}
+
+EvalJson compare_rows(const std::vector<EvalJson>& a, const std::vector<EvalJson>& b) {
   Rows left, right;
-  for (const EvalJson& row : a) {
-    const auto found = of_b.find(row["id"].get<std::string>());
-    if (found == of_b.end()) continue;
-    left.push_back(&row);
-    right.push_back(found->second);
-  }
+  for (const auto& [of_a, of_b] : paired_rows(a, b)) left.push_back(of_a), right.push_back(of_b);
   EvalJson out = EvalJson::object();
   const auto x = metrics_of(left), y = metrics_of(right);
   for (const auto& [name, values] : x) {

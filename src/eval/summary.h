@@ -12,6 +12,9 @@ EvalJson summarise(const std::vector<EvalJson>& rows);
 /// The same for every group, and for all rows under "all".
 EvalJson summarise_groups(const std::vector<EvalJson>& rows);
 
+/// Rows of two runs that are of one item, by its id, in the order of a. They point into a and b.
+std::vector<std::pair<const EvalJson*, const EvalJson*>> paired_rows(const std::vector<EvalJson>& a,
+                                                                     const std::vector<EvalJson>& b);
 /// Rows of two runs over the same items: for each metric that both have, {"difference", "interval", "n"}, b
 /// minus a with a paired bootstrap interval, and for 0-or-1 metrics McNemar's exact p with "only_a" and
 /// "only_b".

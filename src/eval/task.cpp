@@ -129,6 +129,17 @@ size_t best_of(std::span<const double> values) {
   return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
+double share_of_right(std::span<const double> sums, const std::function<bool(size_t)>& is_right) {
+  const double most = sums[best_of(sums)];
+  double right = 0, all = 0;
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const double mass = std::exp(sums[i] - most);
+    all += mass;
+    if (is_right(i)) right += mass;
+  }
+  return right / all;
+}
+
 std::string find_task(const TaskEntry& task, std::span<const std::string> folders) {
   for (const std::string& folder : folders)
     if (!folder.empty() && !task_path(task, folder).empty()) return folder;

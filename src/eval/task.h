@@ -4,6 +4,7 @@
 /// items and scores what came of them, so all tasks run under all methods.
 #pragma once
 
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -166,5 +167,8 @@ std::vector<double> totals(const Response& response);
 std::vector<double> means(const Response& response);
 /// Index of the largest; ties to the first.
 size_t best_of(std::span<const double> values);
+/// Of the choices' probability, normalised over them, the share of those that are right (TruthfulQA's MC2).
+/// sums: log-likelihoods, nats.
+double share_of_right(std::span<const double> sums, const std::function<bool(size_t choice)>& is_right);
 
 }  // namespace rouse

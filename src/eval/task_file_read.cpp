@@ -27,12 +27,6 @@ constexpr Unsupported kUnsupported[] = {
     {"use_prompt", "write doc_to_text"},
 };
 
-std::string sha256_of_text(const std::string& text) {
-  Sha256 hash;
-  hash.add(std::as_bytes(std::span(text)));
-  return hash.hex();
-}
-
 /// An entry of a table by its name, or an Error that lists the names.
 template <class Entry>
 const Entry& named(std::span<const Entry> table, const JsonValue& value) {

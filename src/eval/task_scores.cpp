@@ -132,15 +132,7 @@ static double acc_token(std::span<const std::string>, const Response& r, std::sp
 }
 
 static double mc2(std::span<const std::string>, const Response& r, std::span<const size_t> gold) {
-  const std::vector<double> sums = totals(r);
-  const double most = sums[best_of(sums)];
-  double right = 0, all = 0;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    const double mass = std::exp(sums[i] - most);
-    all += mass;
-    right += mass * is_among(i, gold);
-  }
-  return right / all;
+  return share_of_right(totals(r), [&](size_t choice) { return is_among(choice, gold); });
 }
 
 static constexpr ChoiceMetric kChoiceMetrics[] = {

@@ -36,6 +36,12 @@ std::string Sha256::hex() {
   return out;
 }
 
+std::string sha256_of_text(std::string_view text) {
+  Sha256 hash;
+  hash.add(std::as_bytes(std::span(text)));
+  return hash.hex();
+}
+
 std::string sha256_of_file(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   require_usage(in.good(), path, ": cannot open");

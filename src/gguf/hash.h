@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace rouse {
 
@@ -21,6 +22,7 @@ class Sha256 {
   std::unique_ptr<Digest> digest_;
 };
 
+std::string sha256_of_text(std::string_view text);
 /// Of a whole file. Throws Error (exit 2) when it cannot be read.
 std::string sha256_of_file(const std::string& path);
 

@@ -1,44 +1,25 @@
 #include "report/chart.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/error.h"
 #include "base/text.h"
-#include "base/unicode.h"
+#include "report/svg.h"
 
 namespace rouse {
 namespace {
 
-constexpr double kWidth = 720, kRight = 20, kTop = 14, kBottom = 46, kHeight = 320, kRow = 24;
-constexpr double kCharacter = 7.9;  ///< of 13 px text in a wide font, about
-constexpr size_t kLongestName = 34, kShapes = 6;
-
-/// At most n characters, without some in the middle: names of one method differ at either end.
-std::string clipped(const std::string& name, size_t n) {
-  std::u32string text = code_points(name);
-  if (text.size() > n) text = text.substr(0, n / 2) + U"\u2026" + text.substr(text.size() - (n - 1 - n / 2));
-  return html_text(utf8(text));
-}
-size_t length_of(const std::string& name, size_t most) {
-  return std::min(code_points(name).size(), most);
-}
+constexpr double kHeight = 320, kRow = 24;
+constexpr size_t kShapes = 6, kLongestColumn = 16, kLongestLabel = 24, kLongestSeries = 44;  // characters
 
 bool drawn(const Mark& m) {
   return std::isfinite(m.x) && std::isfinite(m.y);
 }
 
-struct Range {
-  double low = std::numeric_limits<double>::infinity(), high = -low;
-  void add(double v) {
-    if (std::isfinite(v)) low = std::min(low, v), high = std::max(high, v);
-  }
-};
-
 /// From numbers to pixels along one axis.
 class Scale {
  public:
-  Scale(const Axis& axis, const Range& range, double from, double to) : from_(from), to_(to) {
+  Scale(const Axis& axis, const FiniteRange& range, double from, double to) : from_(from), to_(to) {
     if (!axis.names.empty()) {
       low_ = -0.5, high_ = static_cast<double>(axis.names.size()) - 0.5;
       for (size_t i = 0; i < axis.names.size(); ++i) ticks_.push_back(static_cast<double>(i));
@@ -87,7 +68,7 @@ class Room {
  public:
   bool take(double x, double y, double width) {
     const Box box = box_of(x, y, width);
-    if (box.left < 0 || box.right > kWidth) return false;
+    if (box.left < 0 || box.right > kSvgWidth) return false;
     for (const Box& b : taken_)
       if (box.left < b.right && b.left < box.right && box.top < b.bottom && b.top < box.bottom) return false;
     taken_.push_back(box);
@@ -107,10 +88,10 @@ class Drawing {
  public:
   explicit Drawing(const Chart& c) : c_(c) {
     const bool named = c.series.size() > 1 || (!c.series.empty() && !c.series[0].name.empty());
-    top_ = kTop + (named ? 18 * std::ceil(static_cast<double>(c.series.size()) / 2) + 6 : 0);
+    top_ = kSvgTop + (named ? 18 * std::ceil(static_cast<double>(c.series.size()) / 2) + 6 : 0);
     const bool down = !c.y.names.empty();  // the first name stands on top
     bottom_ = top_ + (down ? kRow * static_cast<double>(c.y.names.size()) + 8 : kHeight);
-    Range x, y;
+    FiniteRange x, y;
     for (const Series& s : c.series)
       for (const Mark& m : s.marks) {
         if (!drawn(m)) {
@@ -122,12 +103,13 @@ class Drawing {
       }
     x.add(c.x.reference), y.add(c.y.reference);
     y_.emplace_back(c.y, y, down ? top_ : bottom_, down ? bottom_ : top_);
-    size_t longest = 3;
+    double widest = svg_name_width("000", 3);
     for (const double t : y_[0].ticks())
-      longest = std::max(longest, down ? length_of(c.y.names[static_cast<size_t>(t)], kLongestName)
-                                       : tick_text(t, y_[0].ticks()).size());
-    left_ = (c.y.title.empty() ? 12 : 34) + kCharacter * static_cast<double>(longest);
-    x_.emplace_back(c.x, x, left_, kWidth - kRight);
+      widest = std::max(widest,
+                        svg_name_width(down ? c.y.names[static_cast<size_t>(t)] : tick_text(t, y_[0].ticks()),
+                                       kLongestName));
+    left_ = (c.y.title.empty() ? 12 : 34) + widest;
+    x_.emplace_back(c.x, x, left_, kSvgWidth - kSvgRight);
     if (!c.labels) return;
     for (const Series& s : c.series)
       for (const Mark& m : s.marks)
@@ -137,13 +119,8 @@ class Drawing {
   std::string svg() {
     std::string description = c_.description;
     if (n_left_out_) description += cat(" ", n_left_out_, " marks are no numbers and are not drawn.");
-    const double height = bottom_ + kBottom + (crowded() ? 40 : 0);
-    std::string out =
-        cat(formatted("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %.0f %.0f\" "
-                      "width=\"%.0f\" height=\"%.0f\" ",
-                      kWidth, height, kWidth, height),
-            "aria-labelledby=\"", c_.id, "-t ", c_.id, "-d\"><title id=\"", c_.id, "-t\">",
-            html_text(c_.title), "</title><desc id=\"", c_.id, "-d\">", html_text(description), "</desc>");
+    const double height = bottom_ + kSvgBottom + (crowded() ? 40 : 0);
+    std::string out = svg_begin(c_.id, c_.title, description, height);
     out += axes() + legend();
     for (size_t s = 0; s < c_.series.size(); ++s) out += series(s);
     return out + "</svg>";
@@ -155,10 +132,10 @@ class Drawing {
   /// Names along the x axis that would run into each other stand aslant.
   bool crowded() const {
     if (c_.x.names.empty()) return false;
-    size_t longest = 0;
-    for (const std::string& name : c_.x.names) longest = std::max(longest, length_of(name, 16));
-    return kCharacter * static_cast<double>(longest + 1) * static_cast<double>(c_.x.names.size()) >
-           kWidth - kRight - left_;
+    double widest = 0;
+    for (const std::string& name : c_.x.names)
+      widest = std::max(widest, svg_name_width(name + " ", kLongestColumn + 1));
+    return widest * static_cast<double>(c_.x.names.size()) > kSvgWidth - kSvgRight - left_;
   }
 
   std::string axes() const {
@@ -168,8 +145,9 @@ class Drawing {
       const double at = x.at(t);
       out += formatted("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", at, at, top_,
                        bottom_);
-      const std::string text =
-          c_.x.names.empty() ? tick_text(t, x.ticks()) : clipped(c_.x.names[static_cast<size_t>(t)], 16);
+      const std::string text = c_.x.names.empty()
+                                   ? tick_text(t, x.ticks())
+                                   : svg_name(c_.x.names[static_cast<size_t>(t)], kLongestColumn);
       if (crowded())
         out += formatted("<text transform=\"translate(%.1f %.1f) rotate(-35)\" text-anchor=\"end\">", at + 4,
                          bottom_ + 16);
@@ -181,9 +159,10 @@ class Drawing {
     for (const double t : y.ticks()) {
       const double at = y.at(t);
       out += formatted("<line class=\"grid\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", left_,
-                       kWidth - kRight, at, at);
-      const std::string text = c_.y.names.empty() ? tick_text(t, y.ticks())
-                                                  : clipped(c_.y.names[static_cast<size_t>(t)], kLongestName);
+                       kSvgWidth - kSvgRight, at, at);
+      const std::string text = c_.y.names.empty()
+                                   ? tick_text(t, y.ticks())
+                                   : svg_name(c_.y.names[static_cast<size_t>(t)], kLongestName);
       out +=
           formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", left_ - 8, at + 4) + text + "</text>";
     }
@@ -192,9 +171,9 @@ class Drawing {
                        x.at(c_.x.reference), x.at(c_.x.reference), top_, bottom_);
     if (std::isfinite(c_.y.reference))
       out += formatted("<line class=\"zero\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", left_,
-                       kWidth - kRight, y.at(c_.y.reference), y.at(c_.y.reference));
+                       kSvgWidth - kSvgRight, y.at(c_.y.reference), y.at(c_.y.reference));
     out += formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" class=\"axis\">",
-                     (left_ + kWidth - kRight) / 2, bottom_ + (crowded() ? 80 : 38)) +
+                     (left_ + kSvgWidth - kSvgRight) / 2, bottom_ + (crowded() ? 80 : 38)) +
            html_text(c_.x.title) + "</text>";
     if (!c_.y.title.empty())
       out += formatted(
@@ -205,14 +184,14 @@ class Drawing {
   }
 
   std::string legend() const {
-    if (top_ == kTop) return "";
+    if (top_ == kSvgTop) return "";
     std::string out;
     for (size_t s = 0; s < c_.series.size(); ++s) {
-      const double x = left_ + 8 + static_cast<double>(s % 2) * (kWidth - left_) / 2;
-      const double y = kTop + 18 * static_cast<double>(s / 2);
+      const double x = left_ + 8 + static_cast<double>(s % 2) * (kSvgWidth - left_) / 2;
+      const double y = kSvgTop + 18 * static_cast<double>(s / 2);
       out += cat("<g class=\"", class_of(s), "\">", shape(s, x, y, ""), "/></g>",
-                 formatted("<text x=\"%.1f\" y=\"%.1f\">", x + 12, y + 4), clipped(c_.series[s].name, 44),
-                 "</text>");
+                 formatted("<text x=\"%.1f\" y=\"%.1f\">", x + 12, y + 4),
+                 svg_name(c_.series[s].name, kLongestSeries), "</text>");
     }
     return out;
   }
@@ -275,7 +254,7 @@ class Drawing {
   }
   /// Right, left, above or below the mark, where nothing stands yet; else not at all: the title has it.
   std::string label(const Mark& m) {
-    const double width = kCharacter * static_cast<double>(length_of(m.label, 24));
+    const double width = svg_name_width(m.label, kLongestLabel);
     for (const auto& [dx, dy] : {std::pair{8.0, 4.0},
                                  {-8 - width, 4.0},
                                  {-width / 2, -9.0},
@@ -283,8 +262,8 @@ class Drawing {
                                  {8.0, -8.0},
                                  {8.0, 16.0}})
       if (room_.take(px(m) + dx, py(m) + dy, width))
-        return formatted("<text x=\"%.1f\" y=\"%.1f\">", px(m) + dx, py(m) + dy) + clipped(m.label, 24) +
-               "</text>";
+        return formatted("<text x=\"%.1f\" y=\"%.1f\">", px(m) + dx, py(m) + dy) +
+               svg_name(m.label, kLongestLabel) + "</text>";
     return "";
   }
 
@@ -328,78 +307,6 @@ std::string tick_text(double tick, const std::vector<double>& ticks) {
   if (std::abs(tick) < step / 1e6) return "0";
   if (most >= 1e6 || step < 1e-4) return formatted("%.3g", tick);
   return formatted("%.*f", std::max(0, static_cast<int>(std::ceil(-std::log10(step) - 1e-9))), tick);
-}
-
-std::string heat_svg(const HeatMap& map) {
-  size_t n_column = 1, longest = 1;
-  Range range;
-  for (const auto& row : map.values) {
-    n_column = std::max(n_column, row.size());
-    for (const double v : row) range.add(v);
-  }
-  for (const std::string& name : map.rows) longest = std::max(longest, length_of(name, kLongestName));
-  const double left = 26 + kCharacter * static_cast<double>(longest),
-               cell = (kWidth - kRight - left) / static_cast<double>(n_column);
-  const double tall = std::clamp(cell, 8.0, 18.0),
-               height = kTop + tall * static_cast<double>(map.values.size()) + kBottom;
-  std::string out = cat(formatted("<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" viewBox=\"0 0 %.0f "
-                                  "%.0f\" width=\"%.0f\" height=\"%.0f\" ",
-                                  kWidth, height, kWidth, height),
-                        "aria-labelledby=\"", map.id, "-t ", map.id, "-d\"><title id=\"", map.id, "-t\">",
-                        html_text(map.title), "</title><desc id=\"", map.id, "-d\">",
-                        html_text(map.description), "</desc>");
-  for (size_t r = 0; r < map.values.size(); ++r) {
-    const double y = kTop + tall * static_cast<double>(r);
-    const std::string name = r < map.rows.size() ? map.rows[r] : "";
-    out += formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">", left - 8, y + tall / 2 + 4) +
-           clipped(name, kLongestName) + "</text>";
-    for (size_t c = 0; c < map.values[r].size(); ++c) {
-      const double v = map.values[r][c];
-      if (!std::isfinite(v)) continue;
-      const double share = range.high > range.low ? (v - range.low) / (range.high - range.low) : 1;
-      out += formatted(
-                 "<rect class=\"heat\" x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" "
-                 "fill-opacity=\"%.3f\" ",
-                 left + cell * static_cast<double>(c), y, cell, tall - 1, 0.06 + 0.94 * share) +
-             cat("data-value=\"", number_text(v), "\"><title>", html_text(name), ", ", c, ": ",
-                 number_text(v), "</title></rect>");
-    }
-  }
-  out += formatted("<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" class=\"axis\">",
-                   (left + kWidth - kRight) / 2, height - 14) +
-         html_text(cat(map.column_title, "; darker: more ", map.value_title,
-                       range.high >= range.low ? cat(" (", formatted("%.3g", range.low), " to ",
-                                                     formatted("%.3g", range.high), ")")
-                                               : "")) +
-         "</text>";
-  out +=
-      formatted("<text transform=\"translate(13 %.1f) rotate(-90)\" text-anchor=\"middle\" class=\"axis\">",
-                height / 2 - kBottom / 2) +
-      html_text(map.row_title) + "</text>";
-  return out + "</svg>";
-}
-
-std::string html_text(const std::string& text) {
-  std::string out;
-  for (const char c : printable(text, true)) {
-    switch (c) {
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '&':
-        out += "&amp;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
 }
 
 }  // namespace rouse

@@ -42,21 +42,10 @@ struct Chart {
 /// A chart, 720 wide. Marks that are NaN or infinite are left out; the description then says how many.
 std::string chart_svg(const Chart& chart);
 
-/// Of rows and columns: darker is more. values: [row][column]; NaN is left blank.
-struct HeatMap {
-  std::string id, title, description, row_title, column_title, value_title;
-  std::vector<std::string> rows;
-  std::vector<std::vector<double>> values;
-};
-std::string heat_svg(const HeatMap& map);
-
 /// Round numbers that hold [low, high], three to seven of them. Of a range without width, or that is not
 /// finite, one about it.
 std::vector<double> nice_ticks(double low, double high, bool whole = false);
 /// As few decimals as tell such ticks apart.
 std::string tick_text(double tick, const std::vector<double>& ticks);
-
-/// Characters that mean something in HTML or would steer what shows it are written out.
-std::string html_text(const std::string& text);
 
 }  // namespace rouse

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "gguf/hash.h"
-#include "report/chart.h"
+#include "report/svg.h"
 
 namespace rouse {
 namespace {
@@ -40,9 +40,7 @@ constexpr const char* kPage =
     "a{color:var(--s0)}@media print{figure{break-inside:avoid}nav{display:none}}";
 
 std::string base64_of_sha256(const std::string& text) {
-  Sha256 hash;
-  hash.add(std::as_bytes(std::span(text)));
-  const std::string hex = hash.hex();
+  const std::string hex = sha256_of_text(text);
   std::vector<unsigned char> bytes;
   for (size_t i = 0; i + 1 < hex.size(); i += 2)
     bytes.push_back(static_cast<unsigned char>(std::stoi(hex.substr(i, 2), nullptr, 16)));

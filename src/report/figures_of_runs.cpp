@@ -26,29 +26,6 @@ std::string cell(double value) {
   return formatted("%.6g", value);
 }
 
-/// A run as the options that tell it from others: {"method": "scmoe", "weak": "rank:2", "beta": "0.3",
-/// "routing": "topk"}.
-std::map<std::string, std::string> options_of(const EvalRun& run) {
-  const Json settings = run.results["rouse"].value("settings", Json::object());
-  std::map<std::string, std::string> out{{"routing", settings.value("policy", "")}};
-  const std::string method = settings.value("method", "");
-  const size_t open = method.find('(');
-  out["method"] = method.substr(0, open);
-  if (open != std::string::npos && method.ends_with(')'))
-    for (const std::string& part : split(method.substr(open + 1, method.size() - open - 2), ','))
-      if (const size_t equals = part.find('='); equals != std::string::npos)
-        out[part.substr(0, equals)] = part.substr(equals + 1);
-  return out;
-}
-
-/// "topk:3" as ("topk", 3), "0.5" as ("", 0.5).
-std::optional<std::pair<std::string, double>> numbered(const std::string& value) {
-  const size_t colon = value.rfind(':');
-  const auto number = parse_double(colon == std::string::npos ? value : value.substr(colon + 1));
-  if (!number) return std::nullopt;
-  return std::pair(colon == std::string::npos ? "" : value.substr(0, colon), *number);
-}
-
 /// "scmoe(weak=rank:2,alpha=0.1,beta=0.3)" as its method, its options and what follows.
 struct Label {
   std::string method, rest;
@@ -58,6 +35,27 @@ Label label_of(const std::string& text) {
   const size_t open = text.find('('), close = text.rfind(')');
   if (open == std::string::npos || close == std::string::npos || close < open) return {text, "", {}};
   return {text.substr(0, open), text.substr(close + 1), split(text.substr(open + 1, close - open - 1), ',')};
+}
+
+/// A run as the options that tell it from others: {"method": "scmoe", "weak": "rank:2", "beta": "0.3",
+/// "routing": "topk"}.
+std::map<std::string, std::string> options_of(const EvalRun& run) {
+  const Json settings = run.results["rouse"].value("settings", Json::object());
+  std::map<std::string, std::string> out{{"routing", settings.value("policy", "")}};
+  const Label method = label_of(settings.value("method", ""));
+  out["method"] = method.method;
+  for (const std::string& option : method.options)
+    if (const size_t equals = option.find('='); equals != std::string::npos)
+      out[option.substr(0, equals)] = option.substr(equals + 1);
+  return out;
+}
+
+/// "topk:3" as ("topk", 3), "0.5" as ("", 0.5).
+std::optional<std::pair<std::string, double>> numbered(const std::string& value) {
+  const size_t colon = value.rfind(':');
+  const auto number = parse_double(colon == std::string::npos ? value : value.substr(colon + 1));
+  if (!number) return std::nullopt;
+  return std::pair(colon == std::string::npos ? "" : value.substr(0, colon), *number);
 }
 
 /// Names for a drawing, by label: without the options in which the runs of a method do not differ.

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "report/heat_map.h"
 #include "support.h"
 
 namespace rouse {

@@ -1,5 +1,4 @@
 /// Clients that go away, that are too many, that are slow or hostile; and a server that stops.
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,15 +13,7 @@ namespace {
 /// A socket that speaks no HTTP of itself.
 class Raw {
  public:
-  explicit Raw(int port) : sock_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(sock_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    timeval limit{20, 0};
-    setsockopt(sock_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
+  explicit Raw(int port) : sock_(connected(port)) {}
   ~Raw() { close(sock_); }
   Raw(const Raw&) = delete;
   Raw& operator=(const Raw&) = delete;
@@ -43,13 +34,6 @@ class Raw {
  private:
   int sock_;
 };
-
-std::string http(const Json& body, const std::string& path = "/v1/chat/completions") {
-  const std::string text = body.dump();
-  return cat("POST ", path,
-             " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ",
-             text.size(), "\r\n\r\n", text);
-}
 
 Json endless(bool stream) {
   Json body = question();

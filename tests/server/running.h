@@ -1,6 +1,9 @@
 /// tests/server/running.h - a server on a free port, and what a client sees of it.
 #pragma once
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "server/server.h"
 #include "support.h"
 
@@ -22,6 +25,27 @@ inline ServerOptions any_port() {
   o.port = 0;
   o.stop_seconds = 5;
   return o;
+}
+
+/// A socket to a server here; what is read of it comes within 20 seconds.
+inline int connected(int port) {
+  const int sock = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<uint16_t>(port));
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  EXPECT_EQ(connect(sock, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
+  timeval limit{20, 0};
+  setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  return sock;
+}
+
+/// A request as its bytes.
+inline std::string http(const Json& body, const std::string& path = "/v1/chat/completions") {
+  const std::string text = body.dump();
+  return cat("POST ", path,
+             " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ",
+             text.size(), "\r\n\r\n", text);
 }
 
 struct Running {

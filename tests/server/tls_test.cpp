@@ -1,5 +1,4 @@
 /// Over TLS: the same answers, the same deadlines, and the same eye on clients that leave.
-#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,15 +35,7 @@ class Tls : public testing::Test {
 /// A client's end that speaks TLS, and nothing more of itself.
 class TlsClient {
  public:
-  explicit TlsClient(int port) : sock_(socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(static_cast<uint16_t>(port));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(connect(sock_, reinterpret_cast<sockaddr*>(&to), sizeof to), 0);
-    timeval limit{20, 0};
-    setsockopt(sock_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  }
+  explicit TlsClient(int port) : sock_(connected(port)) {}
   ~TlsClient() {
     SSL_free(tls_);
     SSL_CTX_free(context_);
@@ -76,12 +67,6 @@ class TlsClient {
   SSL_CTX* context_ = nullptr;
   SSL* tls_ = nullptr;
 };
-
-std::string http(const Json& body) {
-  const std::string text = body.dump();
-  return cat("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n",
-             "Content-Length: ", text.size(), "\r\n\r\n", text);
-}
 
 }  // namespace
 

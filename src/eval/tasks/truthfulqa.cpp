@@ -49,15 +49,8 @@ Scores mc1_score(const Item& item, const Response& response) {
 }
 
 Scores mc2_score(const Item& item, const Response& response) {
-  const std::vector<double> sums = totals(response);
-  const double most = sums[best_of(sums)];
-  double right = 0, all = 0;
-  for (size_t i = 0; i < sums.size(); ++i) {
-    const double mass = std::exp(sums[i] - most);
-    all += mass;
-    if (item.doc["mc2_targets"]["labels"][i] == 1) right += mass;
-  }
-  return {{"acc", right / all}};
+  const auto& labels = item.doc["mc2_targets"]["labels"];
+  return {{"acc", share_of_right(totals(response), [&](size_t choice) { return labels[choice] == 1; })}};
 }
 
 Item gen_item(const JsonValue& record, const TaskInput& input) {
